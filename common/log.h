@@ -7,6 +7,7 @@
 #define HOLDFAST_LOG_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/role.h"
@@ -30,11 +31,15 @@ void log_vemit(enum log_level level, const char *fmt, va_list ap) __attribute__(
 #define log_info(...)   log_emit(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)  log_emit(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
+/* Called by fatal() before the process ends: gives the sink a chance to push the last line out. */
+void log_last_words_hook(void (*fn)(void *arg), void *arg);
+void log_last_words(void);
+
 /* Aggregates repeats: true when this occurrence may be logged; then *suppressed says how many were not. */
 struct log_limit {
     uint64_t next_ns;
     uint64_t suppressed;
 };
-_Bool log_allow(struct log_limit *l, uint64_t now_ns, uint64_t every_ns, uint64_t *suppressed);
+bool log_allow(struct log_limit *l, uint64_t now_ns, uint64_t every_ns, uint64_t *suppressed);
 
 #endif

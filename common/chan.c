@@ -1,0 +1,402 @@
+/*
+ * chan.c - see chan.h. Outgoing messages wait in a queue and leave together (sendmmsg) once the turn's work is done;
+ * incoming ones are decoded one by one. Nothing here blocks, but for chan_flush_wait, the last words of a process.
+ */
+#include "common/chan.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/log.h"
+
+#define CHAN_READ_BUDGET 128   /* datagrams a turn: nobody starves the timers */
+#define CHAN_SEND_BATCH  32    /* datagrams a sendmmsg */
+#define CHAN_QUEUE_MAX   65536 /* messages; a peer this far behind is not coming back */
+#define CHAN_DROP_AT     256   /* DROP messages are not queued beyond this */
+
+struct chan_out {
+    enum msg_type type;
+    uint32_t key;
+    size_t len;
+    unsigned int nfds;
+    int fds[PROTO_MAX_FDS];
+    uint8_t *buf;
+};
+
+struct chan {
+    struct ev *ev;
+    struct ev_io *io;
+    struct ev_timer flush; /* armed at "now" by the first message of a turn: fires behind the turn's own timers */
+    int fd;
+    enum role self, peer;
+    const struct chan_ops *ops;
+    void *arg;
+    uint32_t generation, seq;
+    struct chan_out *q; /* q[head..tail) */
+    size_t head, tail, cap;
+    bool stalled; /* the kernel took no more: waiting for EV_WRITE */
+    bool dead, told;
+    bool busy, doomed; /* inside a callback; freed when it returns */
+    enum chan_end how;
+    const char *why;
+};
+
+int chan_pair(int fd[2])
+{
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd);
+}
+
+static void chan_out_free(struct chan_out *o)
+{
+    for (unsigned int i = 0; i < o->nfds; i++)
+        close(o->fds[i]);
+    free(o->buf);
+}
+
+static void chan_destroy(struct chan *c)
+{
+    for (size_t i = c->head; i < c->tail; i++)
+        chan_out_free(&c->q[i]);
+    free(c->q);
+    ev_timer_stop(c->ev, &c->flush);
+    if (c->io != NULL)
+        ev_io_del(c->ev, c->io);
+    close(c->fd);
+    free(c);
+}
+
+void chan_free(struct chan *c)
+{
+    if (c == NULL)
+        return;
+    c->dead = true;
+    c->told = true;
+    if (c->busy)
+        c->doomed = true;
+    else
+        chan_destroy(c);
+}
+
+/* From now on silent; on_dead follows from the loop. */
+static void chan_die(struct chan *c, enum chan_end how, const char *why)
+{
+    if (c->dead)
+        return;
+    c->dead = true;
+    c->how = how;
+    c->why = why;
+    if (c->io != NULL) {
+        ev_io_del(c->ev, c->io);
+        c->io = NULL;
+    }
+    ev_timer_at(c->ev, &c->flush, ev_now(c->ev));
+}
+
+static void chan_tell(struct chan *c)
+{
+    if (c->told)
+        return;
+    c->told = true;
+    c->busy = true;
+    c->ops->on_dead(c, c->how, c->why, c->arg);
+    c->busy = false;
+    if (c->doomed)
+        chan_destroy(c);
+}
+
+/* ---- sending -------------------------------------------------------------------------------------------------- */
+
+static void chan_out_header(struct chan_out *o, struct mmsghdr *mm, struct iovec *iov, void *control, size_t size)
+{
+    *iov = (struct iovec){ .iov_base = o->buf, .iov_len = o->len };
+    mm->msg_hdr = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 1 };
+    if (o->nfds == 0)
+        return;
+    memset(control, 0, size);
+    mm->msg_hdr.msg_control = control;
+    mm->msg_hdr.msg_controllen = CMSG_SPACE(o->nfds * sizeof(int));
+    struct cmsghdr *cm = CMSG_FIRSTHDR(&mm->msg_hdr);
+    cm->cmsg_level = SOL_SOCKET;
+    cm->cmsg_type = SCM_RIGHTS;
+    cm->cmsg_len = CMSG_LEN(o->nfds * sizeof(int));
+    memcpy(CMSG_DATA(cm), o->fds, o->nfds * sizeof(int));
+}
+
+/* How many left the queue; -1 with errno. */
+static int chan_send_batch(struct chan *c)
+{
+    struct mmsghdr mm[CHAN_SEND_BATCH];
+    struct iovec iov[CHAN_SEND_BATCH];
+    union {
+        struct cmsghdr align;
+        char b[CMSG_SPACE(PROTO_MAX_FDS * sizeof(int))];
+    } control[CHAN_SEND_BATCH];
+    unsigned int n = 0;
+    for (size_t i = c->head; i < c->tail && n < CHAN_SEND_BATCH; i++, n++)
+        chan_out_header(&c->q[i], &mm[n], &iov[n], &control[n], sizeof control[n]);
+    int sent = sendmmsg(c->fd, mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int i = 0; i < sent; i++)
+        chan_out_free(&c->q[c->head++]);
+    return sent;
+}
+
+int chan_flush(struct chan *c)
+{
+    while (!c->dead && c->head < c->tail) {
+        if (chan_send_batch(c) >= 0)
+            continue;
+        if (errno == EINTR)
+            continue;
+        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+            c->stalled = true;
+            ev_io_want(c->ev, c->io, EV_READ | EV_WRITE);
+            return 1;
+        }
+        chan_die(c, errno == EPIPE || errno == ECONNRESET ? CHAN_END_EOF : CHAN_END_ERROR, "sending failed");
+    }
+    if (c->dead)
+        return -1;
+    c->head = c->tail = 0;
+    if (c->stalled) {
+        c->stalled = false;
+        ev_io_want(c->ev, c->io, EV_READ);
+    }
+    return 0;
+}
+
+int chan_flush_wait(struct chan *c, unsigned int timeout_ms)
+{
+    uint64_t end = clock_monotonic_ns() + timeout_ms * NS_PER_MS;
+    for (;;) {
+        int rc = chan_flush(c);
+        uint64_t now = clock_monotonic_ns();
+        if (rc <= 0 || now >= end)
+            return rc;
+        struct pollfd p = { .fd = c->fd, .events = POLLOUT };
+        poll(&p, 1, (int)((end - now) / NS_PER_MS) + 1);
+    }
+}
+
+static void chan_on_timer(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    struct chan *c = arg;
+    if (!c->dead)
+        chan_flush(c);
+    if (c->dead)
+        chan_tell(c);
+}
+
+static struct chan_out *chan_queued(struct chan *c, enum msg_type t, uint32_t key)
+{
+    for (size_t i = c->tail; i > c->head; i--)
+        if (c->q[i - 1].type == t && c->q[i - 1].key == key)
+            return &c->q[i - 1];
+    return NULL;
+}
+
+static struct chan_out *chan_slot(struct chan *c)
+{
+    if (c->head > 0 && c->tail == c->cap) {
+        memmove(c->q, c->q + c->head, (c->tail - c->head) * sizeof *c->q);
+        c->tail -= c->head;
+        c->head = 0;
+    }
+    if (c->tail == c->cap) {
+        c->cap = c->cap > 0 ? 2 * c->cap : 16;
+        c->q = xrealloc(c->q, c->cap * sizeof *c->q);
+    }
+    return &c->q[c->tail++];
+}
+
+static void chan_close_all(const int *fds, unsigned int nfds)
+{
+    for (unsigned int i = 0; i < nfds; i++)
+        close(fds[i]);
+}
+
+int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds, unsigned int nfds)
+{
+    uint8_t buf[PROTO_MAX_SIZE];
+    if (c == NULL || c->dead || nfds > PROTO_MAX_FDS) {
+        chan_close_all(fds, nfds);
+        errno = EPIPE;
+        return -1;
+    }
+    enum msg_policy policy = proto_policy(t);
+    size_t waiting = c->tail - c->head;
+    if (policy == MSG_POLICY_DROP && c->stalled && waiting >= CHAN_DROP_AT) {
+        chan_close_all(fds, nfds);
+        return 0;
+    }
+    int len = proto_encode(t, body, ++c->seq, c->generation, nfds, buf, sizeof buf);
+    if (len < 0) {
+        int saved = errno;
+        chan_close_all(fds, nfds);
+        if (t != MSG_log)
+            log_err("message %s to %s cannot be encoded: %s", proto_name(t), role_name(c->peer), strerror(saved));
+        errno = saved;
+        return -1;
+    }
+    uint32_t key = proto_key(t, body);
+    struct chan_out *o = NULL;
+    /* Only a reader who lags makes coalescing worth a search; else everything leaves at the end of the turn anyway. */
+    if (policy == MSG_POLICY_COALESCE && c->stalled && (o = chan_queued(c, t, key)) != NULL) {
+        chan_out_free(o);
+    } else if (waiting >= CHAN_QUEUE_MAX) {
+        chan_close_all(fds, nfds);
+        chan_die(c, CHAN_END_OVERFLOW, "the peer does not read");
+        errno = ENOBUFS;
+        return -1;
+    } else {
+        o = chan_slot(c);
+    }
+    *o = (struct chan_out){ .type = t, .key = key, .len = (size_t)len, .nfds = nfds, .buf = xmalloc((size_t)len) };
+    memcpy(o->buf, buf, (size_t)len);
+    for (unsigned int i = 0; i < nfds; i++)
+        o->fds[i] = fds[i];
+    if (!c->stalled && !ev_timer_armed(&c->flush))
+        ev_timer_at(c->ev, &c->flush, ev_now(c->ev));
+    return 0;
+}
+
+/* ---- receiving ------------------------------------------------------------------------------------------------- */
+
+struct chan_in {
+    uint8_t buf[PROTO_MAX_SIZE];
+    ssize_t len;
+    int flags;
+    int fds[PROTO_MAX_FDS * 2];
+    unsigned int nfds;
+};
+
+static int chan_receive(struct chan *c, struct chan_in *in)
+{
+    union {
+        struct cmsghdr align;
+        char b[CMSG_SPACE(sizeof in->fds)];
+    } control;
+    struct iovec iov = { .iov_base = in->buf, .iov_len = sizeof in->buf };
+    struct msghdr mh = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+    };
+    in->nfds = 0;
+    in->len = recvmsg(c->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (in->len < 0)
+        return -1;
+    in->flags = mh.msg_flags;
+    for (struct cmsghdr *cm = CMSG_FIRSTHDR(&mh); cm != NULL; cm = CMSG_NXTHDR(&mh, cm)) {
+        if (cm->cmsg_level != SOL_SOCKET || cm->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t n = (cm->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n && in->nfds < PROTO_MAX_FDS * 2; i++)
+            memcpy(&in->fds[in->nfds++], CMSG_DATA(cm) + i * sizeof(int), sizeof(int));
+    }
+    return 0;
+}
+
+/* The handler's share of one datagram. Returns NULL, or why the peer is finished. */
+static const char *chan_handle(struct chan *c, struct chan_in *in)
+{
+    struct msg_header h;
+    union msg_any body;
+    if (in->flags & (MSG_TRUNC | MSG_CTRUNC))
+        return "truncated message";
+    enum proto_error pe = proto_decode(in->buf, (size_t)in->len, c->peer, c->self, in->nfds, &h, &body);
+    if (pe != PROTO_OK)
+        return proto_error_name(pe);
+    struct chan_msg m = { .type = (enum msg_type)h.type,
+                          .generation = h.generation,
+                          .seq = h.seq,
+                          .body = &body,
+                          .fds = in->fds,
+                          .nfds = in->nfds };
+    c->busy = true;
+    int rc = c->ops->on_msg(c, &m, c->arg);
+    c->busy = false;
+    return rc < 0 ? "message not allowed now" : NULL;
+}
+
+static bool chan_hung_up(const struct chan *c)
+{
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0;
+}
+
+/* One datagram. True: go on reading. */
+static bool chan_read_one(struct chan *c)
+{
+    struct chan_in in;
+    if (chan_receive(c, &in) < 0) {
+        if (errno == EAGAIN || errno == EINTR)
+            return false;
+        chan_die(c, errno == ECONNRESET ? CHAN_END_EOF : CHAN_END_ERROR, "receiving failed");
+        return false;
+    }
+    if (in.len == 0) {
+        bool eof = in.nfds == 0 && chan_hung_up(c);
+        chan_die(c, eof ? CHAN_END_EOF : CHAN_END_PROTOCOL, eof ? "closed by the peer" : "empty message");
+    } else {
+        const char *why = chan_handle(c, &in);
+        if (why != NULL)
+            chan_die(c, CHAN_END_PROTOCOL, why);
+    }
+    for (unsigned int i = 0; i < in.nfds; i++)
+        if (in.fds[i] >= 0)
+            close(in.fds[i]);
+    return !c->dead;
+}
+
+static void chan_on_io(struct ev_io *w, unsigned int got, void *arg)
+{
+    (void)w;
+    struct chan *c = arg;
+    if ((got & EV_WRITE) && !c->dead)
+        chan_flush(c);
+    if ((got & (EV_READ | EV_HUP)) && !c->dead) {
+        for (int budget = CHAN_READ_BUDGET; budget > 0 && chan_read_one(c);)
+            budget--;
+    }
+    if (c->doomed) {
+        chan_destroy(c);
+        return;
+    }
+    if (c->dead)
+        chan_tell(c);
+}
+
+struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops, void *arg)
+{
+    struct chan *c = xcalloc(1, sizeof *c);
+    c->ev = ev;
+    c->fd = fd;
+    c->self = self;
+    c->peer = peer;
+    c->ops = ops;
+    c->arg = arg;
+    ev_timer_init(&c->flush, chan_on_timer, c);
+    c->io = ev_io_add(ev, fd, EV_READ, chan_on_io, c);
+    return c;
+}
+
+void chan_set_generation(struct chan *c, uint32_t gen)
+{
+    if (c != NULL)
+        c->generation = gen;
+}
+
+enum role chan_peer(const struct chan *c)
+{
+    return c->peer;
+}
+
+bool chan_alive(const struct chan *c)
+{
+    return c != NULL && !c->dead;
+}
