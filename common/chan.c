@@ -1,6 +1,7 @@
 /*
- * chan.c - see chan.h. Outgoing messages wait in a queue and leave together (sendmmsg) once the turn's work is done;
- * incoming ones are decoded one by one. Nothing here blocks, but for chan_flush_wait, the last words of a process.
+ * chan.c - see chan.h. Outgoing messages wait in a queue and leave together (sendmmsg) once the turn's work
+ * is done; incoming ones are decoded one by one. Nothing here blocks, but for chan_flush_wait, the last words
+ * of a process.
  */
 #include "common/chan.h"
 
@@ -31,7 +32,8 @@ struct chan_out {
 struct chan {
     struct ev *ev;
     struct ev_io *io;
-    struct ev_timer flush; /* armed at "now" by the first message of a turn: fires behind the turn's own timers */
+    struct ev_timer
+        flush; /* armed at "now" by the first message of a turn: fires behind the turn's own timers */
     int fd;
     enum role self, peer;
     const struct chan_ops *ops;
@@ -109,9 +111,11 @@ static void chan_tell(struct chan *c)
         chan_destroy(c);
 }
 
-/* ---- sending -------------------------------------------------------------------------------------------------- */
+/* ---- sending
+ * -------------------------------------------------------------------------------------------------- */
 
-static void chan_out_header(struct chan_out *o, struct mmsghdr *mm, struct iovec *iov, void *control, size_t size)
+static void chan_out_header(struct chan_out *o, struct mmsghdr *mm, struct iovec *iov, void *control,
+                            size_t size)
 {
     *iov = (struct iovec){ .iov_base = o->buf, .iov_len = o->len };
     mm->msg_hdr = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 1 };
@@ -240,13 +244,15 @@ int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds,
         int saved = errno;
         chan_close_all(fds, nfds);
         if (t != MSG_log)
-            log_err("message %s to %s cannot be encoded: %s", proto_name(t), role_name(c->peer), strerror(saved));
+            log_err("message %s to %s cannot be encoded: %s", proto_name(t), role_name(c->peer),
+                    strerror(saved));
         errno = saved;
         return -1;
     }
     uint32_t key = proto_key(t, body);
     struct chan_out *o = NULL;
-    /* Only a reader who lags makes coalescing worth a search; else everything leaves at the end of the turn anyway. */
+    /* Only a reader who lags makes coalescing worth a search; else everything leaves at the end of the turn
+     * anyway. */
     if (policy == MSG_POLICY_COALESCE && c->stalled && (o = chan_queued(c, t, key)) != NULL) {
         chan_out_free(o);
     } else if (waiting >= CHAN_QUEUE_MAX) {
@@ -257,7 +263,9 @@ int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds,
     } else {
         o = chan_slot(c);
     }
-    *o = (struct chan_out){ .type = t, .key = key, .len = (size_t)len, .nfds = nfds, .buf = xmalloc((size_t)len) };
+    *o = (struct chan_out){
+        .type = t, .key = key, .len = (size_t)len, .nfds = nfds, .buf = xmalloc((size_t)len)
+    };
     memcpy(o->buf, buf, (size_t)len);
     for (unsigned int i = 0; i < nfds; i++)
         o->fds[i] = fds[i];
@@ -266,7 +274,8 @@ int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds,
     return 0;
 }
 
-/* ---- receiving ------------------------------------------------------------------------------------------------- */
+/* ---- receiving
+ * ------------------------------------------------------------------------------------------------- */
 
 struct chan_in {
     uint8_t buf[PROTO_MAX_SIZE];
@@ -371,7 +380,8 @@ static void chan_on_io(struct ev_io *w, unsigned int got, void *arg)
         chan_tell(c);
 }
 
-struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops, void *arg)
+struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops,
+                      void *arg)
 {
     struct chan *c = xcalloc(1, sizeof *c);
     c->ev = ev;

@@ -1,7 +1,8 @@
 /*
- * chan.h - one end of a SEQPACKET socketpair between two roles. Never blocks: messages queue and leave together at the
- * end of the turn (sendmmsg); what the peer does not read is treated by the message's policy. Incoming datagrams are
- * decoded by proto_decode; a peer that breaks a rule is reported through on_dead and never heard again.
+ * chan.h - one end of a SEQPACKET socketpair between two roles. Never blocks: messages queue and leave
+ * together at the end of the turn (sendmmsg); what the peer does not read is treated by the message's policy.
+ * Incoming datagrams are decoded by proto_decode; a peer that breaks a rule is reported through on_dead and
+ * never heard again.
  */
 #ifndef HOLDFAST_CHAN_H
 #define HOLDFAST_CHAN_H
@@ -14,7 +15,8 @@
 
 struct chan;
 
-/* One decoded message. Descriptors belong to the handler, which must close or keep each one (chan closes what stays >= 0). */
+/* One decoded message. Descriptors belong to the handler, which must close or keep each one (chan closes what
+ * stays >= 0). */
 struct chan_msg {
     enum msg_type type;
     uint32_t generation;
@@ -29,20 +31,22 @@ enum chan_end { CHAN_END_EOF, CHAN_END_PROTOCOL, CHAN_END_ERROR, CHAN_END_OVERFL
 struct chan_ops {
     /* 0: fine. -1: the message is not allowed at this moment -> protocol error. */
     int (*on_msg)(struct chan *c, const struct chan_msg *m, void *arg);
-    /* The channel is finished (called once, from the loop, never from inside chan_send). why: text for the log.
-     * The handler may chan_free it. */
+    /* The channel is finished (called once, from the loop, never from inside chan_send). why: text for the
+     * log. The handler may chan_free it. */
     void (*on_dead)(struct chan *c, enum chan_end how, const char *why, void *arg);
 };
 
 int chan_pair(int fd[2]); /* socketpair(SEQPACKET, CLOEXEC, NONBLOCK) */
-struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops, void *arg);
+struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops,
+                      void *arg);
 void chan_free(struct chan *c); /* closes; queued messages are lost. NULL is fine */
 void chan_set_generation(struct chan *c, uint32_t gen);
 enum role chan_peer(const struct chan *c);
 bool chan_alive(const struct chan *c);
 
-/* Queues a message; fds are duplicated by the kernel when it leaves, so they must stay open until then: chan takes
- * ownership and closes them. body is a struct msg_TYPE. -1: not alive or not encodable (a bug: logged). */
+/* Queues a message; fds are duplicated by the kernel when it leaves, so they must stay open until then: chan
+ * takes ownership and closes them. body is a struct msg_TYPE. -1: not alive or not encodable (a bug: logged).
+ */
 int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds, unsigned int nfds);
 int chan_flush(struct chan *c); /* try to empty the queue now: 0 empty, 1 something remains, -1 dead */
 int chan_flush_wait(struct chan *c, unsigned int timeout_ms); /* for the last words of a dying process */

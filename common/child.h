@@ -1,8 +1,8 @@
 /*
- * child.h - the life every child shares, written once: jail, READY, START, peers, two-phase reload, ping, dump, stop.
- * A role supplies struct child_ops and its own messages; child_run() is the whole of its main(). What arrives from the
- * parent is trusted, what arrives from a peer role is not: proto_decode has checked form, sender and range, the role
- * still looks ids up and refuses what is not allowed now.
+ * child.h - the life every child shares, written once: jail, READY, START, peers, two-phase reload, ping,
+ * dump, stop. A role supplies struct child_ops and its own messages; child_run() is the whole of its main().
+ * What arrives from the parent is trusted, what arrives from a peer role is not: proto_decode has checked
+ * form, sender and range, the role still looks ids up and refuses what is not allowed now.
  */
 #ifndef HOLDFAST_CHILD_H
 #define HOLDFAST_CHILD_H
@@ -23,28 +23,32 @@ struct child_snapshot {
 };
 
 struct child_ops {
-    /* The configuration is here: begin. Peers may arrive before or after. The slice stays valid until a commit. -1: fatal. */
+    /* The configuration is here: begin. Peers may arrive before or after. The slice stays valid until a
+     * commit. -1: fatal. */
     int (*on_start)(struct child *c, const struct slice *s, void *arg);
     /* Decode aside, change nothing that anybody can see. -1 with e: reject. on_commit or on_abort follows. */
     int (*on_prepare)(struct child *c, const struct slice *next, struct err *e, void *arg);
-    void (*on_commit)(struct child *c, const struct slice *old, const struct slice *now, void *arg); /* old freed after */
+    void (*on_commit)(struct child *c, const struct slice *old, const struct slice *now,
+                      void *arg); /* old freed after */
     void (*on_abort)(struct child *c, void *arg);
     /* A (new) channel to a peer is up; the old one, if any, is already freed. */
     void (*on_peer)(struct child *c, struct chan *ch, enum role peer, void *arg);
     void (*on_peer_dead)(struct child *c, enum role peer, void *arg); /* its channel is freed */
     /* Messages of the role itself, from peers or parent. -1: not allowed now (the peer is dropped). */
     int (*on_msg)(struct child *c, enum role from, const struct chan_msg *m, void *arg);
-    /* Wind down, then call child_stopped(). STOP_WHY_PARENT_GONE: the parent's channel is gone, do it alone. */
+    /* Wind down, then call child_stopped(). STOP_WHY_PARENT_GONE: the parent's channel is gone, do it alone.
+     */
     void (*on_stop)(struct child *c, enum stop_why why, void *arg);
-    void (*on_dump)(struct child *c, enum dump_what what, int fd, void *arg); /* write; fd stays the caller's. May be NULL */
+    void (*on_dump)(struct child *c, enum dump_what what, int fd,
+                    void *arg); /* write; fd stays the caller's. May be NULL */
 };
 
-/* Enters the jail of the role, talks to the parent on fd 3, runs the loop. Returns the exit status. pre_jail (may be
- * NULL) runs before the jail: library initialisation that needs files. */
+/* Enters the jail of the role, talks to the parent on fd 3, runs the loop. Returns the exit status. pre_jail
+ * (may be NULL) runs before the jail: library initialisation that needs files. */
 int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg);
 
 struct ev *child_ev(struct child *c);
-struct chan *child_parent(struct child *c);              /* NULL once gone */
+struct chan *child_parent(struct child *c);               /* NULL once gone */
 struct chan *child_peer(struct child *c, enum role peer); /* NULL: not connected now */
 const struct slice *child_slice(struct child *c);
 uint32_t child_generation(struct child *c);
@@ -53,7 +57,8 @@ bool child_keep_addresses(struct child *c); /* -V */
 
 /* Snapshots of the former incarnation, valid during on_start. */
 bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out);
-void child_snapshot(struct child *c, uint32_t key, const void *data, size_t len); /* keep this for my successor */
+void child_snapshot(struct child *c, uint32_t key, const void *data,
+                    size_t len); /* keep this for my successor */
 void child_snapshot_gone(struct child *c, uint32_t key);
 void child_stopped(struct child *c); /* ends the loop after the last words have left */
 

@@ -20,7 +20,8 @@ int err_set(struct err *e, const char *code, const char *object, const char *fmt
 /* Logs and aborts this process. Never for bad input: only for what cannot be. */
 _Noreturn void fatal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* malloc family that never returns NULL: out of memory is fatal, and a restart is cheaper than a half state. */
+/* malloc family that never returns NULL: out of memory is fatal, and a restart is cheaper than a half state.
+ */
 void *xmalloc(size_t n);
 void *xcalloc(size_t n, size_t size);
 void *xrealloc(void *p, size_t n);

@@ -1,6 +1,7 @@
 /*
  * ev.c - the event loop; see ev.h. One turn: wait, descriptors, due timers, hooks, bury deleted watchers.
- * Descriptors come before timers on purpose: an advert already in the queue beats the master-down timer it disarms.
+ * Descriptors come before timers on purpose: an advert already in the queue beats the master-down timer it
+ * disarms.
  */
 #include "common/ev.h"
 
@@ -105,7 +106,8 @@ const struct clock *ev_clock(struct ev *ev)
     return ev->clk;
 }
 
-/* ---- descriptors ---------------------------------------------------------------------------------------------- */
+/* ---- descriptors
+ * ---------------------------------------------------------------------------------------------- */
 
 static uint32_t ev_io_mask(unsigned int want)
 {
@@ -149,7 +151,8 @@ int ev_io_fd(const struct ev_io *w)
     return w->fd;
 }
 
-/* ---- timers: a binary heap that knows where each timer sits ------------------------------------------------------ */
+/* ---- timers: a binary heap that knows where each timer sits
+ * ------------------------------------------------------ */
 
 static void ev_heap_place(struct ev *ev, size_t i, struct ev_timer *t)
 {
@@ -248,7 +251,8 @@ void ev_timers_run(struct ev *ev, uint64_t now)
     }
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------------------ */
+/* ---- signals
+ * ------------------------------------------------------------------------------------------------------ */
 
 static void ev_signals_read(struct ev_io *w, unsigned int got, void *arg)
 {
@@ -281,7 +285,8 @@ int ev_signal_add(struct ev *ev, int signo, ev_signal_fn *fn, void *arg)
     return 0;
 }
 
-/* ---- the turn ------------------------------------------------------------------------------------------------------ */
+/* ---- the turn
+ * ------------------------------------------------------------------------------------------------------ */
 
 void ev_hook_add(struct ev *ev, ev_hook_fn *fn, void *arg)
 {
@@ -303,7 +308,8 @@ static uint64_t ev_wait_ns(struct ev *ev, uint64_t max_wait_ns)
 static int ev_wait(struct ev *ev, struct epoll_event *out, uint64_t wait_ns)
 {
     if (!ev->no_pwait2) {
-        struct timespec ts = { .tv_sec = (time_t)(wait_ns / NS_PER_SEC), .tv_nsec = (long)(wait_ns % NS_PER_SEC) };
+        struct timespec ts = { .tv_sec = (time_t)(wait_ns / NS_PER_SEC),
+                               .tv_nsec = (long)(wait_ns % NS_PER_SEC) };
         int n = epoll_pwait2(ev->epfd, out, EV_BATCH, wait_ns == TIME_NEVER ? NULL : &ts, NULL);
         if (n >= 0 || errno != ENOSYS)
             return n;

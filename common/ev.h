@@ -36,7 +36,7 @@ void ev_free(struct ev *ev);
 int ev_run(struct ev *ev); /* until ev_stop(); returns its code */
 void ev_stop(struct ev *ev, int code);
 int ev_turn(struct ev *ev, uint64_t max_wait_ns); /* one turn; 0 ok */
-uint64_t ev_now(struct ev *ev); /* time read once a turn, monotonic ns */
+uint64_t ev_now(struct ev *ev);                   /* time read once a turn, monotonic ns */
 void ev_now_refresh(struct ev *ev);
 const struct clock *ev_clock(struct ev *ev);
 
@@ -51,8 +51,8 @@ void ev_timer_at(struct ev *ev, struct ev_timer *t, uint64_t deadline_ns); /* (r
 void ev_timer_in(struct ev *ev, struct ev_timer *t, uint64_t delay_ns);    /* (re)arm; from ev_now() */
 void ev_timer_stop(struct ev *ev, struct ev_timer *t);
 bool ev_timer_armed(const struct ev_timer *t);
-uint64_t ev_next_deadline(struct ev *ev);           /* TIME_NEVER when none */
-void ev_timers_run(struct ev *ev, uint64_t now);    /* fires what is due; used by ev_turn and simulations */
+uint64_t ev_next_deadline(struct ev *ev);        /* TIME_NEVER when none */
+void ev_timers_run(struct ev *ev, uint64_t now); /* fires what is due; used by ev_turn and simulations */
 
 /* Runs after the callbacks of every turn, in order of registration: flush what the turn gathered. */
 void ev_hook_add(struct ev *ev, ev_hook_fn *fn, void *arg);

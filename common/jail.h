@@ -1,8 +1,9 @@
 /*
- * jail.h - one function, one const table row a role (jail_table.c). Order, always: close all but the listed fds,
- * namespaces, chroot, groups/gid/uid, capabilities (bounding set too), rlimits, Landlock, no_new_privs, seccomp.
- * Fails closed: any step that fails ends the process with a message naming the step and the remedy.
- * A kernel feature that is missing (Landlock) is probed, reported in struct msg_ready and logged, never silently skipped.
+ * jail.h - one function, one const table row a role (jail_table.c). Order, always: close all but the listed
+ * fds, namespaces, chroot, groups/gid/uid, capabilities (bounding set too), rlimits, Landlock, no_new_privs,
+ * seccomp. Fails closed: any step that fails ends the process with a message naming the step and the remedy.
+ * A kernel feature that is missing (Landlock) is probed, reported in struct msg_ready and logged, never
+ * silently skipped.
  */
 #ifndef HOLDFAST_JAIL_H
 #define HOLDFAST_JAIL_H
@@ -18,11 +19,13 @@
 struct jail_opts {
     const int *keep_fds; /* besides 0, 1, 2 */
     size_t nkeep;
-    int unprivileged;    /* not started as root (holdfast -t by a user): namespaces and ids stay, the rest applies */
-    int keep_dac_read;   /* holdfast-conf: CAP_DAC_READ_SEARCH until jail_drop_dac() */
+    int unprivileged;  /* not started as root (holdfast -t by a user): namespaces and ids stay, the rest
+                          applies */
+    int keep_dac_read; /* holdfast-conf: CAP_DAC_READ_SEARCH until jail_drop_dac() */
 };
 
-/* Parent, once at start, as root: makes JAIL_EMPTY_DIR, checks it, checks that the users exist. -1 with e filled. */
+/* Parent, once at start, as root: makes JAIL_EMPTY_DIR, checks it, checks that the users exist. -1 with e
+ * filled. */
 struct err;
 int jail_prepare(struct err *e);
 

@@ -1,6 +1,6 @@
 /*
- * log.c - formats a line and gives it to the sink; see log.h. The only process-wide state in the house: a log must be
- * reachable from everywhere, fatal() included. It holds no secret and no decision.
+ * log.c - formats a line and gives it to the sink; see log.h. The only process-wide state in the house: a log
+ * must be reachable from everywhere, fatal() included. It holds no secret and no decision.
  */
 #include "common/log.h"
 

@@ -1,7 +1,7 @@
 /*
  * log.h - one line a state change: what happened, why, what to do.
- * A child sends its lines to the parent (message LOG, policy DROP); the parent writes syslog and console without
- * ever blocking. Before the channel is up, and in tools, lines go to stderr. Nobody calls syslog(3).
+ * A child sends its lines to the parent (message LOG, policy DROP); the parent writes syslog and console
+ * without ever blocking. Before the channel is up, and in tools, lines go to stderr. Nobody calls syslog(3).
  */
 #ifndef HOLDFAST_LOG_H
 #define HOLDFAST_LOG_H
@@ -12,7 +12,13 @@
 
 #include "common/role.h"
 
-enum log_level { LOG_LEVEL_ERR = 3, LOG_LEVEL_WARNING = 4, LOG_LEVEL_NOTICE = 5, LOG_LEVEL_INFO = 6, LOG_LEVEL_DEBUG = 7 };
+enum log_level {
+    LOG_LEVEL_ERR = 3,
+    LOG_LEVEL_WARNING = 4,
+    LOG_LEVEL_NOTICE = 5,
+    LOG_LEVEL_INFO = 6,
+    LOG_LEVEL_DEBUG = 7
+};
 
 #define LOG_LINE_MAX 1024
 

@@ -8,9 +8,9 @@ static const struct {
     const char *name;
     const char *binary;
 } role_rows[ROLE_MAX] = {
-    [ROLE_PARENT] = { "parent", "holdfast" },         [ROLE_VRRPD] = { "vrrpd", "holdfast-vrrpd" },
-    [ROLE_CHECKD] = { "checkd", "holdfast-checkd" },  [ROLE_IPVSD] = { "ipvsd", "holdfast-ipvsd" },
-    [ROLE_CONF] = { "conf", "holdfast-conf" },        [ROLE_CTL] = { "ctl", "holdctl" },
+    [ROLE_PARENT] = { "parent", "holdfast" },        [ROLE_VRRPD] = { "vrrpd", "holdfast-vrrpd" },
+    [ROLE_CHECKD] = { "checkd", "holdfast-checkd" }, [ROLE_IPVSD] = { "ipvsd", "holdfast-ipvsd" },
+    [ROLE_CONF] = { "conf", "holdfast-conf" },       [ROLE_CTL] = { "ctl", "holdctl" },
 };
 
 const char *role_name(enum role r)

@@ -1,5 +1,6 @@
 /*
- * role.h - the rooms of the house. A role is a process kind, a sender or receiver of messages, and a row of the jail table.
+ * role.h - the rooms of the house. A role is a process kind, a sender or receiver of messages, and a row of
+ * the jail table.
  */
 #ifndef HOLDFAST_ROLE_H
 #define HOLDFAST_ROLE_H

@@ -1,0 +1,411 @@
+/*
+ * child.c - the life every child shares; see child.h. Runs with whatever the jail left. The parent's word is
+ * law, a peer's word is checked by the role; a peer that breaks the protocol is accused and its channel
+ * closed.
+ */
+#include "common/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/jail.h"
+#include "common/log.h"
+
+#define CHILD_START_WAIT_S    60 /* a configuration of this size is read by then, or the parent is lost */
+#define CHILD_SNAPSHOT_MAX    (8 << 20) /* bytes */
+#define CHILD_LAST_WORDS_MS   50
+#define CHILD_SNAPSHOT_HEADER 8 /* u32 key, u16 len, u16 zero */
+
+struct child {
+    enum role role;
+    const struct child_ops *ops;
+    void *arg;
+    struct ev *ev;
+    struct chan *parent;
+    struct chan *peers[ROLE_MAX];
+    int early[ROLE_MAX]; /* peer ends that came before start: unread, so nothing is said to a child without a
+                            slice */
+    struct slice *slice, *next;
+    uint32_t next_generation;
+    uint8_t *snap; /* of the former incarnation */
+    size_t snap_len;
+    struct ev_timer start_wait;
+    bool started, restarted, keep_addresses, stopping;
+    bool logging; /* inside the sink: a failing channel must not log about logging */
+};
+
+struct ev *child_ev(struct child *c)
+{
+    return c->ev;
+}
+
+struct chan *child_parent(struct child *c)
+{
+    return c->parent;
+}
+
+struct chan *child_peer(struct child *c, enum role peer)
+{
+    return c->peers[peer];
+}
+
+const struct slice *child_slice(struct child *c)
+{
+    return c->slice;
+}
+
+uint32_t child_generation(struct child *c)
+{
+    return c->slice != NULL ? slice_generation(c->slice) : 0;
+}
+
+bool child_restarted(struct child *c)
+{
+    return c->restarted;
+}
+
+bool child_keep_addresses(struct child *c)
+{
+    return c->keep_addresses;
+}
+
+/* ---- log: to the parent, or stderr once it is gone
+ * -------------------------------------------------------------- */
+
+static void child_log(enum role who, enum log_level level, const char *text, void *arg)
+{
+    (void)who;
+    struct child *c = arg;
+    if (c->logging || !chan_alive(c->parent))
+        return;
+    struct msg_log m = { .level = (uint8_t)level };
+    snprintf(m.text, sizeof m.text, "%s", text);
+    c->logging = true;
+    chan_send(c->parent, MSG_log, &m, NULL, 0);
+    c->logging = false;
+}
+
+static void child_last_words(void *arg)
+{
+    struct child *c = arg;
+    if (chan_alive(c->parent))
+        chan_flush_wait(c->parent, CHILD_LAST_WORDS_MS);
+}
+
+/* ---- snapshots
+ * ---------------------------------------------------------------------------------------------------- */
+
+bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out)
+{
+    if (c->snap_len - *cursor < CHILD_SNAPSHOT_HEADER)
+        return false;
+    const uint8_t *p = c->snap + *cursor;
+    memcpy(&out->key, p, 4);
+    memcpy(&out->len, p + 4, 2);
+    size_t padded = ((size_t)out->len + 3) & ~(size_t)3;
+    if (c->snap_len - *cursor - CHILD_SNAPSHOT_HEADER < padded)
+        return false;
+    out->data = p + CHILD_SNAPSHOT_HEADER;
+    *cursor += CHILD_SNAPSHOT_HEADER + padded;
+    return true;
+}
+
+void child_snapshot(struct child *c, uint32_t key, const void *data, size_t len)
+{
+    struct msg_snapshot m = { .key = key, .data_len = (uint16_t)len };
+    if (len > sizeof m.data)
+        fatal("snapshot of %zu bytes", len);
+    memcpy(m.data, data, len);
+    if (chan_alive(c->parent))
+        chan_send(c->parent, MSG_snapshot, &m, NULL, 0);
+}
+
+void child_snapshot_gone(struct child *c, uint32_t key)
+{
+    struct msg_snapshot_gone m = { .key = key };
+    if (chan_alive(c->parent))
+        chan_send(c->parent, MSG_snapshot_gone, &m, NULL, 0);
+}
+
+static void child_snapshot_load(struct child *c, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > CHILD_SNAPSHOT_MAX)
+        return;
+    c->snap = xmalloc((size_t)st.st_size);
+    ssize_t n = pread(fd, c->snap, (size_t)st.st_size, 0);
+    c->snap_len = n > 0 ? (size_t)n : 0;
+}
+
+/* ---- peers
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void child_accuse(struct child *c, enum role peer, const char *why)
+{
+    struct msg_accuse m = { .role = (uint8_t)peer };
+    snprintf(m.reason, sizeof m.reason, "%s", why);
+    if (chan_alive(c->parent))
+        chan_send(c->parent, MSG_accuse, &m, NULL, 0);
+}
+
+static void child_peer_dead(struct chan *ch, enum chan_end how, const char *why, void *arg)
+{
+    struct child *c = arg;
+    enum role peer = chan_peer(ch);
+    if (how == CHAN_END_PROTOCOL || how == CHAN_END_OVERFLOW) {
+        log_err("%s broke the protocol (%s): its channel is closed, the parent restarts it", role_name(peer),
+                why);
+        child_accuse(c, peer, why);
+    } else if (!c->stopping) {
+        log_info("%s is gone (%s): waiting for its successor", role_name(peer), why);
+    }
+    if (c->peers[peer] == ch)
+        c->peers[peer] = NULL;
+    chan_free(ch);
+    if (c->ops->on_peer_dead != NULL)
+        c->ops->on_peer_dead(c, peer, c->arg);
+}
+
+static int child_peer_msg(struct chan *ch, const struct chan_msg *m, void *arg)
+{
+    struct child *c = arg;
+    return c->ops->on_msg(c, chan_peer(ch), m, c->arg);
+}
+
+static const struct chan_ops child_peer_ops = { child_peer_msg, child_peer_dead };
+
+static void child_peer_up(struct child *c, enum role peer, int fd)
+{
+    chan_free(c->peers[peer]);
+    c->peers[peer] = chan_new(c->ev, fd, c->role, peer, &child_peer_ops, c);
+    chan_set_generation(c->peers[peer], child_generation(c));
+    if (c->ops->on_peer != NULL)
+        c->ops->on_peer(c, c->peers[peer], peer, c->arg);
+}
+
+static int child_on_peer(struct child *c, const struct chan_msg *m)
+{
+    enum role peer = (enum role)m->body->peer.role;
+    if (m->nfds != 1 || peer == c->role)
+        return -1;
+    int fd = m->fds[0];
+    m->fds[0] = -1;
+    if (c->started) {
+        child_peer_up(c, peer, fd);
+        return 0;
+    }
+    if (c->early[peer] >= 0)
+        close(c->early[peer]);
+    c->early[peer] = fd;
+    return 0;
+}
+
+/* ---- the parent's orders
+ * -------------------------------------------------------------------------------------------- */
+
+static void child_set_generation(struct child *c)
+{
+    chan_set_generation(c->parent, child_generation(c));
+    for (int r = 0; r < ROLE_MAX; r++)
+        chan_set_generation(c->peers[r], child_generation(c));
+}
+
+static int child_on_start(struct child *c, const struct chan_msg *m)
+{
+    const struct msg_start *s = &m->body->start;
+    struct err e = { 0 };
+    if (c->started || m->nfds != 1u + s->has_snapshot)
+        return -1;
+    c->slice = slice_open(m->fds[0], c->role, &e);
+    if (c->slice == NULL || slice_generation(c->slice) != s->generation)
+        fatal("the configuration slice cannot be used: %s", c->slice == NULL ? e.text : "generation differs");
+    if (s->has_snapshot)
+        child_snapshot_load(c, m->fds[1]);
+    c->restarted = s->restart != 0;
+    c->keep_addresses = s->keep_addresses != 0;
+    log_set_level((enum log_level)s->log_level);
+    ev_timer_stop(c->ev, &c->start_wait);
+    child_set_generation(c);
+    if (c->ops->on_start(c, c->slice, c->arg) < 0)
+        fatal("start refused");
+    c->started = true;
+    free(c->snap);
+    c->snap = NULL;
+    c->snap_len = 0;
+    struct msg_started started = { .generation = s->generation };
+    chan_send(c->parent, MSG_started, &started, NULL, 0);
+    for (int r = 0; r < ROLE_MAX; r++) {
+        if (c->early[r] >= 0)
+            child_peer_up(c, (enum role)r, c->early[r]);
+        c->early[r] = -1;
+    }
+    return 0;
+}
+
+static int child_on_prepare(struct child *c, const struct chan_msg *m)
+{
+    uint32_t gen = m->body->prepare.generation;
+    struct err e = { 0 };
+    if (!c->started || m->nfds != 1 || c->next != NULL)
+        return -1;
+    struct slice *next = slice_open(m->fds[0], c->role, &e);
+    if (next != NULL && slice_generation(next) == gen && c->ops->on_prepare(c, next, &e, c->arg) == 0) {
+        c->next = next;
+        c->next_generation = gen;
+        struct msg_prepared ok = { .generation = gen };
+        return chan_send(c->parent, MSG_prepared, &ok, NULL, 0);
+    }
+    slice_free(next);
+    struct msg_reject no = { .generation = gen };
+    snprintf(no.reason, sizeof no.reason, "%s", e.text[0] != '\0' ? e.text : "generation differs");
+    return chan_send(c->parent, MSG_reject, &no, NULL, 0);
+}
+
+static int child_on_commit(struct child *c, uint32_t gen)
+{
+    if (c->next == NULL || gen != c->next_generation)
+        return -1;
+    struct slice *old = c->slice;
+    c->slice = c->next;
+    c->next = NULL;
+    child_set_generation(c);
+    c->ops->on_commit(c, old, c->slice, c->arg);
+    slice_free(old);
+    struct msg_committed done = { .generation = gen };
+    return chan_send(c->parent, MSG_committed, &done, NULL, 0);
+}
+
+static int child_on_abort(struct child *c)
+{
+    if (c->next == NULL)
+        return 0; /* we rejected it ourselves */
+    c->ops->on_abort(c, c->arg);
+    slice_free(c->next);
+    c->next = NULL;
+    return 0;
+}
+
+static int child_on_dump(struct child *c, const struct chan_msg *m)
+{
+    if (!c->started || m->nfds != 1)
+        return -1;
+    if (c->ops->on_dump != NULL)
+        c->ops->on_dump(c, (enum dump_what)m->body->dump.what, m->fds[0], c->arg);
+    struct msg_dumped done = { .what = m->body->dump.what };
+    return chan_send(c->parent, MSG_dumped, &done, NULL, 0);
+}
+
+static void child_stop(struct child *c, enum stop_why why)
+{
+    if (c->stopping)
+        return;
+    c->stopping = true;
+    if (c->started)
+        c->ops->on_stop(c, why, c->arg);
+    else
+        child_stopped(c);
+}
+
+static int child_parent_msg(struct chan *ch, const struct chan_msg *m, void *arg)
+{
+    struct child *c = arg;
+    switch (m->type) {
+    case MSG_start: return child_on_start(c, m);
+    case MSG_peer: return child_on_peer(c, m);
+    case MSG_prepare: return child_on_prepare(c, m);
+    case MSG_commit: return child_on_commit(c, m->body->commit.generation);
+    case MSG_abort: return child_on_abort(c);
+    case MSG_ping: {
+        struct msg_pong pong = { .nonce = m->body->ping.nonce };
+        return chan_send(ch, MSG_pong, &pong, NULL, 0);
+    }
+    case MSG_stop: child_stop(c, (enum stop_why)m->body->stop.why); return 0;
+    case MSG_dump: return child_on_dump(c, m);
+    default: return c->started ? c->ops->on_msg(c, ROLE_PARENT, m, c->arg) : -1;
+    }
+}
+
+static void child_parent_dead(struct chan *ch, enum chan_end how, const char *why, void *arg)
+{
+    struct child *c = arg;
+    (void)how;
+    c->parent = NULL;
+    log_sink(NULL, NULL);
+    chan_free(ch);
+    if (!c->stopping)
+        log_err("the parent is gone (%s): winding down alone", why);
+    child_stop(c, STOP_WHY_PARENT_GONE);
+}
+
+static const struct chan_ops child_parent_ops = { child_parent_msg, child_parent_dead };
+
+void child_stopped(struct child *c)
+{
+    struct msg_stopped m = { .why = STOP_WHY_SHUTDOWN };
+    for (int r = 0; r < ROLE_MAX; r++)
+        if (c->peers[r] != NULL)
+            chan_flush_wait(c->peers[r], CHILD_LAST_WORDS_MS);
+    if (chan_alive(c->parent)) {
+        chan_send(c->parent, MSG_stopped, &m, NULL, 0);
+        chan_flush_wait(c->parent, CHILD_LAST_WORDS_MS);
+    }
+    ev_stop(c->ev, 0);
+}
+
+/* ---- main
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+/* What a terminal or a bored operator sends to the group belongs to the parent; SIGTERM to a child alone is a
+ * crash. */
+static void child_signals(void)
+{
+    static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGUSR1, SIGUSR2 };
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void child_no_start(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    (void)arg;
+    fatal("no start from the parent within %d s", CHILD_START_WAIT_S);
+}
+
+int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg)
+{
+    static const int keep[] = { ROLE_PARENT_FD };
+    struct child *c = xcalloc(1, sizeof *c);
+    struct msg_ready ready = { 0 };
+    c->role = r;
+    c->ops = ops;
+    c->arg = arg;
+    for (int i = 0; i < ROLE_MAX; i++)
+        c->early[i] = -1;
+    log_init(r, LOG_LEVEL_INFO);
+    child_signals();
+    prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* adverts leave on their deadline, not 50 us later */
+    if (pre_jail != NULL && pre_jail(arg) < 0)
+        return 1;
+    jail_enter(r, &(struct jail_opts){ .keep_fds = keep, .nkeep = 1 }, &ready);
+    c->ev = ev_new(NULL);
+    c->parent = chan_new(c->ev, ROLE_PARENT_FD, r, ROLE_PARENT, &child_parent_ops, c);
+    log_sink(child_log, c);
+    log_last_words_hook(child_last_words, c);
+    chan_send(c->parent, MSG_ready, &ready, NULL, 0);
+    ev_timer_init(&c->start_wait, child_no_start, c);
+    ev_timer_in(c->ev, &c->start_wait, CHILD_START_WAIT_S * NS_PER_SEC);
+    return ev_run(c->ev);
+}
