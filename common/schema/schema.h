@@ -38,6 +38,8 @@ enum kw_kind {
     KIND_SPECIAL,  /* its own little grammar, parsed by a named function in parent/conf/ */
     KIND_SYNTAX,   /* lexical pseudo keyword (include, $NAME, ~SEQ ...): documentation only */
     KIND_DERIVED,  /* computed by holdfast-conf, never written by a person */
+    KIND_NAMETAB,  /* a number, or a name of the iproute2 table arg (enum schema_names); max = largest */
+    KIND_WEIGHT,   /* signed min..max, then optional reverse|noreverse, kept in row arg; stored as int */
 };
 
 enum kw_flags {
@@ -51,6 +53,10 @@ enum kw_flags {
     KWF_SECRET = 1 << 7,     /* never shown in dumps or diagnostics */
     KWF_OURS = 1 << 8,       /* not in the incumbent: listed by -t --portable */
     KWF_NAMED = 1 << 9,      /* block flag: takes a name */
+    KWF_OPTVALUE = 1 << 10,  /* the value may be left out; numbers: arg is meant then */
+    KWF_POSITIONAL = 1 << 11, /* the name is a place holder (IP, NAME): never matched as a word */
+    KWF_ZERO_OFF = 1 << 12,  /* 0 means off and draws a warning */
+    KWF_ZERO_ONE = 1 << 13,  /* 0 is read as 1 and draws a warning */
 };
 
 enum blk {
@@ -72,6 +78,19 @@ enum kw {
 #undef KW
     KW_MAX
 };
+
+/* Tables of words for KIND_ENUM (words.def) and of names for KIND_NAMETAB. */
+enum schema_enum {
+    ENUM_NONE,
+#define ENUM(id) ENUM_##id,
+#define WORD(word, value)
+#include "common/schema/words.def"
+#undef ENUM
+#undef WORD
+    ENUM_MAX
+};
+
+enum schema_names { NAMES_NONE, NAMES_TABLE, NAMES_SCOPE, NAMES_DSFIELD, NAMES_GROUP, NAMES_PROTO, NAMES_REALM, NAMES_IPPROTO, NAMES_PREF };
 
 struct kw_row {
     enum kw kw;
@@ -97,6 +116,10 @@ struct blk_row {
 const struct kw_row *schema_kw(enum kw kw);
 const struct blk_row *schema_blk(enum blk blk);
 const struct kw_row *schema_find(enum blk blk, const char *name); /* NULL: unknown in this block */
+const struct kw_row *schema_rows(enum blk blk, unsigned int *n); /* the rows of a block, n of them */
+const char *schema_word(enum schema_enum e, int64_t value);      /* NULL: no such value */
+int schema_word_find(enum schema_enum e, const char *word, int64_t *value); /* exact; -1: unknown */
+const char *schema_word_at(enum schema_enum e, unsigned int i);             /* NULL past the end */
 uint64_t schema_hash(void); /* of the ids and names: slices of another build are refused */
 
 #endif
