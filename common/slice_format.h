@@ -61,6 +61,7 @@ static inline enum slice_form slice_form(enum kw_kind kind)
     case KIND_INT:
     case KIND_CNUM:
     case KIND_NAMETAB:
+    case KIND_WEIGHT:
     case KIND_TIME:
     case KIND_MSTIME:
     case KIND_ENUM: return SLICE_FORM_NUMBER;
