@@ -1,0 +1,63 @@
+"""The crashes that must be seen, in good order: a crash loop ends in a hand-over, the parent's death in a resignation. Called by
+run.py, each in a process of its own. A function returns its figures as text or raises Failure.
+"""
+import os
+import signal
+import time
+
+from lab import Failure, Lab, conf, now
+
+import hits
+
+
+def check_handover(lab, since, spec, who):
+    """Priority 0 on the wire, addresses gone, the peer master within its skew time. Returns figures."""
+    skew = conf.skew(100, spec["interval"], 2 if spec["interval"] >= 1 else 3)
+    last = lab.wait(lambda: lab.adverts("a", since, priority=0), 3, "priority 0 after " + who)[0]
+    first = lab.wait(lambda: lab.adverts("b", since), skew + 3, "an advert from the peer after " + who)[0]
+    lab.wait(lambda: not set(conf.VIPS) & set(lab.a.addresses()), 3, "the addresses gone from the old master after " + who)
+    if last.faults:
+        raise Failure("the last advert is broken: " + ", ".join(last.faults))
+    late = (first.ts - last.ts) / 1e9 - skew
+    gone = [e.ts for e in lab.events("addr-", "a", since=since) if e.addr in conf.VIPS]
+    if len(gone) < len(conf.VIPS):
+        raise Failure("only %d of %d addresses were withdrawn" % (len(gone), len(conf.VIPS)))
+    if late > 0.1:
+        raise Failure("the peer took over %.0f ms after its skew time" % (late * 1e3))
+    time.sleep(2 * spec["interval"] + 1)
+    again = lab.adverts("a", first.ts + int(2e9 * spec["interval"]))
+    if again:
+        raise Failure("the old master advertises again %.1f s after the hand-over" % ((again[0].ts - first.ts) / 1e9))
+    return "priority 0 %.0f ms after the event, addresses gone after %.0f ms, peer master %+.1f ms from its skew time" % (
+        (last.ts - since) / 1e6, (max(gone) - since) / 1e6, late * 1e3)
+
+
+def crash_loop(spec):
+    """Five quick deaths of one role: the director hands over instead of trying for ever."""
+    role = spec["role"]
+    with Lab("ab", keep_log=spec.get("keep")) as lab:
+        a, _ = hits.begin(lab, spec)
+        start = time.monotonic()
+        for n in range(5):
+            pid = lab.wait(lambda: a.role(role), 8, "%s after %d deaths" % (role, n), step=0.002)
+            time.sleep(0.05)
+            if lab.adverts("a", priority=0):
+                raise Failure("handed over after %d deaths, not five" % n)
+            at = now()
+            os.kill(pid, signal.SIGKILL)
+            if n < 4:
+                lab.wait(lambda: a.role(role) not in (None, pid), 8, "a new %s after death %d" % (role, n + 1), step=0.002)
+        took = time.monotonic() - start
+        return "5 deaths in %.1f s; %s" % (took, check_handover(lab, at, spec, "the fifth death"))
+
+
+def parent_killed(spec):
+    """kill -9 of the parent: the children resign by themselves and go."""
+    with Lab("ab", keep_log=spec.get("keep")) as lab:
+        a, _ = hits.begin(lab, spec)
+        at = now()
+        os.kill(a.pid, signal.SIGKILL)
+        a.proc.wait(5)
+        text = check_handover(lab, at, spec, "the parent's death")
+        lab.wait(lambda: not a.processes(), 3, "the end of every child after the parent's death")
+        return text
