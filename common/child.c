@@ -265,7 +265,7 @@ static int child_on_prepare(struct child *c, const struct chan_msg *m)
     }
     slice_free(next);
     struct msg_reject no = { .generation = gen };
-    snprintf(no.reason, sizeof no.reason, "%s", e.text[0] != '\0' ? e.text : "generation differs");
+    snprintf(no.reason, sizeof no.reason, "%.239s", e.text[0] != '\0' ? e.text : "generation differs");
     return chan_send(c->parent, MSG_reject, &no, NULL, 0);
 }
 
