@@ -1,9 +1,9 @@
 /*
- * diag.h - what holdfast-conf has to say about a configuration: gathered while it is read, parsed, resolved and
- * validated, sorted by position, then rendered once as text or JSON. Nothing here ever stops the reading: all mistakes
- * of a configuration come in one run. Source text is borrowed from struct conf_text: render before conf_text_free().
- * Called by every file of parent/conf. Everything shown is hostile bytes: rendering escapes what a terminal obeys, and
- * what follows auth_pass in a source line is masked without being asked.
+ * diag.h - what holdfast-conf has to say about a configuration: gathered while it is read, parsed, resolved
+ * and validated, sorted by position, then rendered once as text or JSON. Nothing here ever stops the reading:
+ * all mistakes of a configuration come in one run. Source text is borrowed from struct conf_text: render
+ * before conf_text_free(). Called by every file of parent/conf. Everything shown is hostile bytes: rendering
+ * escapes what a terminal obeys, and what follows auth_pass in a source line is masked without being asked.
  */
 #ifndef HOLDFAST_CONF_DIAG_H
 #define HOLDFAST_CONF_DIAG_H
@@ -30,8 +30,8 @@ struct conf_src {
     bool secret;      /* never shown (value of a definition that auth_pass uses) */
 };
 
-/* Where something is. off/len are bytes of src->text: columns (in characters) are counted when rendered. via: the line
- * whose use of a definition brought this line of a multi-line definition in, NULL otherwise. */
+/* Where something is. off/len are bytes of src->text: columns (in characters) are counted when rendered. via:
+ * the line whose use of a definition brought this line of a multi-line definition in, NULL otherwise. */
 struct conf_pos {
     const struct conf_src *src; /* NULL: nowhere in particular */
     const struct conf_src *via;
@@ -55,20 +55,24 @@ struct diag *diag_new(void);
 void diag_free(struct diag *d);
 void diag_set_lenient(struct diag *d, bool on); /* --lenient: errors become warnings, unless diag_strict() */
 
-/* Adds one. code is a literal "HF-...". Message: one line, no full stop, no secret. Never NULL; valid until diag_free. */
+/* Adds one. code is a literal "HF-...". Message: one line, no full stop, no secret. Never NULL; valid until
+ * diag_free. */
 struct diag_item *diag_add(struct diag *d, enum diag_severity sev, const char *code, struct conf_pos pos,
                            const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 /* Refinements of an item just added; each may be left out. */
-void diag_help(struct diag_item *it, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* the remedy */
+void diag_help(struct diag_item *it, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));                 /* the remedy */
 void diag_suggest(struct diag_item *it, const char *word); /* "did you mean WORD?" */
 void diag_related(struct diag_item *it, struct conf_pos pos, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));              /* "first defined here"; at most 4 */
-void diag_hide(struct diag_item *it);                   /* do not show the source line */
+    __attribute__((format(printf, 3, 4))); /* "first defined here"; at most 4 */
+void diag_hide(struct diag_item *it);      /* do not show the source line */
 void diag_class(struct diag_item *it, enum diag_class c);
-void diag_strict(struct diag_item *it); /* stays an error under --lenient: the incumbent would not run with it either */
+void diag_strict(
+    struct diag_item *it); /* stays an error under --lenient: the incumbent would not run with it either */
 
 size_t diag_count(const struct diag *d, enum diag_severity sev);
-/* 0 nothing wrong (or notes and warnings), 5 errors or warnings_are_errors and warnings, 4, 6: see DECISIONS.md */
+/* 0 nothing wrong (or notes and warnings), 5 errors or warnings_are_errors and warnings, 4, 6: see
+ * DECISIONS.md */
 int diag_exit_status(const struct diag *d, bool warnings_are_errors);
 
 /* Sorts by file, line, column (stable), then renders. Returns -1 when the stream failed. */
