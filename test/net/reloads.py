@@ -1,0 +1,139 @@
+"""A reload touches what changed and nothing else."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+from case import case, check, steady, strace_there
+from lab import Skip, conf, now
+
+INTERVAL = 0.2
+
+
+def text(priority=200, vips=conf.VIPS, interval=INTERVAL):
+    return conf.whole(conf.instance(priority=priority, vips=vips, interval=interval))
+
+
+@case("reload-unchanged", "SIGHUP with an unchanged file: no address, route or link event, no gratuitous ARP, no missing advert")
+def unchanged(lane):
+    with lane.master(interval=INTERVAL) as (lab, d):
+        time.sleep(6)  # the second burst of gratuitous ARPs is 5 s after the first
+        pid, since = d.role("vrrpd"), now()
+        for _ in range(3):
+            d.reload()
+            time.sleep(0.8)
+        events = lab.events(node="a", since=since)
+        check(not events, "%d netlink events, first: %s", len(events), events[:1])
+        check(not lab.seen("garp", "a", since), "gratuitous ARPs were sent")
+        check(d.role("vrrpd") == pid, "vrrpd was replaced")
+        return "3 reloads, 0 events, longest gap %.1f ms" % steady(lab, "a", since, INTERVAL)
+
+
+@case("reload-unchanged-no-kernel-call", "the same, counted by strace on ipvsd: nothing is sent on any netlink socket")
+def no_kernel_call(lane):
+    if not strace_there():
+        raise Skip("no strace here")
+    with lane.master(interval=1) as (lab, d):
+        pid = d.role("ipvsd")
+        if not pid:
+            raise Skip("this daemon has no ipvsd")
+        time.sleep(6)
+        out = lab.root + "/strace"
+        tracer = subprocess.Popen(["strace", "-f", "-yy", "-e", "trace=sendmsg,sendto,sendmmsg,write", "-o", out, "-p", str(pid)],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            lab.wait(lambda: "TracerPid:\t%d" % tracer.pid in open("/proc/%d/status" % pid).read(), 5, "strace attached")
+            d.reload()
+            time.sleep(2)
+        finally:
+            tracer.send_signal(signal.SIGINT)
+            tracer.wait(5)
+        calls = open(out).read().splitlines()
+        netlink = [c for c in calls if re.search(r"<(NETLINK|RAW|PACKET)", c)]
+        said = [c for c in calls if "SEQPACKET" in c or "UNIX" in c or "socket:" in c]
+        check(said, "strace saw nothing at all, not even the answer to the parent: %s", calls[:3])
+        check(not netlink, "%d calls, first: %s", len(netlink), netlink[:1])
+        check(d.role("ipvsd") == pid, "ipvsd was replaced")
+        return "0 kernel calls, %d messages to other rooms" % len(said)
+
+
+@case("reload-addresses", "a reload that swaps one address leaves the others alone")
+def addresses(lane):
+    with lane.master(interval=INTERVAL) as (lab, d):
+        new = (*conf.VIPS[:2], "10.77.0.150")
+        since = d.reload(text(vips=new))
+        lab.wait(lambda: "10.77.0.150" in lab.a.addresses() and conf.VIPS[2] not in lab.a.addresses(), 3, "the new set of addresses")
+        time.sleep(1)
+        events = lab.events("addr", "a", since=since)
+        touched = {e.addr for e in events}
+        check(touched == {"10.77.0.150", conf.VIPS[2]}, "also touched: %s", touched)
+        last = lab.adverts("a")[-1]
+        check(set(last.vips) == set(new), "advertised: %s", last.vips)
+        took = max(e.ts for e in events) - since
+        return "done in %.0f ms, longest gap %.1f ms" % (took / 1e6, steady(lab, "a", since, INTERVAL))
+
+
+@case("reload-priority-interval", "priority and interval change on the wire, without a gap")
+def priority(lane):
+    with lane.master(interval=INTERVAL) as (lab, d):
+        since = d.reload(text(priority=150, interval=0.1))
+        first = lab.wait(lambda: lab.adverts("a", since, priority=150), 3, "the new priority")[0]
+        time.sleep(1)
+        check(not lab.events("addr", "a", since=since), "addresses moved")
+        after = lab.adverts("a", first.ts)
+        check(all(x.interval == 0.1 and x.priority == 150 for x in after) and len(after) > 7, "not the new timing: %d adverts", len(after))
+        return "after %.0f ms" % ((first.ts - since) / 1e6)
+
+
+@case("reload-broken", "a broken, empty-braced or missing file, or an unknown interface kind of error: the old configuration stays")
+def broken(lane):
+    with lane.master(interval=INTERVAL) as (lab, d):
+        since, pid = now(), d.role("vrrpd")
+        for bad in ("vrrp_instance VI_1 {\n", text().replace("priority 200", "priority 2000"), text().replace("interface", "interfase"),
+                    text() + "}\n"):
+            d.reload(bad)
+            time.sleep(0.5)
+        os.unlink(d.conf)
+        d.signal(signal.SIGHUP)
+        time.sleep(0.7)
+        check(d.proc.poll() is None, "the daemon ended")
+        check(not lab.events("addr", "a", since=since), "addresses moved")
+        gap = steady(lab, "a", since, INTERVAL)
+        check(d.role("vrrpd") == pid, "vrrpd was replaced")
+        d.reload(text(priority=180))
+        lab.wait(lambda: lab.adverts("a", since, priority=180), 3, "a good file taken after bad ones")
+        return "4 broken files and a missing one, longest gap %.1f ms" % gap
+
+
+@case("reload-instances", "instances come and go by reload; the one that stays is not touched")
+def instances(lane):
+    second = conf.instance(name="VI_2", vrid=52, priority=200, interval=INTERVAL, vips=("10.77.0.120",))
+    with lane.master(interval=INTERVAL) as (lab, d):
+        since = d.reload(text() + second)
+        lab.wait(lambda: lab.adverts("a", since, vrid=52) and "10.77.0.120" in lab.a.addresses(), 5, "the new instance")
+        time.sleep(0.5)
+        gone = d.reload(text())
+        lab.wait(lambda: "10.77.0.120" not in lab.a.addresses(), 3, "the old instance's address gone")
+        zero = lab.wait(lambda: lab.adverts("a", gone, vrid=52, priority=0), 2, "priority 0 of the removed instance")
+        time.sleep(0.5)
+        check(not lab.adverts("a", zero[-1].ts + 1, vrid=52), "it still advertises")
+        stays = [x for x in lab.adverts("a", since) if x.vrid == 51]
+        check(all(x.priority == 200 for x in stays), "the other instance said something else")
+        touched = {e.addr for e in lab.events("addr", "a", since=since)}
+        check(touched == {"10.77.0.120"}, "touched: %s", touched)
+        gaps = [(y.ts - x.ts) / 1e6 for x, y in zip(stays, stays[1:])]
+        check(max(gaps) < INTERVAL * 1e3 + 20, "the other instance left a gap of %.0f ms", max(gaps))
+        return "longest gap of the other %.1f ms" % max(gaps)
+
+
+@case("reload-storm", "thirty SIGHUPs in a second, the file changing under them: alive, on time, the last word counts")
+def storm(lane):
+    with lane.master(interval=INTERVAL) as (lab, d):
+        since = now()
+        for i in range(30):
+            d.reload(text(priority=170 + i))
+            time.sleep(0.033)
+        lab.wait(lambda: lab.adverts("a", now() - 500_000_000, priority=199), 5, "the last configuration in force")
+        check(not lab.events("addr", "a", since=since), "addresses moved")
+        return "longest gap %.1f ms" % steady(lab, "a", since, INTERVAL)
