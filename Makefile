@@ -33,7 +33,7 @@ LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 LIBS_checkd :=
-LIBS_conf :=
+LIBS_conf := -ljansson
 LIBS_ctl := -ljansson
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
 

@@ -43,6 +43,11 @@ void diag_set_lenient(struct diag *d, bool on)
     d->lenient = on;
 }
 
+void diag_set_brief(struct diag *d, bool on)
+{
+    d->brief = on;
+}
+
 static char *diag_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
 static char *diag_vformat(const char *fmt, va_list ap)
 {

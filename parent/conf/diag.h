@@ -53,6 +53,7 @@ struct diag_item;
 
 struct diag *diag_new(void);
 void diag_free(struct diag *d);
+void diag_set_brief(struct diag *d, bool on);   /* text: one line each, no source line, no help */
 void diag_set_lenient(struct diag *d, bool on); /* --lenient: errors become warnings, unless diag_strict() */
 
 /* Adds one. code is a literal "HF-...". Message: one line, no full stop, no secret. Never NULL; valid until

@@ -38,7 +38,7 @@ struct diag {
     size_t added;
     size_t count[3];
     bool class_seen[3];
-    bool lenient;
+    bool lenient, brief;
 };
 
 struct diag_place {

@@ -225,6 +225,8 @@ static void diag_print_item(const struct diag_item *it, FILE *out)
         fprintf(out, " (did you mean %s?)", text);
     }
     fprintf(out, " [%s]\n", it->code);
+    if (it->owner->brief)
+        return;
     diag_print_caret(it, out);
     for (size_t i = 0; i < it->nrelated; i++) {
         fputs("    = ", out);

@@ -1,0 +1,215 @@
+/*
+ * main.c of holdfast-conf - one shot: into the jail, read the configuration, check it, hand back four sealed
+ * slices or the diagnostics. Started by the parent at start, reload and -t; may be run by hand with --test by
+ * anybody. Trusts its command line and descriptor 3 (the parent), nothing in the files.
+ *
+ *   holdfast-conf -f PATTERN [-i ID] [-e] [--test] [--json] [--warnings-are-errors] [--lenient] [--portable]
+ *                 [--generation N] [--no-detail]
+ *
+ * Diagnostics: text on stderr; with --test --json one JSON document on stdout. Without --test and without
+ * errors one datagram leaves on descriptor 3: "OK <errors> <warnings>\n" with the slices of parent, vrrpd,
+ * checkd, ipvsd. Exit status: see diag_exit_status(); 1 for a bad option or a failure of our own.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "common/jail.h"
+#include "common/log.h"
+#include "parent/conf/conf.h"
+#include "parent/conf/diag.h"
+#include "parent/conf/lex.h"
+
+#define MAIN_SLICES 4
+
+struct main_opts {
+    const char *pattern;
+    const char *id;
+    uint32_t generation;
+    bool strict, test, json, warnings_are_errors, lenient, portable, brief;
+};
+
+static int main_usage(void)
+{
+    fputs(
+        "holdfast-conf is started by holdfast. By hand: holdfast-conf -f FILE [-i ID] [-e] --test [--json]\n"
+        "[--warnings-are-errors] [--lenient] [--portable] [--no-detail]\n",
+        stderr);
+    return -1;
+}
+
+static int main_options(int argc, char **argv, struct main_opts *o)
+{
+    enum { OPT_TEST = 256, OPT_JSON, OPT_WARN, OPT_LENIENT, OPT_PORTABLE, OPT_GENERATION, OPT_BRIEF };
+    static const struct option longs[] = {
+        { "test", no_argument, NULL, OPT_TEST },
+        { "json", no_argument, NULL, OPT_JSON },
+        { "warnings-are-errors", no_argument, NULL, OPT_WARN },
+        { "lenient", no_argument, NULL, OPT_LENIENT },
+        { "portable", no_argument, NULL, OPT_PORTABLE },
+        { "generation", required_argument, NULL, OPT_GENERATION },
+        { "no-detail", no_argument, NULL, OPT_BRIEF },
+        { NULL, 0, NULL, 0 },
+    };
+    int ch;
+
+    *o = (struct main_opts){ .generation = 1 };
+    while ((ch = getopt_long(argc, argv, "f:i:e", longs, NULL)) != -1) {
+        char *end = NULL;
+        unsigned long n;
+
+        switch (ch) {
+        case 'f': o->pattern = optarg; break;
+        case 'i': o->id = optarg; break;
+        case 'e': o->strict = true; break;
+        case OPT_TEST: o->test = true; break;
+        case OPT_JSON: o->json = true; break;
+        case OPT_WARN: o->warnings_are_errors = true; break;
+        case OPT_LENIENT: o->lenient = true; break;
+        case OPT_PORTABLE: o->portable = true; break;
+        case OPT_BRIEF: o->brief = true; break;
+        case OPT_GENERATION:
+            n = strtoul(optarg, &end, 10);
+            if (*end || !*optarg || n == 0 || n > UINT32_MAX)
+                return main_usage();
+            o->generation = (uint32_t)n;
+            break;
+        default: return main_usage(); /* getopt has said which one */
+        }
+    }
+    return optind == argc && o->pattern ? 0 : main_usage();
+}
+
+static void main_jail(const struct main_opts *o)
+{
+    static const int keep[] = { ROLE_PARENT_FD };
+    struct jail_opts jo = { .keep_fds = keep, .nkeep = o->test ? 0 : 1, .keep_dac_read = 1 };
+    struct msg_ready report;
+
+    jo.unprivileged = geteuid() != 0;
+    if (jo.unprivileged)
+        jo.keep_dac_read = 0;
+    jail_enter(ROLE_CONF, &jo, &report);
+}
+
+static void main_say_ours(const struct kw_row *row, struct conf_pos pos, void *arg)
+{
+    diag_help(
+        diag_add(arg, DIAG_NOTE, "HF-PORTABLE", pos,
+                 "%s is a keyword of holdfast, keepalived does not know it", row->name),
+        "put it on a line of its own in a file that only holdfast includes to keep this file usable on both");
+}
+
+/* The four slices, in the order the parent expects. -1: said why. */
+static int main_emit(struct conf *c, uint32_t generation, int fds[MAIN_SLICES])
+{
+    static const enum role order[MAIN_SLICES] = { ROLE_PARENT, ROLE_VRRPD, ROLE_CHECKD, ROLE_IPVSD };
+
+    for (int i = 0; i < MAIN_SLICES; i++) {
+        fds[i] = conf_emit(c, order[i], generation);
+        if (fds[i] >= 0)
+            continue;
+        fprintf(stderr, "holdfast-conf: cannot write the configuration of %s: %s\n", role_name(order[i]),
+                strerror(errno));
+        while (i-- > 0)
+            close(fds[i]);
+        return -1;
+    }
+    return 0;
+}
+
+static int main_send(const struct diag *d, const int fds[MAIN_SLICES])
+{
+    union {
+        struct cmsghdr align;
+        char buf[CMSG_SPACE(sizeof(int) * MAIN_SLICES)];
+    } ctl = { .buf = { 0 } };
+    char text[64];
+    struct iovec iov = { .iov_base = text };
+    struct msghdr m = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf)
+    };
+    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+    iov.iov_len = (size_t)snprintf(text, sizeof(text), "OK %zu %zu\n", diag_count(d, DIAG_ERROR),
+                                   diag_count(d, DIAG_WARNING));
+    h->cmsg_level = SOL_SOCKET;
+    h->cmsg_type = SCM_RIGHTS;
+    h->cmsg_len = CMSG_LEN(sizeof(int) * MAIN_SLICES);
+    memcpy(CMSG_DATA(h), fds, sizeof(int) * MAIN_SLICES);
+    if (sendmsg(ROLE_PARENT_FD, &m, MSG_NOSIGNAL) < 0) {
+        fprintf(stderr, "holdfast-conf: cannot hand the configuration to the parent on descriptor 3: %s\n",
+                strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+/* Everything that can be wrong is said, whatever was wrong before. */
+static struct conf *main_check(const struct main_opts *o, struct conf_text *t, const struct conf_env *env,
+                               struct diag *d)
+{
+    struct conf_text_opts to = { .config_id = o->id,
+                                 .strict = o->strict ? CONF_INCLUDE_ALL : 0,
+                                 .env = environ };
+    struct conf *c;
+    int rc = conf_text_load(t, o->pattern, &to, d);
+
+    jail_drop_dac(); /* every file is in memory now */
+    if (rc)
+        return NULL;
+    c = conf_new(t, d, env);
+    conf_parse(c);
+    conf_resolve(c);
+    conf_validate(c);
+    if (o->portable)
+        conf_each_ours(c, main_say_ours, d);
+    return c;
+}
+
+static int main_report(const struct main_opts *o, struct diag *d, int status)
+{
+    int rc;
+
+    if (o->test && o->json)
+        rc = diag_print_json(d, stdout, status);
+    else
+        rc = diag_print_text(d, stderr);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    static char buffer[65536];
+    int fds[MAIN_SLICES], status;
+    struct main_opts o;
+    struct conf_text text;
+    struct conf_env env = { .known = false };
+    struct diag *d;
+    struct conf *c;
+
+    log_init(ROLE_CONF, LOG_LEVEL_INFO);
+    if (main_options(argc, argv, &o))
+        return 1;
+    conf_env_load(&env);
+    main_jail(&o);
+    setvbuf(stderr, buffer, _IOFBF, sizeof(buffer));
+    d = diag_new();
+    diag_set_lenient(d, o.lenient);
+    diag_set_brief(d, o.brief);
+    c = main_check(&o, &text, &env, d);
+    status = diag_exit_status(d, o.test && o.warnings_are_errors);
+    if (main_report(&o, d, status))
+        status = status ? status : 1;
+    if (!status && !o.test && c) {
+        if (main_emit(c, o.generation, fds) || main_send(d, fds))
+            status = 1;
+    }
+    fflush(stderr);
+    return status; /* the kernel frees faster than we could */
+}
