@@ -1,10 +1,17 @@
 # holdfast - one non-recursive Makefile. Sources are found by folder: a folder is a role, a role is a binary.
 # main.c of a role holds main() and is left out of the role's library, so tests can link everything else.
+# Variants (sanitizers, fuzzers) are the same file with another build folder: $(MAKE) B=build/asan SAN=...
 
 B        ?= build
 PREFIX   ?= /usr
 SYSCONF  ?= /etc
-CC       ?= gcc
+DESTDIR  ?=
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+V        ?= 0
+Q        := $(if $(filter 0,$(V)),@)
+say       = $(if $(filter 0,$(V)),@echo "  $(1)")
+PYTHON   ?= python3
+FUZZ_SECONDS ?= 60
 PKGS_IPVSD := libnl-3.0 libnl-route-3.0 libnl-genl-3.0
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 WERROR   ?= -Werror
@@ -33,9 +40,10 @@ LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 LIBS_checkd :=
-LIBS_conf := -ljansson
+LIBS_conf :=
 LIBS_ctl := -ljansson
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
+LIBS_ALL = $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_ctl)
 
 SRC_common := $(wildcard common/*.c common/schema/*.c)
 define role_sources
@@ -45,41 +53,118 @@ endef
 $(foreach r,$(ROLES),$(eval $(call role_sources,$(r))))
 
 obj = $(patsubst %.c,$(B)/o/%.o,$(1))
+SRC_ALL := $(SRC_common) $(foreach r,$(ROLES),$(SRC_$(r)) $(MAIN_$(r)))
 BINS := $(foreach r,$(ROLES),$(if $(MAIN_$(r)),$(B)/$(BIN_$(r))))
 LIBS_A := $(B)/libcommon.a $(foreach r,$(ROLES),$(if $(SRC_$(r)),$(B)/lib$(r).a))
+GROUP = -Wl,--start-group $(LIBS_A) -Wl,--end-group
 
 all: $(BINS)
 
 $(B)/o/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CFLAGS_$(firstword $(subst /, ,$*))) -c -o $@ $<
+	$(call say,CC $<)
+	$(Q)$(CC) $(CFLAGS) $(CFLAGS_$(firstword $(subst /, ,$*))) -c -o $@ $<
 
 $(B)/libcommon.a: $(call obj,$(SRC_common))
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 define role_rules
 ifneq ($(SRC_$(1)),)
 $(B)/lib$(1).a: $(call obj,$(SRC_$(1)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endif
 $(B)/$(BIN_$(1)): $(call obj,$(MAIN_$(1))) $(if $(SRC_$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
-	$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_common) $(LIBS_$(1))
+	$$(call say,LD $$@)
+	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_common) $(LIBS_$(1))
 endef
 $(foreach r,$(ROLES),$(if $(MAIN_$(r)),$(eval $(call role_rules,$(r)))))
 
-# unit tests: test/unit/test_X.c, one cmocka binary each, linked with every role library
-UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(wildcard test/unit/test_*.c))
-$(B)/test/%: test/unit/%.c $(LIBS_A) Makefile
+# ---- tests: programs ------------------------------------------------------------------------------------------
+# unit: test/unit/test_X.c, one cmocka binary each; test/X/*.c of the lanes below make one binary, all with every role's library.
+UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(sort $(wildcard test/unit/test_*.c)))
+SRC_sim := $(wildcard test/sim/*.c)
+SRC_jail := $(wildcard test/jail/*.c)
+SIM  := $(if $(SRC_sim),$(B)/test/sim)
+JAIL := $(if $(SRC_jail),$(B)/test/jail-probe)
+FUZZ := $(patsubst test/fuzz/%.c,$(B)/test/%,$(sort $(wildcard test/fuzz/fuzz_*.c)))
+
+$(B)/o/test/unit/%.o: CFLAGS += $(CFLAGS_ipvsd)
+$(B)/o/test/sim/%.o: CFLAGS += $(CFLAGS_ipvsd)
+$(B)/o/test/fuzz/%.o: CFLAGS += $(CFLAGS_ipvsd)
+
+$(UNIT): $(B)/test/%: $(B)/o/test/unit/%.o $(LIBS_A)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(CFLAGS_ipvsd) $(LDFLAGS) -o $@ $< -Wl,--start-group $(LIBS_A) -Wl,--end-group -lcmocka $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_ctl)
-unit: $(UNIT)
-	@set -e; for t in $(UNIT); do echo "== $$t"; $$t; done
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(GROUP) -lcmocka $(LIBS_ALL)
+$(B)/test/sim: $(call obj,$(SRC_sim)) $(LIBS_A)
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(call obj,$(SRC_sim)) $(GROUP) $(LIBS_ALL)
+$(B)/test/jail-probe: $(call obj,$(SRC_jail)) $(LIBS_A)
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(call obj,$(SRC_jail)) $(GROUP) $(LIBS_ALL)
+$(FUZZ): $(B)/test/%: $(B)/o/test/fuzz/%.o $(LIBS_A)
+	@mkdir -p $(@D)
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $< $(GROUP) $(LIBS_ALL)
+
+unit-bins: $(UNIT)
+sim-bin: $(SIM)
+jail-bin: $(JAIL)
+fuzz-bins: $(FUZZ)
+.SECONDARY: $(patsubst test/%.c,$(B)/o/test/%.o,$(wildcard test/unit/*.c test/fuzz/*.c))
+
+# ---- tests: lanes. test/run builds what a lane needs, runs it, counts, and says at the end how many passed and failed --------
+LANE = $(PYTHON) test/run --build $(B) --fuzz-seconds $(FUZZ_SECONDS)
+
+deps:
+	test/deps
+test: deps
+	@$(PYTHON) test/run --build $(B) $(TEST_FLAGS)
+unit sim net vm jail chaos corpus suite fuzz:
+	@$(LANE) --lanes $@ --full
+lint:
+	@$(PYTHON) test/run --build $(B) --lanes lint
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) test/demo/run.py --daemon $(B)/holdfast
+bench: all
+	@$(PYTHON) test/bench/run.py --daemon $(B)/holdfast
+
+# ---- installation ---------------------------------------------------------------------------------------------
+SBINDIR := $(DESTDIR)$(PREFIX)/sbin
+BINDIR  := $(DESTDIR)$(PREFIX)/bin
+LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/holdfast
+UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
+USERDIR := $(DESTDIR)$(PREFIX)/lib/sysusers.d
+DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/holdfast
+CHILDREN := $(filter-out $(B)/holdfast $(B)/holdctl $(B)/genhash,$(BINS))
+
+install: all
+	install -d $(SBINDIR) $(BINDIR) $(LIBEXEC) $(UNITDIR) $(USERDIR) $(DOCDIR)
+	install -m 0755 $(B)/holdfast $(SBINDIR)/
+	install -m 0755 $(wildcard $(filter %/holdctl %/genhash,$(BINS))) $(BINDIR)/
+	install -m 0755 $(CHILDREN) $(LIBEXEC)/
+	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONF@,$(SYSCONF),g' etc/holdfast.service > $(UNITDIR)/holdfast.service
+	chmod 0644 $(UNITDIR)/holdfast.service
+	install -m 0644 etc/holdfast.sysusers $(USERDIR)/holdfast.conf
+	install -m 0644 etc/holdfast.conf.sample $(DOCDIR)/
+	install -m 0644 LICENSE $(wildcard README.md CHANGELOG.md) $(DOCDIR)/
+	@[ -n "$(DESTDIR)" ] || test/deps --users-only
+	@echo "installed; the configuration is $(SYSCONF)/keepalived/keepalived.conf; a sample: $(PREFIX)/share/doc/holdfast/holdfast.conf.sample"
+
+# The configuration and the system users stay: they are the administrator's.
+uninstall:
+	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
+	rm -f $(UNITDIR)/holdfast.service $(USERDIR)/holdfast.conf
+	rm -rf $(LIBEXEC) $(DOCDIR)
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean unit
+.PHONY: all clean deps demo test unit fuzz sim net vm chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))
