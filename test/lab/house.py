@@ -145,11 +145,11 @@ link set %s master br0 up
 class Lab:
     count = 0
 
-    def __init__(self, names="ab", plug=True, net="10.77.0", keep_log=None):
+    def __init__(self, names="ab", plug=True, net="10.77.0", hosts=None, keep_log=None):
         Lab.count += 1
         self.prefix = "hf%d%s" % (os.getpid(), "x%d" % Lab.count if Lab.count > 1 else "")
         self.net, self.plug_all, self.keep_log = net, plug, keep_log
-        self.names, self.nodes, self.daemons, self.cgroups = names, {}, [], 0
+        self.names, self.hosts, self.nodes, self.daemons, self.cgroups = names, hosts or {}, {}, [], 0
         self.root = tempfile.mkdtemp(prefix=self.prefix + "-")
         os.chmod(self.root, 0o755)
         self.switch = self.prefix + "-sw"
@@ -191,7 +191,7 @@ class Lab:
         run("ip", "-n", self.switch, "-batch", "-",
             text="link add br0 type bridge forward_delay 0 mcast_snooping 0\nlink set br0 up\n")
         for i, name in enumerate(self.names):
-            self.nodes[name] = Node(self, name, i + 1)
+            self.nodes[name] = Node(self, name, self.hosts.get(name, i + 1))
         sources = [("wire", self.switch)] + [("netlink", n.ns, n.name) for n in self.nodes.values()]
         pipe = self.pipe
         os.set_inheritable(pipe, False)
