@@ -1,5 +1,5 @@
 """The small machines of the demo's laboratory: a web server, a front end, a client. Each runs as a process of its own in a namespace
-(`parts.py server NAME`, `parts.py front NAME SERVER...`, `parts.py client ADDRESS FILE`). Started by demo.py.
+(`parts.py server NAME`, `parts.py front NAME SERVER...`, `parts.py client ADDRESS FILE`). Started by run.py.
 
 The front end stands where LVS will stand with the next release: it is the demo's, not holdfast's, and nothing is claimed for it.
 """

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The demo: two directors, two real servers, one client that asks the service address fifty times a second; then things die.
 
-    demo.py [--daemon CMD] [--plain]
+    run.py [--daemon CMD] [--plain]
 
 Everything happens in network namespaces of its own; the configuration (lb1.conf, lb2.conf beside this file) is the one of a tutorial
 on LVS and keepalived, unchanged. Exit status 0 only if every promise held.
