@@ -27,7 +27,8 @@ INCUMBENT = "/usr/sbin/keepalived"
 ROLES = ("vrrpd", "ipvsd")
 INTERVALS = (1, 0.1)
 SLACK_MS = 20
-PAUSE = 5.2  # two deaths of one role are then more than 10 s apart: no back-off, and never 5 in 30 s
+PAUSE = {1: 4.2, 0.1: 2.4}  # long enough to see a peer take over; every process lives longer than what counts as a crash loop (2 s)
+CONTROL_PAUSE = 5.2         # the incumbent needs seconds to be master again
 
 
 def options():
@@ -63,13 +64,12 @@ def command(text):
 
 def spec_of(o, interval, peer, todo, seed, name):
     return {"daemon": o.daemon, "peer": peer, "peer_name": os.path.basename(peer[0]), "interval": interval, "hits": todo,
-            "seed": seed, "pause": PAUSE, "kind": name, "keep": o.keep and "%s-%s-%d" % (o.keep, name, seed % 100000)}
+            "seed": seed, "pause": CONTROL_PAUSE if name == "control" else PAUSE[interval], "kind": name, "keep": o.keep and "%s-%s-%d" % (o.keep, name, seed % 100000)}
 
 
 def plan(o, rng):
     """Labs of hits: roles alternate inside a lab, so that one role's deaths are far apart."""
     specs = []
-    labs_each = max(1, o.jobs // len(INTERVALS))
     peers = [(o.peer, o.runs)]
     if o.peer != o.daemon:
         peers.append((o.daemon, max(1, o.runs // 10)))
@@ -81,8 +81,8 @@ def plan(o, rng):
                 rng.shuffle(q)
                 queues.append(q)
             mixed = [hit for group in zip(*queues) for hit in group]
-            per = -(-len(mixed) // (labs_each if peer == o.peer else max(1, labs_each // 4)))
-            per += per % 2
+            share = sum(PAUSE.values()) * len(mixed) / max(1, o.jobs - 1)  # seconds a lab, so that all end together
+            per = max(2, round(share / PAUSE[interval] / 2) * 2)
             for at in range(0, len(mixed), per):
                 specs.append(spec_of(o, interval, peer, mixed[at:at + per], rng.randrange(1 << 30), "hits"))
     return specs
@@ -190,11 +190,11 @@ def main():
         specs += endings_plan(o)
     if "control" in parts and o.has_incumbent:
         specs += control_plan(o, rng)
-    longest = max(len(s["hits"]) for s in specs) * (PAUSE + 1.2) + 30
+    longest = max(len(s["hits"]) * (s["pause"] + 1.5) for s in specs) + 30
     print("chaos: %s against %s, %d hits in %d labs (%d at once), seed %d, about %d min" % (
         " ".join(o.daemon), o.peer[0], sum(len(s["hits"]) for s in specs), len(specs), o.jobs, o.seed,
-        1 + sum(len(s["hits"]) * (PAUSE + 0.8) + 12 for s in specs) / min(o.jobs, len(specs)) / 60), flush=True)
-    order = sorted(range(len(specs)), key=lambda i: -len(specs[i]["hits"]))
+        1 + sum(len(s["hits"]) * (s["pause"] + 0.8) + 12 for s in specs) / min(o.jobs, len(specs)) / 60), flush=True)
+    order = sorted(range(len(specs)), key=lambda i: -len(specs[i]["hits"]) * specs[i]["pause"])
     answers = [{"fail": "not run"}] * len(specs)
     for i, answer in parallel(run_one, [specs[i] for i in order], o.jobs, max(120, longest * 2)):
         answers[order[i]] = answer
