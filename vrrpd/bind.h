@@ -1,0 +1,51 @@
+/*
+ * bind.h - from a slice (common/slice.h) to what the engines need: one struct bind_vi an instance, with
+ * everything resolved and owned, comparable to its former self at reload. holdfast-conf has checked ranges
+ * and references; what cannot work here (a kind of authentication whose engine is missing) is a fault of the
+ * instance with a reason, never silently something weaker. Called by life.c and reload.c.
+ */
+#ifndef HOLDFAST_VRRPD_BIND_H
+#define HOLDFAST_VRRPD_BIND_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/slice.h"
+#include "vrrpd/checks.h"
+#include "vrrpd/engine.h"
+
+struct bind_vi {
+    uint32_t id;
+    char *name;
+    char *sock;              /* name of its BLK_SOCKET */
+    char iface[IF_NAMESIZE]; /* "" for unicast without one */
+    uint8_t vrid, family;
+    struct engine_cfg engine;
+    struct check_cfg check; /* addrs and peers point to the arrays below */
+    struct ipaddr *addrs;
+    struct check_peer *peers;
+    struct ipaddr src; /* configured source, family 0: the interface's primary address */
+    int ttl;           /* of what is sent; -1: as the socket has it */
+    bool strict, accept, dont_track_primary, promote_secondaries, start_master;
+    uint64_t garp_delay, garp_refresh, garp_lower_delay; /* for dumps; ipvsd acts on them */
+    uint32_t garp_repeat, garp_refresh_repeat, garp_lower_repeat;
+    const char *broken; /* a reason why it must stay in FAULT, or NULL */
+};
+
+struct bind_global {
+    uint64_t startup_delay, delay_after_boot;
+    bool log_unknown_vrids;
+};
+
+struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o,
+                            struct err *e); /* NULL: refused */
+void bind_vi_free(struct bind_vi *b);
+bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b); /* ids aside */
+bool bind_vi_same_router(const struct bind_vi *a,
+                         const struct bind_vi *b); /* mastership may be carried over */
+bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b); /* what is on the wire */
+
+void bind_global(const struct slice *s, struct bind_global *out);
+
+#endif

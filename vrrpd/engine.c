@@ -1,0 +1,416 @@
+/* engine.c - see engine.h. One function an input and state; every change of state goes through engine_become.
+ */
+#include "vrrpd/engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ENGINE_SECS(ns) ((double)(ns) / (double)NS_PER_SEC)
+
+uint64_t engine_skew(const struct engine_cfg *c, uint64_t master_interval)
+{
+    uint64_t unit = c->version == 2 ? NS_PER_SEC : master_interval;
+    return (256u - c->priority) * unit / 256u;
+}
+
+uint64_t engine_down_interval(const struct engine_cfg *c, uint64_t master_interval)
+{
+    return c->down_adverts * master_interval + engine_skew(c, master_interval);
+}
+
+uint64_t engine_deadline(const struct engine *e)
+{
+    switch (e->state) {
+    case VRRP_STATE_INIT: return e->start_at;
+    case VRRP_STATE_BACKUP: return e->down_at;
+    case VRRP_STATE_MASTER: return e->answer_at < e->adv_at ? e->answer_at : e->adv_at;
+    case VRRP_STATE_FAULT:
+    case VRRP_STATE_STOP: return TIME_NEVER;
+    }
+    return TIME_NEVER;
+}
+
+static void engine_arm(struct engine *e)
+{
+    e->ops->arm(e->arg, engine_deadline(e));
+}
+
+static bool engine_nopreempt(const struct engine *e)
+{
+    return e->cfg.nopreempt && e->cfg.priority != ENGINE_OWNER;
+}
+
+void engine_init(struct engine *e, const struct engine_cfg *cfg, const struct engine_ops *ops, void *arg)
+{
+    memset(e, 0, sizeof *e);
+    e->cfg = *cfg;
+    e->ops = ops;
+    e->arg = arg;
+    e->state = VRRP_STATE_INIT;
+    e->start_at = TIME_NEVER;
+    e->answer_at = TIME_NEVER;
+    e->master_interval = cfg->interval;
+}
+
+void engine_set_source(struct engine *e, const struct ipaddr *src)
+{
+    e->src = *src;
+}
+
+static void engine_send(struct engine *e, bool resign, uint64_t now)
+{
+    e->stats.adverts_sent++;
+    if (resign)
+        e->stats.prio_zero_sent++;
+    e->last_tx = now;
+    e->ops->send(e->arg, resign);
+}
+
+/* ---- transitions */
+
+static void engine_become(struct engine *e, enum vrrp_state to, const char *cause)
+{
+    enum vrrp_state from = e->state;
+    e->state = to;
+    if (to == VRRP_STATE_MASTER)
+        e->stats.became_master++;
+    else if (from == VRRP_STATE_MASTER)
+        e->stats.released_master++;
+    e->ops->state(e->arg, from, cause);
+}
+
+/* The master-down interval starts over at `from`. */
+static void engine_wait(struct engine *e, uint64_t from)
+{
+    e->resigned = false;
+    e->discarding = false;
+    e->down_from = from;
+    e->down_at = from + engine_down_interval(&e->cfg, e->master_interval);
+}
+
+static void engine_to_master(struct engine *e, uint64_t now, const char *cause)
+{
+    e->adv_at = now + e->cfg.interval;
+    e->answer_at = TIME_NEVER;
+    e->owe_advert = false;
+    e->owe_garp = false;
+    e->preempt_at = 0;
+    e->discarding = false;
+    e->resigned = false;
+    e->heard_at = 0;
+    e->master_interval = e->cfg.interval; /* ours again, see behaviour 4 */
+    engine_send(e, false, now);           /* advert first, then addresses */
+    engine_become(e, VRRP_STATE_MASTER, cause);
+}
+
+static void engine_begin(struct engine *e, uint64_t now, const char *why)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    e->master_interval = e->cfg.interval;
+    e->heard_at = 0;
+    e->preempt_at = 0;
+    memset(&e->master, 0, sizeof e->master);
+    if (e->cfg.priority == ENGINE_OWNER) {
+        snprintf(cause, sizeof cause, "%s, and priority 255 owns the addresses", why);
+        engine_to_master(e, now, cause);
+        return;
+    }
+    engine_wait(e, now);
+    snprintf(cause, sizeof cause, "%s, listening for a master for %.2f s", why,
+             ENGINE_SECS(e->down_at - e->down_from));
+    engine_become(e, VRRP_STATE_BACKUP, cause);
+}
+
+void engine_start(struct engine *e, uint64_t now, uint64_t start_at)
+{
+    if (e->state != VRRP_STATE_INIT)
+        return;
+    e->start_at = start_at;
+    if (start_at <= now)
+        engine_begin(e, now, "started");
+    engine_arm(e);
+}
+
+void engine_fault(struct engine *e, uint64_t now, const char *why)
+{
+    if (e->state == VRRP_STATE_FAULT || e->state == VRRP_STATE_STOP)
+        return;
+    if (e->state == VRRP_STATE_MASTER)
+        engine_send(e, true, now);
+    engine_become(e, VRRP_STATE_FAULT, why);
+    engine_arm(e);
+}
+
+void engine_fault_clear(struct engine *e, uint64_t now, const char *why)
+{
+    if (e->state != VRRP_STATE_FAULT)
+        return;
+    if (e->start_at != TIME_NEVER && e->start_at > now)
+        engine_become(e, VRRP_STATE_INIT, why);
+    else
+        engine_begin(e, now, why);
+    engine_arm(e);
+}
+
+bool engine_stop(struct engine *e, const char *why)
+{
+    if (e->state == VRRP_STATE_STOP)
+        return false;
+    bool was_master = e->state == VRRP_STATE_MASTER;
+    engine_become(e, VRRP_STATE_STOP, why);
+    engine_arm(e);
+    return was_master;
+}
+
+void engine_resign(struct engine *e)
+{
+    engine_send(e, true, e->last_tx);
+}
+
+/* ---- adverts */
+
+static void engine_learn(struct engine *e, const struct engine_advert *a, uint64_t rx_at)
+{
+    uint64_t interval = e->cfg.version == 2 || a->interval == 0 ? e->cfg.interval : a->interval;
+    bool news = !ipaddr_same(&a->src, &e->master) || a->priority != e->master_priority ||
+                interval != e->master_interval;
+    e->master = a->src;
+    e->master_priority = a->priority;
+    e->master_interval = interval;
+    e->heard_at = rx_at;
+    if (news)
+        e->ops->learned(e->arg);
+}
+
+/* A lower master and we may preempt: is it still to be respected because preempt_delay has not ended? */
+static bool engine_delaying(struct engine *e, uint64_t rx_at)
+{
+    if (e->cfg.preempt_delay == 0)
+        return false;
+    if (e->preempt_at == 0)
+        e->preempt_at = rx_at + e->cfg.preempt_delay;
+    return rx_at < e->preempt_at;
+}
+
+static void engine_rx_backup(struct engine *e, const struct engine_advert *a, uint64_t rx_at)
+{
+    if (a->priority == 0) {
+        uint64_t end = rx_at + engine_skew(&e->cfg, e->master_interval);
+        e->stats.prio_zero_rcvd++;
+        if (e->resigned && end >= e->down_at)
+            return; /* repeated resignations do not put the takeover off */
+        e->resigned = true;
+        e->master = a->src;
+        e->down_from = rx_at;
+        e->down_at = end;
+        return;
+    }
+    bool lower = a->priority < e->cfg.priority;
+    if (!lower)
+        e->preempt_at = 0;
+    if (!lower || engine_nopreempt(e) || engine_delaying(e, rx_at)) {
+        engine_learn(e, a, rx_at);
+        engine_wait(e, rx_at);
+        return;
+    }
+    e->lower = a->src;
+    e->lower_priority = a->priority;
+    e->discarding = true;
+}
+
+static void engine_answer(struct engine *e, uint64_t now)
+{
+    bool advert = e->owe_advert, garp = e->owe_garp;
+    e->answer_at = TIME_NEVER;
+    e->owe_advert = false;
+    e->owe_garp = false;
+    if (advert)
+        engine_send(e, false, now);
+    if (garp && (e->last_garp == 0 || now - e->last_garp >= ENGINE_GARP_GAP)) {
+        e->last_garp = now;
+        e->ops->garp(e->arg);
+    }
+}
+
+/* Owes an answer at once, but not a storm of them. */
+static void engine_owe(struct engine *e, uint64_t now, bool advert, bool garp)
+{
+    e->owe_advert |= advert;
+    e->owe_garp |= garp;
+    if (now >= e->last_tx + ENGINE_ANSWER_GAP)
+        engine_answer(e, now);
+    else
+        e->answer_at = e->last_tx + ENGINE_ANSWER_GAP;
+}
+
+static void engine_yield(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now)
+{
+    char cause[ENGINE_CAUSE_MAX], who[IPADDR_STRLEN];
+    ipaddr_str(&a->src, who);
+    if (a->priority != e->cfg.priority)
+        snprintf(cause, sizeof cause, "%s advertises %s priority %u (ours %u)", who,
+                 a->priority > e->cfg.priority ? "higher" : "lower (nopreempt)", a->priority,
+                 e->cfg.priority);
+    else
+        snprintf(cause, sizeof cause, "%s advertises equal priority %u from a higher address", who,
+                 a->priority);
+    if (e->cfg.higher_prio_send_advert)
+        engine_send(e, false, now);
+    engine_learn(e, a, rx_at);
+    engine_wait(e, rx_at);
+    engine_become(e, VRRP_STATE_BACKUP, cause);
+}
+
+static void engine_rx_master(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now)
+{
+    if (a->priority == 0) {
+        e->stats.prio_zero_rcvd++;
+        engine_owe(e, now, true, false);
+        return;
+    }
+    int tie = ipaddr_cmp(&a->src, &e->src);
+    bool equal = a->priority == e->cfg.priority;
+    if (equal && tie == 0)
+        return; /* somebody has our address: the caller says so */
+    bool better = a->priority > e->cfg.priority || (equal && tie > 0);
+    if (better || (e->yield_lower && !equal))
+        engine_yield(e, a, rx_at, now);
+    else
+        engine_owe(e, now, !e->cfg.lower_prio_no_advert, true);
+}
+
+void engine_rx(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now)
+{
+    if (rx_at > now)
+        rx_at = now;
+    if (e->state == VRRP_STATE_BACKUP)
+        engine_rx_backup(e, a, rx_at);
+    else if (e->state == VRRP_STATE_MASTER)
+        engine_rx_master(e, a, rx_at, now);
+    else
+        return;
+    engine_arm(e);
+}
+
+/* ---- time */
+
+static void engine_down_cause(const struct engine *e, uint64_t now, char *out, size_t size)
+{
+    char who[IPADDR_STRLEN];
+    uint64_t skew = engine_skew(&e->cfg, e->master_interval);
+    if (e->resigned) {
+        snprintf(out, size, "%s resigned (priority 0) and nobody better spoke for %.3f s (skew)",
+                 ipaddr_str(&e->master, who), ENGINE_SECS(now - e->down_from));
+    } else if (e->discarding) {
+        snprintf(out, size, "%s has the lower priority %u (ours %u): preempting it",
+                 ipaddr_str(&e->lower, who), e->lower_priority, e->cfg.priority);
+    } else {
+        bool heard = e->heard_at != 0;
+        snprintf(out, size, "no advert %s%s for %.2f s (master-down interval %u x %.2f s + %.2f s skew)",
+                 heard ? "from " : "heard", heard ? ipaddr_str(&e->master, who) : "",
+                 ENGINE_SECS(now - e->down_from), e->cfg.down_adverts, ENGINE_SECS(e->master_interval),
+                 ENGINE_SECS(skew));
+    }
+}
+
+/* The next point of the grid after now: a late process skips, it never bursts. */
+static uint64_t engine_grid(uint64_t at, uint64_t interval, uint64_t now)
+{
+    return at > now ? at : at + ((now - at) / interval + 1) * interval;
+}
+
+static void engine_timer_master(struct engine *e, uint64_t now)
+{
+    if (now >= e->adv_at) {
+        e->adv_at = engine_grid(e->adv_at, e->cfg.interval, now);
+        engine_send(e, false, now);
+        e->owe_advert = false; /* this was it */
+        if (e->answer_at != TIME_NEVER)
+            engine_answer(e, now);
+    } else if (now >= e->answer_at) {
+        engine_answer(e, now);
+    }
+}
+
+void engine_timer(struct engine *e, uint64_t now)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    if (now >= engine_deadline(e)) {
+        if (e->state == VRRP_STATE_INIT) {
+            engine_begin(e, now, "startup delay is over");
+        } else if (e->state == VRRP_STATE_BACKUP) {
+            engine_down_cause(e, now, cause, sizeof cause);
+            engine_to_master(e, now, cause);
+        } else if (e->state == VRRP_STATE_MASTER) {
+            engine_timer_master(e, now);
+        }
+    }
+    engine_arm(e);
+}
+
+/* ---- reload, crash */
+
+void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t now, bool packet_changed)
+{
+    bool news = packet_changed || cfg->priority != e->cfg.priority || cfg->interval != e->cfg.interval;
+    bool learned = cfg->version == 3 && e->heard_at != 0;
+    e->cfg = *cfg;
+    if (e->state == VRRP_STATE_MASTER && news) {
+        e->adv_at = now + cfg->interval;
+        engine_send(e, false, now);
+    }
+    if (!learned)
+        e->master_interval = cfg->interval;
+    if (e->state == VRRP_STATE_BACKUP)
+        e->down_at = e->down_from + (e->resigned ? engine_skew(&e->cfg, e->master_interval)
+                                                 : engine_down_interval(&e->cfg, e->master_interval));
+    engine_arm(e);
+}
+
+void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out)
+{
+    *out = (struct engine_saved){ .state = e->state,
+                                  .adv_at = e->adv_at,
+                                  .taken_at = now,
+                                  .master = e->master,
+                                  .master_priority = e->master_priority,
+                                  .master_interval = e->master_interval,
+                                  .stats = e->stats };
+}
+
+void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now)
+{
+    e->stats = s->stats;
+    e->master = s->master;
+    e->master_priority = s->master_priority;
+    e->start_at = now;
+    if (s->state == VRRP_STATE_MASTER) {
+        e->state = VRRP_STATE_MASTER;
+        e->yield_lower = engine_nopreempt(e);
+        e->adv_at = s->adv_at;
+    } else {
+        e->state = VRRP_STATE_BACKUP;
+        if (e->cfg.version == 3 && s->master_interval > 0)
+            e->master_interval = s->master_interval;
+        e->heard_at = s->master.family != 0 ? now : 0;
+        engine_wait(e, now);
+    }
+}
+
+void engine_resume_end(struct engine *e, uint64_t now, uint64_t alive)
+{
+    e->yield_lower = false;
+    if (e->state == VRRP_STATE_MASTER) {
+        uint64_t next = e->adv_at;
+        if (next == 0 || next > now + e->cfg.interval || alive > now)
+            next = now; /* another interval, or no sense: speak */
+        else
+            next = engine_grid(next, e->cfg.interval, alive);
+        e->adv_at = next;
+        if (next <= now) {
+            e->adv_at = engine_grid(next, e->cfg.interval, now);
+            engine_send(e, false, now);
+        }
+    }
+    engine_arm(e);
+}

@@ -1,0 +1,116 @@
+/*
+ * engine.h - the VRRP state machine of one virtual router, pure: no I/O, no clock, no memory of its own.
+ * Adverts that reach it have passed every receive check. Inputs are calls with the time, outputs go through
+ * struct engine_ops, so a simulation runs hundreds of them in one process. Deadlines are absolute: lateness
+ * never accumulates. Called by inst.c (real life), test/sim and the unit tests.
+ */
+#ifndef HOLDFAST_VRRPD_ENGINE_H
+#define HOLDFAST_VRRPD_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/clock.h"
+#include "common/proto.h"
+
+#define ENGINE_OWNER     255
+#define ENGINE_CAUSE_MAX 160
+#define ENGINE_ANSWER_GAP                                                                                    \
+    (10 * NS_PER_MS) /* answers to lower masters are not sent closer together than this */
+#define ENGINE_GARP_GAP                                                                                      \
+    (100 * NS_PER_MS) /* nor announcements: a flood of lower adverts must not be amplified */
+
+struct engine_cfg {
+    uint8_t version;      /* 2: skew in seconds; 3: skew in intervals, interval learned from the master */
+    uint8_t priority;     /* 255: address owner */
+    uint8_t down_adverts; /* down_timer_adverts */
+    bool nopreempt, lower_prio_no_advert, higher_prio_send_advert;
+    uint64_t interval, preempt_delay; /* ns */
+};
+
+struct engine_advert {
+    struct ipaddr src;
+    uint8_t priority;
+    uint64_t interval; /* as in the packet; version 2: equals ours */
+};
+
+struct engine_stats {
+    uint64_t became_master, released_master, prio_zero_rcvd, prio_zero_sent, adverts_sent;
+};
+
+struct engine;
+
+struct engine_ops {
+    void (*send)(void *arg, bool resign); /* an advert now; resign: with priority 0 */
+    void (*state)(void *arg, enum vrrp_state from, const char *cause); /* e->state is the new one */
+    void (*garp)(void *arg);                   /* somebody lower spoke: announce again */
+    void (*learned)(void *arg);                /* another master, priority or interval */
+    void (*arm)(void *arg, uint64_t deadline); /* TIME_NEVER: none */
+};
+
+struct engine {
+    struct engine_cfg cfg;
+    const struct engine_ops *ops;
+    void *arg;
+    enum vrrp_state state;
+    struct ipaddr src;           /* our own: the tie break */
+    uint64_t start_at;           /* INIT: nothing is sent or heard before */
+    uint64_t adv_at;             /* MASTER: next point of the grid */
+    uint64_t answer_at;          /* MASTER: an answer is owed, TIME_NEVER when not */
+    bool owe_advert, owe_garp;   /* what then */
+    uint64_t last_tx, last_garp; /* last advert of any kind, last announcement because of a lower one */
+    uint64_t down_from;          /* BACKUP: what the master-down interval counts from */
+    uint64_t down_at;            /* BACKUP: when it ends */
+    bool resigned;               /* the master said priority 0: down_at is down_from + skew */
+    bool discarding;             /* lower adverts are being ignored, so that the timer runs out: preemption */
+    struct ipaddr lower;         /* whose */
+    uint8_t lower_priority;
+    uint64_t preempt_at;  /* preempt_delay ends; 0: not begun */
+    struct ipaddr master; /* last one accepted; family 0: none */
+    uint8_t master_priority;
+    uint64_t master_interval; /* version 3: learned; else ours */
+    uint64_t heard_at;        /* its last advert, 0: never */
+    bool yield_lower;         /* resume under nopreempt: a lower master that took over meanwhile stays */
+    struct engine_stats stats;
+};
+
+/* What a successor needs; the times are CLOCK_MONOTONIC. */
+struct engine_saved {
+    enum vrrp_state state;
+    uint64_t adv_at, taken_at;
+    struct ipaddr master;
+    uint8_t master_priority;
+    uint64_t master_interval;
+    struct engine_stats stats;
+};
+
+uint64_t engine_skew(const struct engine_cfg *c, uint64_t master_interval);
+uint64_t engine_down_interval(const struct engine_cfg *c, uint64_t master_interval);
+
+void engine_init(struct engine *e, const struct engine_cfg *cfg, const struct engine_ops *ops, void *arg);
+void engine_set_source(struct engine *e, const struct ipaddr *src);
+
+/* INIT -> BACKUP, or MASTER for an owner; not before start_at (startup delays). */
+void engine_start(struct engine *e, uint64_t now, uint64_t start_at);
+
+/* Takes up the predecessor's state without a transition. Then feed what waited in the queue, then resume_end:
+ * a MASTER sends at once when a grid point since `alive` (predecessor's last sign of life) has passed, else
+ * goes on on the grid. */
+void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now);
+void engine_resume_end(struct engine *e, uint64_t now, uint64_t alive);
+void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out);
+
+void engine_rx(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now);
+void engine_timer(struct engine *e, uint64_t now);
+void engine_fault(struct engine *e, uint64_t now, const char *why);
+void engine_fault_clear(struct engine *e, uint64_t now, const char *why);
+void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t now, bool packet_changed);
+
+/* STOP: silent from now on; true: it was MASTER, and engine_resign is due once the addresses are gone. */
+bool engine_stop(struct engine *e, const char *why);
+void engine_resign(struct engine *e);
+
+uint64_t engine_deadline(const struct engine *e);
+
+#endif

@@ -1,0 +1,242 @@
+/*
+ * facts.c - what ipvsd says: sockets, links, acknowledgements. Form, sender and ranges were checked by
+ * proto_decode; ids are looked up here, and what belongs to a generation we have not committed to yet waits
+ * in a stash. ipvsd is trusted for facts and sockets (it has the greater privilege), not for silence: nothing
+ * here waits for it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "vrrpd/vrrpd.h"
+
+#define FACTS_STASH_MAX 65536
+
+struct vrrpd_stash {
+    struct chan_msg m;
+    union msg_any body;
+    int fds[PROTO_MAX_FDS];
+    struct vrrpd_stash *next;
+};
+
+/* ---- tables */
+
+struct vlink *facts_link(struct vrrpd *v, const char *name)
+{
+    struct vlink *l = v->links;
+    while (l != NULL && strcmp(l->name, name) != 0)
+        l = l->next;
+    if (l == NULL) {
+        l = xcalloc(1, sizeof *l);
+        memcpy(l->name, name, strnlen(name, sizeof l->name - 1));
+        l->next = v->links;
+        v->links = l;
+    }
+    return l;
+}
+
+struct vsock *facts_sock(struct vrrpd *v, const char *name)
+{
+    struct vsock *s = v->socks;
+    while (s != NULL && strcmp(s->name, name) != 0)
+        s = s->next;
+    return s;
+}
+
+void facts_tables(struct vrrpd *v, const struct slice *s)
+{
+    for (struct vlink *l = v->links; l != NULL; l = l->next)
+        l->id = 0;
+    for (struct vsock *k = v->socks; k != NULL; k = k->next)
+        k->id = 0;
+    for (const struct slice_obj *o = slice_next(s, NULL, BLK_IFACE, SLICE_ANY_PARENT); o != NULL;
+         o = slice_next(s, o, BLK_IFACE, SLICE_ANY_PARENT))
+        facts_link(v, o->name)->id = o->id;
+    for (const struct slice_obj *o = slice_next(s, NULL, BLK_SOCKET, SLICE_ANY_PARENT); o != NULL;
+         o = slice_next(s, o, BLK_SOCKET, SLICE_ANY_PARENT)) {
+        struct vsock *k = facts_sock(v, o->name);
+        if (k == NULL) {
+            k = xcalloc(1, sizeof *k);
+            io_sock_init(v->io, &k->io, (uint8_t)slice_uint(o, KW_SOCKET_X_FAMILY, 4), k);
+            k->name = xstrdup(o->name);
+            k->next = v->socks;
+            v->socks = k;
+        }
+        k->id = o->id;
+    }
+}
+
+/* Sockets the new configuration does not know. What is queued on them (priority 0) leaves first. */
+void facts_tables_sweep(struct vrrpd *v)
+{
+    for (struct vsock **p = &v->socks; *p != NULL;) {
+        struct vsock *k = *p;
+        if (k->id != 0) {
+            p = &k->next;
+            continue;
+        }
+        *p = k->next;
+        io_sock_release(&k->io);
+        free(k->name);
+        free(k);
+    }
+}
+
+void facts_index(struct vrrpd *v)
+{
+    for (struct vsock *k = v->socks; k != NULL; k = k->next)
+        memset(k->vrid, 0, sizeof k->vrid);
+    for (size_t n = v->ninst; n > 0; n--) { /* the first of the file ends up first in its chain */
+        struct inst *i = v->inst[n - 1];
+        i->next_vrid = i->sock->vrid[i->b->vrid];
+        i->sock->vrid[i->b->vrid] = i;
+    }
+}
+
+/* ---- messages */
+
+static int facts_on_sock(struct vrrpd *v, const struct chan_msg *m)
+{
+    const struct msg_sock *s = &m->body->sock;
+    struct vsock *k = v->socks;
+    while (k != NULL && k->id != s->sock)
+        k = k->next;
+    if (k == NULL || (s->ok ? m->nfds != 2 : m->nfds != 0))
+        return -1;
+    k->told = true;
+    k->error = (int)s->error;
+    if (s->ok) {
+        io_sock_attach(&k->io, m->fds[0], m->fds[1]);
+        m->fds[0] = m->fds[1] = -1;
+    } else {
+        log_warn("socket %s: %s; ipvsd tries again", k->name, strerror(k->error));
+        io_sock_detach(&k->io);
+    }
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->sock == k)
+            inst_evaluate(v->inst[n]);
+    return 0;
+}
+
+static void facts_addr(struct ipaddr *a, uint8_t family, const uint8_t *data, uint16_t len)
+{
+    memset(a, 0, sizeof *a);
+    if (len != (family == 6 ? 16 : 4))
+        return;
+    a->family = family;
+    a->plen = family == 6 ? 128 : 32;
+    memcpy(a->b, data, len);
+}
+
+static int facts_on_link(struct vrrpd *v, const struct msg_link *m)
+{
+    struct vlink *l = v->links;
+    while (l != NULL && l->id != m->iface)
+        l = l->next;
+    if (l == NULL)
+        return -1;
+    l->told = true;
+    l->ifindex = m->ifindex;
+    l->mtu = m->mtu;
+    l->up = m->up != 0;
+    l->running = m->running != 0;
+    facts_addr(&l->a4, 4, m->addr4, m->addr4_len);
+    facts_addr(&l->a6, 6, m->addr6, m->addr6_len);
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->link == l)
+            inst_evaluate(v->inst[n]);
+    return 0;
+}
+
+void facts_done(struct vrrpd *v, uint32_t generation)
+{
+    v->facts_generation = generation;
+    v->running = true;
+    for (size_t n = 0; n < v->ninst; n++)
+        inst_evaluate(v->inst[n]);
+    if (v->sync_owed)
+        vrrpd_say_all(v);
+}
+
+static int facts_on_inst_done(struct vrrpd *v, const struct msg_inst_done *m)
+{
+    struct inst *i = inst_by_id(v, m->inst);
+    if (i == NULL)
+        return -1;
+    if (m->failed)
+        log_err("%s: not all addresses are as wanted, see ipvsd's messages", i->b->name);
+    i->done_seq = m->seq;
+    if (v->stopping && i->stop_wait && m->seq == i->seq)
+        vrrpd_stop_done(v, i);
+    return 0;
+}
+
+static int facts_on_repaired(struct vrrpd *v, const struct msg_vip_repaired *m)
+{
+    struct inst *i = inst_by_id(v, m->inst);
+    if (i == NULL)
+        return -1;
+    i->repaired++;
+    return 0;
+}
+
+static int facts_dispatch(struct vrrpd *v, const struct chan_msg *m)
+{
+    switch (m->type) {
+    case MSG_sock: return facts_on_sock(v, m);
+    case MSG_link: return facts_on_link(v, &m->body->link);
+    case MSG_facts_done: facts_done(v, m->generation); return 0;
+    case MSG_inst_done: return facts_on_inst_done(v, &m->body->inst_done);
+    case MSG_vip_repaired: return facts_on_repaired(v, &m->body->vip_repaired);
+    default: return -1;
+    }
+}
+
+/* ---- generations */
+
+static int facts_stash(struct vrrpd *v, const struct chan_msg *m)
+{
+    struct vrrpd_stash **p = &v->stash;
+    size_t n = 0;
+    for (; *p != NULL; p = &(*p)->next)
+        n++;
+    if (n >= FACTS_STASH_MAX)
+        return -1;
+    struct vrrpd_stash *s = xcalloc(1, sizeof *s);
+    s->m = *m;
+    s->body = *m->body;
+    s->m.body = &s->body;
+    for (unsigned int f = 0; f < m->nfds && f < PROTO_MAX_FDS; f++) {
+        s->fds[f] = m->fds[f];
+        m->fds[f] = -1;
+    }
+    s->m.fds = s->fds;
+    *p = s;
+    return 0;
+}
+
+void facts_stash_replay(struct vrrpd *v)
+{
+    struct vrrpd_stash *list = v->stash;
+    v->stash = NULL;
+    while (list != NULL) {
+        struct vrrpd_stash *s = list;
+        list = s->next;
+        if (s->m.generation == child_generation(v->child) && facts_dispatch(v, &s->m) < 0)
+            log_err("ipvsd said %s with an unknown id: ignored", proto_name(s->m.type));
+        for (unsigned int f = 0; f < s->m.nfds; f++)
+            if (s->fds[f] >= 0)
+                close(s->fds[f]);
+        free(s);
+    }
+}
+
+int facts_msg(struct vrrpd *v, const struct chan_msg *m)
+{
+    uint32_t mine = child_generation(v->child);
+    if (m->generation > mine)
+        return facts_stash(v, m);
+    return m->generation < mine ? 0 : facts_dispatch(v, m);
+}

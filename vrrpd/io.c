@@ -1,0 +1,359 @@
+/* io.c - see io.h. */
+#include "vrrpd/io.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/err.h"
+
+#define IO_BATCH         32
+#define IO_BUF           (60 + PACKET_MAX + 64) /* IPv4 header with options, the longest advert, a little more */
+#define IO_CONTROL       128
+#define IO_ACCEPT_BUDGET 256 /* datagrams a turn: timers wait for no flood */
+#define IO_POLL_BUDGET   4096
+#define IO_REJECT_BUDGET 64
+#define IO_REJECT_REST   (10 * NS_PER_MS)
+
+struct io {
+    struct ev *ev;
+    const struct io_ops *ops;
+    void *arg;
+    struct io_sock *tx_head;
+    struct mmsghdr rx[IO_BATCH];
+    struct iovec rx_iov[IO_BATCH];
+    struct sockaddr_storage rx_from[IO_BATCH];
+    uint8_t rx_control[IO_BATCH][IO_CONTROL] __attribute__((aligned(16)));
+    uint8_t rx_buf[IO_BATCH][IO_BUF];
+};
+
+struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
+{
+    struct io *io = xcalloc(1, sizeof *io);
+    io->ev = ev;
+    io->ops = ops;
+    io->arg = arg;
+    return io;
+}
+
+/* ---- prepared datagrams */
+
+static void io_cmsg_add(struct io_out *o, int level, int type, const void *data, size_t len)
+{
+    struct cmsghdr c = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
+    if (o->control_len + CMSG_SPACE(len) > sizeof o->control)
+        fatal("control buffer of an advert is too small");
+    memcpy(o->control.b + o->control_len, &c, sizeof c);
+    memcpy(o->control.b + o->control_len + CMSG_LEN(0), data, len);
+    o->control_len += CMSG_SPACE(len);
+}
+
+void io_out_set(struct io_out *o, void *owner, uint8_t *buf, size_t len, const struct io_out_spec *s)
+{
+    bool queued = o->queued;
+    memset(o, 0, sizeof *o);
+    o->owner = owner;
+    o->queued = queued;
+    o->iov = (struct iovec){ .iov_base = buf, .iov_len = len };
+    uint32_t scope = ipaddr_is_multicast(s->dst) || ipaddr_is_linklocal6(s->dst) ? s->ifindex : 0;
+    o->to_len = ipaddr_sockaddr(s->dst, 0, scope, &o->to);
+    if (s->dst->family == 4) {
+        struct in_pktinfo pi = { .ipi_ifindex = (int)s->ifindex };
+        memcpy(&pi.ipi_spec_dst, s->src->b, 4);
+        io_cmsg_add(o, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
+        if (s->ttl >= 0)
+            io_cmsg_add(o, IPPROTO_IP, IP_TTL, &s->ttl, sizeof s->ttl);
+    } else {
+        struct in6_pktinfo pi = { .ipi6_ifindex = s->ifindex };
+        memcpy(&pi.ipi6_addr, s->src->b, 16);
+        io_cmsg_add(o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
+        if (s->ttl >= 0)
+            io_cmsg_add(o, IPPROTO_IPV6, IPV6_HOPLIMIT, &s->ttl, sizeof s->ttl);
+    }
+}
+
+/* ---- sending */
+
+void io_send(struct io_sock *s, struct io_out *o)
+{
+    if (o->queued || s->accept_fd < 0)
+        return;
+    if (s->ntx == s->cap_tx) { /* grows to the number of destinations, then never again */
+        s->cap_tx = s->cap_tx > 0 ? 2 * s->cap_tx : 16;
+        s->tx = xrealloc(s->tx, s->cap_tx * sizeof(struct io_out *));
+    }
+    s->tx[s->ntx++] = o;
+    o->queued = true;
+    if (!s->in_tx) {
+        s->in_tx = true;
+        s->next_tx = s->io->tx_head;
+        s->io->tx_head = s;
+    }
+}
+
+void io_forget(struct io_sock *s, const void *owner)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->ntx; i++) {
+        if (s->tx[i]->owner == owner)
+            s->tx[i]->queued = false;
+        else
+            s->tx[kept++] = s->tx[i];
+    }
+    s->ntx = kept;
+}
+
+static void io_fill(struct mmsghdr *m, struct io_out *o)
+{
+    memset(m, 0, sizeof *m);
+    m->msg_hdr = (struct msghdr){ .msg_name = &o->to,
+                                  .msg_namelen = o->to_len,
+                                  .msg_iov = &o->iov,
+                                  .msg_iovlen = 1,
+                                  .msg_control = o->control.b,
+                                  .msg_controllen = o->control_len };
+}
+
+/* Sends n prepared ones; the one that fails is reported and stepped over. */
+static void io_send_batch(struct io_sock *s, struct io_out **out, unsigned int n)
+{
+    struct mmsghdr m[IO_BATCH];
+    for (unsigned int i = 0; i < n; i++)
+        io_fill(&m[i], out[i]);
+    for (unsigned int at = 0; at < n;) {
+        int got = sendmmsg(s->accept_fd, m + at, n - at, MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR)
+            continue;
+        int error = got < 0 ? errno : 0;
+        unsigned int done = got < 0 ? 1u : (unsigned int)got;
+        for (unsigned int i = at; i < at + done; i++)
+            s->io->ops->sent(out[i], error, s->io->arg);
+        at += done;
+    }
+}
+
+static void io_sock_flush(struct io_sock *s)
+{
+    size_t n = s->ntx;
+    for (size_t i = 0; i < n; i++)
+        s->tx[i]->queued = false;
+    s->ntx = 0;
+    for (size_t at = 0; at < n && s->accept_fd >= 0; at += IO_BATCH)
+        io_send_batch(s, s->tx + at, (unsigned int)(n - at < IO_BATCH ? n - at : IO_BATCH));
+}
+
+void io_flush(struct io *io)
+{
+    while (io->tx_head != NULL) {
+        struct io_sock *s = io->tx_head;
+        io->tx_head = s->next_tx;
+        s->in_tx = false;
+        io_sock_flush(s);
+    }
+}
+
+/* ---- receiving */
+
+struct io_times {
+    uint64_t mono, real; /* now, on both clocks */
+};
+
+/* Kernel receive time on our clock. The wall clock may have been stepped: never in the future, never before
+ * the moment the queue was last seen empty. */
+static uint64_t io_rx_time(const struct io_sock *s, const struct io_times *t, uint64_t stamp)
+{
+    uint64_t age = stamp != 0 && t->real > stamp ? t->real - stamp : 0;
+    uint64_t at = age < t->mono ? t->mono - age : 0;
+    return at < s->empty_at ? s->empty_at : at;
+}
+
+static uint64_t io_read_control(struct msghdr *h, struct packet_rx *rx)
+{
+    uint64_t stamp = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec ts;
+            memcpy(&ts, CMSG_DATA(c), sizeof ts);
+            stamp = (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT) {
+            memcpy(&rx->ttl, CMSG_DATA(c), sizeof rx->ttl);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo pi;
+            memcpy(&pi, CMSG_DATA(c), sizeof pi);
+            rx->dst = (struct ipaddr){ .family = 6, .plen = 128 };
+            memcpy(rx->dst.b, &pi.ipi6_addr, 16);
+        }
+    }
+    return stamp;
+}
+
+static void io_rx_one(struct io_sock *s, unsigned int i, const struct io_times *t, bool rejected)
+{
+    struct io *io = s->io;
+    struct msghdr *h = &io->rx[i].msg_hdr;
+    size_t len = io->rx[i].msg_len;
+    struct packet_rx rx = { 0 };
+    if (h->msg_flags & (MSG_TRUNC | MSG_CTRUNC)) { /* no advert is that long */
+        s->rx_bytes_lost++;
+        return;
+    }
+    if (s->family == 4) {
+        if (packet_split4(io->rx_buf[i], len, &rx) < 0)
+            return;
+    } else {
+        rx = (struct packet_rx){
+            .family = 6, .proto = PACKET_PROTO, .ttl = -1, .payload = io->rx_buf[i], .len = len
+        };
+        if (ipaddr_from_sockaddr((struct sockaddr *)h->msg_name, &rx.src) < 0)
+            return;
+    }
+    uint64_t stamp = io_read_control(h, &rx);
+    io->ops->packet(s, &rx, io_rx_time(s, t, stamp), rejected, io->arg);
+}
+
+/* Reads at most budget datagrams. True: the queue was emptied. */
+static bool io_read(struct io_sock *s, bool rejected, unsigned int budget)
+{
+    struct io *io = s->io;
+    while (budget > 0) {
+        int fd = rejected ? s->reject_fd : s->accept_fd;
+        if (fd < 0)
+            return true;
+        unsigned int want = budget < IO_BATCH ? budget : IO_BATCH;
+        for (unsigned int i = 0; i < want; i++) {
+            io->rx_iov[i] = (struct iovec){ .iov_base = io->rx_buf[i], .iov_len = IO_BUF };
+            io->rx[i].msg_hdr = (struct msghdr){ .msg_name = &io->rx_from[i],
+                                                 .msg_namelen = sizeof io->rx_from[i],
+                                                 .msg_iov = &io->rx_iov[i],
+                                                 .msg_iovlen = 1,
+                                                 .msg_control = io->rx_control[i],
+                                                 .msg_controllen = IO_CONTROL };
+        }
+        struct io_times t = { .mono = clock_monotonic_ns() };
+        int n = recvmmsg(fd, io->rx, want, MSG_DONTWAIT, NULL);
+        if (n <= 0) {
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (!rejected)
+                s->empty_at = t.mono;
+            return true; /* EAGAIN, or an error of the interface the link facts will tell about */
+        }
+        uint64_t before = t.mono;
+        t.mono = clock_monotonic_ns();
+        t.real = clock_realtime_ns();
+        for (int i = 0; i < n; i++)
+            io_rx_one(s, (unsigned int)i, &t, rejected);
+        budget -= (unsigned int)n;
+        if ((unsigned int)n < want) {
+            if (!rejected)
+                s->empty_at = before;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void io_on_accept(struct ev_io *w, unsigned int got, void *arg)
+{
+    (void)w;
+    (void)got;
+    io_read(arg, false, IO_ACCEPT_BUDGET);
+}
+
+static void io_on_reject(struct ev_io *w, unsigned int got, void *arg)
+{
+    struct io_sock *s = arg;
+    (void)got;
+    if (io_read(s, true, IO_REJECT_BUDGET))
+        return;
+    ev_io_want(s->io->ev, w, 0);
+    ev_timer_in(s->io->ev, &s->reject_rest, IO_REJECT_REST);
+}
+
+static void io_on_rested(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct io_sock *s = arg;
+    (void)t;
+    (void)now;
+    if (s->reject_io != NULL)
+        ev_io_want(s->io->ev, s->reject_io, EV_READ);
+}
+
+/* ---- life of a socket */
+
+void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
+{
+    memset(s, 0, sizeof *s);
+    s->io = io;
+    s->arg = arg;
+    s->family = family;
+    s->accept_fd = -1;
+    s->reject_fd = -1;
+    ev_timer_init(&s->reject_rest, io_on_rested, s);
+}
+
+bool io_sock_ready(const struct io_sock *s)
+{
+    return s->accept_fd >= 0;
+}
+
+static void io_sock_close(struct io_sock *s)
+{
+    ev_timer_stop(s->io->ev, &s->reject_rest);
+    if (s->accept_io != NULL)
+        ev_io_del(s->io->ev, s->accept_io);
+    if (s->reject_io != NULL)
+        ev_io_del(s->io->ev, s->reject_io);
+    if (s->accept_fd >= 0)
+        close(s->accept_fd);
+    if (s->reject_fd >= 0)
+        close(s->reject_fd);
+    s->accept_io = s->reject_io = NULL;
+    s->accept_fd = s->reject_fd = -1;
+}
+
+void io_sock_attach(struct io_sock *s, int accept_fd, int reject_fd)
+{
+    if (s->accept_fd >= 0)
+        io_read(s, false, IO_POLL_BUDGET);
+    io_sock_close(s);
+    s->empty_at = 0; /* the new queue may be older than we are */
+    s->accept_fd = accept_fd;
+    s->reject_fd = reject_fd;
+    s->accept_io = ev_io_add(s->io->ev, accept_fd, EV_READ, io_on_accept, s);
+    if (reject_fd >= 0)
+        s->reject_io = ev_io_add(s->io->ev, reject_fd, EV_READ, io_on_reject, s);
+}
+
+void io_sock_detach(struct io_sock *s)
+{
+    io_sock_flush(s);
+    io_sock_close(s);
+}
+
+void io_sock_release(struct io_sock *s)
+{
+    io_sock_detach(s);
+    for (struct io_sock **p = &s->io->tx_head; *p != NULL; p = &(*p)->next_tx) {
+        if (*p == s) {
+            *p = s->next_tx;
+            break;
+        }
+    }
+    s->in_tx = false;
+    free(s->tx);
+    s->tx = NULL;
+    s->cap_tx = 0;
+}
+
+void io_sock_poll(struct io_sock *s)
+{
+    uint64_t turn = ev_now(s->io->ev);
+    if (s->accept_fd < 0 || s->polled_at == turn)
+        return;
+    s->polled_at = turn;
+    io_read(s, false, IO_POLL_BUDGET);
+}

@@ -1,0 +1,318 @@
+/*
+ * life.c - the order of events in vrrpd: start, peers, end of a turn, stop. Uses common/child.c for what
+ * every child does. The end of a turn says things in the order the network must see them: adverts first, then
+ * the states that make ipvsd move addresses, then what our successor needs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "vrrpd/vrrpd.h"
+
+#define LIFE_STOP_WAIT     (100 * NS_PER_MS)
+#define LIFE_ORPHAN_WAIT   (200 * NS_PER_MS)
+#define LIFE_HEARTBEAT_MIN (100 * NS_PER_MS)
+#define LIFE_HEARTBEAT_MAX NS_PER_SEC
+
+/* ---- end of a turn */
+
+void vrrpd_dirty(struct inst *i)
+{
+    if (i->dirty)
+        return;
+    i->dirty = true;
+    i->next_dirty = i->v->dirty;
+    i->v->dirty = i;
+}
+
+static void life_say_state(struct inst *i, struct chan *ipvsd)
+{
+    struct msg_inst_state m = { .inst = i->b->id, .state = (uint8_t)i->e.state, .seq = ++i->seq };
+    i->say_state = false;
+    chan_send(ipvsd, MSG_inst_state, &m, NULL, 0);
+}
+
+void vrrpd_say_all(struct vrrpd *v)
+{
+    struct chan *ipvsd = child_peer(v->child, ROLE_IPVSD);
+    struct msg_sync sync = { .generation = child_generation(v->child) };
+    if (ipvsd == NULL)
+        return;
+    io_flush(v->io);
+    for (size_t n = 0; n < v->ninst; n++) {
+        life_say_state(v->inst[n], ipvsd);
+        if (v->inst[n]->e.state == VRRP_STATE_MASTER)
+            inst_will(v->inst[n]);
+        v->inst[n]->say_will = false;
+    }
+    chan_send(ipvsd, MSG_sync, &sync, NULL, 0);
+    chan_flush(ipvsd);
+    v->sync_owed = false;
+}
+
+static void life_heartbeat(struct vrrpd *v, uint64_t now)
+{
+    uint8_t buf[SNAPSHOT_MAX];
+    v->heartbeat_at = now + v->heartbeat_every;
+    int len = snapshot_alive_encode(now, buf);
+    child_snapshot(v->child, SNAPSHOT_KEY_ALIVE, buf, (size_t)len);
+    if (v->ninst > 0) /* counters move without transitions: refresh one a beat */
+        inst_snapshot(v->inst[v->heartbeat_next++ % v->ninst]);
+}
+
+void vrrpd_settle(struct vrrpd *v)
+{
+    struct chan *ipvsd = child_peer(v->child, ROLE_IPVSD);
+    bool said = false;
+    io_flush(v->io);
+    while (v->dirty != NULL) {
+        struct inst *i = v->dirty;
+        v->dirty = i->next_dirty;
+        i->dirty = false;
+        /* Before everything was told once, silence is right: "not MASTER" would take addresses away. */
+        bool tell = ipvsd != NULL && v->running && !v->sync_owed;
+        if (tell && i->say_state)
+            life_say_state(i, ipvsd);
+        if (tell && i->say_will && i->e.state == VRRP_STATE_MASTER)
+            inst_will(i);
+        said |= tell;
+        i->say_will = false;
+        if (i->snap)
+            inst_snapshot(i);
+        i->snap = false;
+    }
+    if (said)
+        chan_flush(ipvsd);
+    if (v->running && !v->stopping && ev_now(v->ev) >= v->heartbeat_at)
+        life_heartbeat(v, ev_now(v->ev));
+}
+
+static void life_hook(void *arg)
+{
+    struct vrrpd *v = arg;
+    vrrpd_settle(v);
+}
+
+/* ---- start */
+
+void vrrpd_pace(struct vrrpd *v)
+{
+    uint64_t least = LIFE_HEARTBEAT_MAX;
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->b->engine.interval < least)
+            least = v->inst[n]->b->engine.interval;
+    v->heartbeat_every = least < LIFE_HEARTBEAT_MIN ? LIFE_HEARTBEAT_MIN : least;
+}
+
+static void life_snapshots(struct vrrpd *v)
+{
+    struct child_snapshot cs;
+    size_t cursor = 0, cap = 0;
+    while (child_snapshot_next(v->child, &cursor, &cs)) {
+        if (cs.key == SNAPSHOT_KEY_ALIVE) {
+            if (snapshot_alive_decode(cs.data, cs.len, &v->alive_at) < 0)
+                v->alive_at = 0;
+            continue;
+        }
+        if (v->nsnaps == cap) {
+            cap = cap > 0 ? 2 * cap : 16;
+            v->snaps = xrealloc(v->snaps, cap * sizeof *v->snaps);
+        }
+        if (snapshot_decode(cs.data, cs.len, &v->snaps[v->nsnaps]) == 0)
+            v->nsnaps++;
+        else
+            log_warn("a stored snapshot is of another build: its instance starts as BACKUP");
+    }
+}
+
+/* By natural key; of two (a crash in the middle of a reload) the newer. */
+static const struct snapshot *life_snapshot_of(const struct vrrpd *v, const struct bind_vi *b)
+{
+    const struct snapshot *best = NULL;
+    for (size_t n = 0; n < v->nsnaps; n++) {
+        const struct snapshot *s = &v->snaps[n];
+        if (s->vrid == b->vrid && s->family == b->family && strcmp(s->iface, b->iface) == 0 &&
+            strncmp(s->name, b->name, SNAPSHOT_NAME_MAX) == 0 &&
+            (best == NULL || s->saved.taken_at > best->saved.taken_at))
+            best = s;
+    }
+    return best;
+}
+
+static void life_delays(struct vrrpd *v)
+{
+    uint64_t now = ev_now(v->ev);
+    uint64_t after_start = now + v->global.startup_delay;
+    v->start_at = after_start > v->global.delay_after_boot ? after_start : v->global.delay_after_boot;
+}
+
+static const struct io_ops life_io_ops = { .packet = inst_packet, .sent = inst_sent };
+
+static int life_start(struct child *c, const struct slice *s, void *arg)
+{
+    struct vrrpd *v = arg;
+    struct err e = { 0 };
+    v->child = c;
+    v->ev = child_ev(c);
+    v->io = io_new(v->ev, &life_io_ops, v);
+    ev_hook_add(v->ev, life_hook, v);
+    bind_global(s, &v->global);
+    life_delays(v);
+    life_snapshots(v);
+    if (reload_prepare(v, s, &e) < 0) {
+        log_err("%s: %s", e.object, e.text);
+        return -1;
+    }
+    reload_commit(v, s);
+    for (size_t n = 0; n < v->ninst; n++) {
+        struct inst *i = v->inst[n];
+        i->snapshot = life_snapshot_of(v, i->b);
+        if (i->snapshot != NULL)
+            i->chk.stats = i->snapshot->stats;
+    }
+    return 0;
+}
+
+static void life_peer(struct child *c, struct chan *ch, enum role peer, void *arg)
+{
+    struct vrrpd *v = arg;
+    (void)c;
+    (void)ch;
+    if (peer != ROLE_IPVSD)
+        return;
+    v->sync_owed = true;
+    if (v->running)
+        vrrpd_say_all(v);
+}
+
+static void life_peer_dead(struct child *c, enum role peer, void *arg)
+{
+    struct vrrpd *v = arg;
+    (void)c;
+    if (peer != ROLE_IPVSD)
+        return;
+    log_notice(
+        "ipvsd is gone: adverts go on with the sockets at hand, its successor is told everything again");
+    for (size_t n = 0; n < v->ninst && v->stopping; n++)
+        if (v->inst[n]->stop_wait)
+            vrrpd_stop_done(v, v->inst[n]); /* nobody is left to wait for */
+}
+
+static int life_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
+{
+    (void)c;
+    return from == ROLE_IPVSD ? facts_msg(arg, m) : -1;
+}
+
+/* ---- reload */
+
+static int life_prepare(struct child *c, const struct slice *next, struct err *e, void *arg)
+{
+    (void)c;
+    return reload_prepare(arg, next, e);
+}
+
+static void life_commit(struct child *c, const struct slice *old, const struct slice *now, void *arg)
+{
+    struct vrrpd *v = arg;
+    (void)c;
+    (void)old;
+    bind_global(now, &v->global);
+    reload_commit(v, now);
+    facts_stash_replay(v);
+    io_flush(v->io);
+    vrrpd_say_all(v);
+}
+
+static void life_abort(struct child *c, void *arg)
+{
+    (void)c;
+    reload_abort(arg);
+}
+
+/* ---- stop: addresses away, then priority 0, then silence */
+
+static void life_resign(struct vrrpd *v)
+{
+    ev_timer_stop(v->ev, &v->stop_timer);
+    v->stop_waiting = 0;
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->stop_wait)
+            engine_resign(&v->inst[n]->e);
+    io_flush(v->io);
+    for (struct vsock *k = v->socks; k != NULL; k = k->next)
+        io_sock_detach(&k->io); /* nothing can be advertised after this */
+    child_stopped(v->child);
+}
+
+static void life_on_stop_timer(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct vrrpd *v = arg;
+    (void)t;
+    (void)now;
+    log_warn("ipvsd has not confirmed the removal of %zu instances' addresses in time: resigning now",
+             v->stop_waiting);
+    life_resign(v);
+}
+
+void vrrpd_stop_done(struct vrrpd *v, struct inst *i)
+{
+    (void)i;
+    if (v->stop_waiting > 0 && --v->stop_waiting == 0)
+        life_resign(v);
+}
+
+/* A restart on purpose is the crash path: say what the successor needs, resign nothing. */
+static void life_pause(struct vrrpd *v)
+{
+    for (size_t n = 0; n < v->ninst; n++)
+        inst_snapshot(v->inst[n]);
+    life_heartbeat(v, ev_now(v->ev));
+    child_stopped(v->child);
+}
+
+static void life_stop(struct child *c, enum stop_why why, void *arg)
+{
+    struct vrrpd *v = arg;
+    bool orphan = why == STOP_WHY_PARENT_GONE;
+    if (why == STOP_WHY_RESTART) {
+        life_pause(v);
+        return;
+    }
+    for (size_t n = 0; n < v->ninst; n++) {
+        struct inst *i = v->inst[n];
+        i->stop_wait = engine_stop(&i->e, orphan ? "the parent process is gone" : "stopping");
+        v->stop_waiting += i->stop_wait;
+    }
+    bool wait = v->stop_waiting > 0 && !child_keep_addresses(c) && child_peer(c, ROLE_IPVSD) != NULL;
+    vrrpd_settle(v);
+    v->stopping = true;
+    if (!wait) {
+        life_resign(v);
+        return;
+    }
+    ev_timer_init(&v->stop_timer, life_on_stop_timer, v);
+    ev_timer_in(v->ev, &v->stop_timer, orphan ? LIFE_ORPHAN_WAIT : LIFE_STOP_WAIT);
+}
+
+static void life_dump(struct child *c, enum dump_what what, int fd, void *arg)
+{
+    (void)c;
+    dump_write(arg, what, fd);
+}
+
+int vrrpd_run(void)
+{
+    static const struct child_ops ops = {
+        .on_start = life_start,
+        .on_prepare = life_prepare,
+        .on_commit = life_commit,
+        .on_abort = life_abort,
+        .on_peer = life_peer,
+        .on_peer_dead = life_peer_dead,
+        .on_msg = life_msg,
+        .on_stop = life_stop,
+        .on_dump = life_dump,
+    };
+    return child_run(ROLE_VRRPD, &ops, NULL, xcalloc(1, sizeof(struct vrrpd)));
+}

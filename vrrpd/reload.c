@@ -1,0 +1,173 @@
+/*
+ * reload.c - from one configuration to the next (the first one too: from nothing). Decode aside, then swap.
+ * An instance keeps its identity by name, else by VRID, family and interface; what did not change is not
+ * touched, what changed takes effect at once and a MASTER goes on without a gap. Called by life.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "vrrpd/vrrpd.h"
+
+static size_t reload_count(const struct slice *s)
+{
+    size_t n = 0;
+    for (const struct slice_obj *o = slice_next(s, NULL, BLK_VI, SLICE_ANY_PARENT); o != NULL;
+         o = slice_next(s, o, BLK_VI, SLICE_ANY_PARENT))
+        n++;
+    return n;
+}
+
+void reload_abort(struct vrrpd *v)
+{
+    for (size_t n = 0; n < v->nnext; n++)
+        bind_vi_free(v->next[n]);
+    free(v->next);
+    v->next = NULL;
+    v->nnext = 0;
+}
+
+int reload_prepare(struct vrrpd *v, const struct slice *next, struct err *e)
+{
+    reload_abort(v);
+    v->next = xcalloc(reload_count(next) + 1, sizeof(struct bind_vi *));
+    for (const struct slice_obj *o = slice_next(next, NULL, BLK_VI, SLICE_ANY_PARENT); o != NULL;
+         o = slice_next(next, o, BLK_VI, SLICE_ANY_PARENT)) {
+        struct bind_vi *b = bind_vi_new(next, o, e);
+        if (b == NULL) {
+            reload_abort(v);
+            return -1;
+        }
+        v->next[v->nnext++] = b;
+    }
+    return 0;
+}
+
+/* ---- matching */
+
+struct reload_old {
+    struct inst **inst; /* NULL once taken */
+    size_t n, hint;     /* files change little: the next one is usually where the last one was */
+};
+
+static struct inst *reload_take(struct reload_old *old, size_t at)
+{
+    struct inst *i = old->inst[at];
+    old->inst[at] = NULL;
+    old->hint = at + 1;
+    return i;
+}
+
+static struct inst *reload_by_name(struct reload_old *old, const char *name)
+{
+    for (size_t k = 0; k < old->n; k++) {
+        size_t at = (old->hint + k) % old->n;
+        if (old->inst[at] != NULL && strcmp(old->inst[at]->b->name, name) == 0)
+            return reload_take(old, at);
+    }
+    return NULL;
+}
+
+static struct inst *reload_by_router(struct reload_old *old, const struct bind_vi *b)
+{
+    for (size_t at = 0; at < old->n; at++) {
+        const struct bind_vi *o = old->inst[at] != NULL ? old->inst[at]->b : NULL;
+        if (o != NULL && o->vrid == b->vrid && o->family == b->family && strcmp(o->iface, b->iface) == 0)
+            return reload_take(old, at);
+    }
+    return NULL;
+}
+
+/* ---- the three fates */
+
+/* The same virtual router: state, timers and counters stay. */
+static void reload_adopt(struct inst *i, struct bind_vi *b)
+{
+    struct bind_vi *was = i->b;
+    bool changed = !bind_vi_same(was, b), packet = !bind_vi_same_packet(was, b);
+    bool moved = was->id != b->id;
+    i->b = b;
+    if (moved || changed) {
+        i->snap = true;
+        vrrpd_dirty(i);
+    }
+    if (changed) {
+        if (strcmp(was->name, b->name) != 0)
+            log_notice("%s: is now called %s", was->name, b->name);
+        if (!was->check.unicast || was->check.npeers != b->check.npeers)
+            i->old_checksum = false;
+        inst_evaluate(i);
+        if (packet)
+            inst_rebuild(i);
+        engine_reconfigure(&i->e, &b->engine, ev_now(i->v->ev), packet);
+        log_info("%s: changed by reload, goes on as %s", b->name, vrrp_state_name(i->e.state));
+    }
+    bind_vi_free(was);
+}
+
+static void reload_remove(struct inst *i, const char *why)
+{
+    i->removed = true;
+    if (engine_stop(&i->e, why))
+        engine_resign(&i->e);
+    io_flush(i->v->io);
+    inst_free(i);
+}
+
+static void reload_gone_keys(struct vrrpd *v, const uint32_t *ids, size_t n)
+{
+    for (size_t k = 0; k < n; k++)
+        if (inst_by_id(v, ids[k]) == NULL)
+            child_snapshot_gone(v->child, ids[k]);
+}
+
+static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi *b)
+{
+    if (was != NULL && bind_vi_same_router(was->b, b)) {
+        reload_adopt(was, b);
+        return was;
+    }
+    struct inst *i = inst_new(v, b);
+    if (was != NULL) {
+        i->e.stats = was->e.stats;
+        i->chk.stats = was->chk.stats;
+        reload_remove(was, "reload: another VRID, version, interface or socket; starting over");
+    }
+    return i;
+}
+
+void reload_commit(struct vrrpd *v, const struct slice *now)
+{
+    struct reload_old old = { .inst = v->inst, .n = v->ninst };
+    size_t total = v->nnext;
+    uint32_t *ids = xcalloc(old.n + 1, sizeof *ids);
+    struct inst **match = xcalloc(total + 1, sizeof(struct inst *));
+    struct inst **inst = xcalloc(total + 1, sizeof(struct inst *));
+    for (size_t n = 0; n < old.n; n++)
+        ids[n] = old.inst[n]->b->id;
+    facts_tables(v, now);
+    for (size_t n = 0; n < total; n++)
+        match[n] = reload_by_name(&old, v->next[n]->name);
+    for (size_t n = 0; n < total; n++)
+        if (match[n] == NULL)
+            match[n] = reload_by_router(&old, v->next[n]);
+    for (size_t n = 0; n < total; n++)
+        inst[n] = reload_one(v, match[n], v->next[n]);
+    for (size_t n = 0; n < old.n; n++)
+        if (old.inst[n] != NULL)
+            reload_remove(old.inst[n], "removed from the configuration");
+    free(v->inst);
+    free(match);
+    free(v->next);
+    v->next = NULL;
+    v->nnext = 0;
+    v->inst = inst;
+    v->ninst = total;
+    facts_index(v);
+    facts_tables_sweep(v);
+    vrrpd_pace(v);
+    reload_gone_keys(v, ids, old.n);
+    free(ids);
+    for (size_t n = 0; n < v->ninst; n++)
+        inst_evaluate(v->inst[n]);
+}

@@ -1,0 +1,145 @@
+/*
+ * vrrpd.h - the one context of the process and what its files say to each other. vrrpd decides who is MASTER;
+ * it opens nothing, configures nothing and holds no privilege: sockets and facts come from ipvsd, wishes go
+ * there by id. life.c: order of events; facts.c: what ipvsd says; inst.c: one instance in real life;
+ * reload.c; dump.c.
+ */
+#ifndef HOLDFAST_VRRPD_VRRPD_H
+#define HOLDFAST_VRRPD_VRRPD_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/child.h"
+#include "common/log.h"
+#include "vrrpd/bind.h"
+#include "vrrpd/checks.h"
+#include "vrrpd/engine.h"
+#include "vrrpd/io.h"
+#include "vrrpd/snapshot.h"
+
+struct vrrpd;
+struct inst;
+
+/* An interface somebody names, as far as ipvsd has told. */
+struct vlink {
+    uint32_t id;
+    char name[IF_NAMESIZE];
+    bool told, up, running;
+    uint32_t ifindex, mtu;
+    struct ipaddr a4, a6; /* family 0: none */
+    struct vlink *next;
+};
+
+/* A shared VRRP socket. */
+struct vsock {
+    struct io_sock io;
+    uint32_t id;
+    char *name;
+    bool told;
+    int error;              /* why ipvsd could not open it, errno */
+    struct inst *vrid[256]; /* chained by next_vrid: unicast instances told apart by their peers */
+    struct log_limit unknown;
+    struct vsock *next;
+};
+
+/* The prepared adverts of an instance: for each destination one with the priority, one with 0. */
+struct wire {
+    struct io_out *out; /* ndest normal ones, then ndest resignations */
+    uint8_t *bytes;
+    size_t ndest, len;
+    uint32_t ifindex; /* they leave by */
+};
+
+struct inst {
+    struct vrrpd *v;
+    struct bind_vi *b;
+    struct vsock *sock;
+    struct vlink *link; /* NULL: unicast without interface */
+    struct engine e;
+    struct check_state chk;
+    struct ev_timer timer;
+    struct wire wire;
+    struct inst *next_vrid;
+    struct inst *next_dirty;
+    bool dirty, say_state, say_will, snap; /* what end-of-turn owes: to ipvsd, to the parent */
+    bool waiting;                          /* INIT: engine not begun, facts are missing */
+    bool old_checksum;                     /* a unicast peer was heard with the historical checksum */
+    bool removed;                          /* gone from the configuration: its id means somebody else now */
+    bool stop_wait;                        /* inst_done for its STOP is awaited */
+    uint32_t seq, done_seq;
+    uint32_t said; /* verdicts and remarks already logged, bits */
+    int send_error;
+    uint64_t send_errors, repaired;
+    uint64_t changed_at;             /* CLOCK_REALTIME of the last transition */
+    const struct snapshot *snapshot; /* of the former incarnation, until it is used */
+    char fault[ENGINE_CAUSE_MAX];
+};
+
+struct vrrpd_stash;
+
+struct vrrpd {
+    struct child *child;
+    struct ev *ev;
+    struct io *io;
+    struct bind_global global;
+    struct inst **inst; /* ascending by id */
+    size_t ninst;
+    struct vlink *links;
+    struct vsock *socks;
+    struct inst *dirty;
+    struct bind_vi **next; /* prepared, not committed */
+    size_t nnext;
+    struct snapshot *snaps; /* decoded, of the former incarnation */
+    size_t nsnaps;
+    uint64_t alive_at; /* last heartbeat of the former incarnation */
+    uint64_t start_at; /* startup delays end */
+    bool hooked, running, sync_owed, reloading, stopping;
+    uint32_t facts_generation; /* ipvsd has told everything of this generation */
+    struct vrrpd_stash *stash; /* messages of a generation we have not committed to yet */
+    uint64_t heartbeat_at, heartbeat_every;
+    size_t heartbeat_next; /* whose snapshot is refreshed next */
+    struct ev_timer stop_timer;
+    size_t stop_waiting;
+};
+
+/* life.c */
+int vrrpd_run(void);                /* the whole of main */
+void vrrpd_settle(struct vrrpd *v); /* end of turn: adverts, then states, then snapshots */
+void vrrpd_dirty(struct inst *i);
+void vrrpd_stop_done(struct vrrpd *v, struct inst *i); /* its addresses are gone */
+void vrrpd_pace(struct vrrpd *v);                      /* how often the heartbeat beats */
+void vrrpd_say_all(struct vrrpd *v);                   /* every wanted state, then sync */
+
+/* facts.c */
+int facts_msg(struct vrrpd *v, const struct chan_msg *m);
+void facts_tables(struct vrrpd *v,
+                  const struct slice *s); /* links and sockets of a slice; known ones keep what they know */
+void facts_tables_sweep(struct vrrpd *v);
+void facts_index(struct vrrpd *v); /* VRID tables of the sockets */
+void facts_done(struct vrrpd *v, uint32_t generation);
+void facts_stash_replay(struct vrrpd *v);
+struct vlink *facts_link(struct vrrpd *v, const char *name);
+struct vsock *facts_sock(struct vrrpd *v, const char *name);
+
+/* inst.c */
+struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
+void inst_free(struct inst *i);
+void inst_evaluate(struct inst *i); /* begin, fault or clear, as the facts say */
+void inst_rebuild(struct inst *i);  /* prepared adverts */
+void inst_packet(struct io_sock *s, const struct packet_rx *rx, uint64_t rx_at, bool rejected, void *arg);
+void inst_sent(struct io_out *o, int error, void *arg);
+void inst_snapshot(struct inst *i);
+void inst_will(struct inst *i);
+struct inst *inst_by_id(struct vrrpd *v, uint32_t id);
+
+/* reload.c */
+int reload_prepare(struct vrrpd *v, const struct slice *next, struct err *e);
+void reload_abort(struct vrrpd *v);
+void reload_commit(struct vrrpd *v, const struct slice *now);
+
+/* dump.c */
+void dump_write(struct vrrpd *v, enum dump_what what, int fd);
+
+#endif
