@@ -39,6 +39,7 @@ BIN_genhash := genhash
 LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
+USES_genhash := checkd
 LIBS_checkd :=
 LIBS_conf :=
 LIBS_ctl := -ljansson
@@ -75,7 +76,7 @@ $(B)/lib$(1).a: $(call obj,$(SRC_$(1)))
 	@rm -f $$@
 	@ar rcs $$@ $$^
 endif
-$(B)/$(BIN_$(1)): $(call obj,$(MAIN_$(1))) $(if $(SRC_$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
+$(B)/$(BIN_$(1)): $(call obj,$(MAIN_$(1))) $(if $(SRC_$(1)),$(B)/lib$(1).a) $(foreach u,$(USES_$(1)),$(B)/lib$(u).a) $(B)/libcommon.a
 	$$(call say,LD $$@)
 	$(Q)$(CC) $(LDFLAGS) -o $$@ $$^ $(LIBS_common) $(LIBS_$(1))
 endef
@@ -123,6 +124,7 @@ LANE = $(PYTHON) test/run --build $(B) --fuzz-seconds $(FUZZ_SECONDS)
 deps:
 	test/deps
 test: deps
+	@rm -f $(B)/test/summary
 	@$(PYTHON) test/run --build $(B) $(TEST_FLAGS)
 unit sim net vm jail chaos corpus suite fuzz:
 	@$(LANE) --lanes $@ --full
