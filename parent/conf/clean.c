@@ -69,9 +69,9 @@ static size_t clean_length(const char *s, size_t len, size_t *open, bool *odd)
         case CLEAN_MARK:
             if (s[i] == '"')
                 *open = *open ? 0 : i + 1;
-            else if (s[i] == '\\' && !*open)
-                i++;
-            else if (s[i] != '\\' && !*open)
+            else if (s[i] == '\\')
+                i++; /* in quotes too: "...\"..." is one quote */
+            else if (!*open)
                 return i;
         }
     }
@@ -316,7 +316,7 @@ static void clean_copy(struct conf_ctx *c, const struct conf_src *src, size_t st
                 open = open ? 0 : i + 1;
                 smart = was ? 0 : smart;
             }
-        } else if (ch == '\\' && !open && i + 1 < len) {
+        } else if (ch == '\\' && i + 1 < len) {
             clean_put(&k, '\\', i);
             if ((unsigned char)src->text[i + 1] < 0x80 && src->text[i + 1]) {
                 clean_put(&k, src->text[i + 1], i + 1);

@@ -36,6 +36,16 @@ static struct conf_line *lex_line(struct conf_ctx *c, const struct conf_src *src
     return l;
 }
 
+/* Index of the quote that closes the one at s[i]; len when none does. A backslash protects, and stays. */
+static size_t lex_quote_end(const char *s, size_t len, size_t i)
+{
+    for (i++; i < len && s[i] != '"'; i++) {
+        if (s[i] == '\\' && i + 1 < len)
+            i++;
+    }
+    return i < len ? i : len;
+}
+
 /* Length of a word that starts at i outside quotes; ${NAME} and {{ template }} are kept whole. */
 static size_t lex_word_end(const char *s, size_t len, size_t i)
 {
@@ -146,13 +156,11 @@ static void lex_words(struct conf_ctx *c, const struct conf_src *src, const stru
             continue;
         }
         if (x->s[i] == '"') {
-            const char *q = memchr(x->s + i + 1, '"', x->len - i - 1);
-
-            end = q ? (size_t)(q - x->s) : x->len;
+            end = lex_quote_end(x->s, x->len, i);
             w.quoted = true;
             w.text = x->s + i + 1;
             w.len = (uint32_t)(end - i - 1);
-            end += q != NULL;
+            end += end < x->len;
         } else {
             end = lex_word_end(x->s, x->len, i);
             if (end == i) /* a brace of a template: kept as part of the word */
@@ -220,9 +228,8 @@ void lex_emit(struct conf_ctx *c, const struct conf_src *src, const struct xstr 
             continue;
         }
         if (x.s[i] == '"') {
-            const char *q = memchr(x.s + i + 1, '"', x.len - i - 1);
-
-            i = q ? (size_t)(q - x.s) + 1 : x.len;
+            i = lex_quote_end(x.s, x.len, i);
+            i += i < x.len;
             continue;
         }
         if (x.s[i] != '{' && x.s[i] != '}') {
