@@ -1,0 +1,158 @@
+/* config.c - see config.h. */
+#include "parent/config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void config_read_instances(struct config *c)
+{
+    size_t n = 0;
+    const struct slice_obj *o = NULL;
+    while ((o = slice_next(c->slice, o, BLK_VI, SLICE_ANY_PARENT)) != NULL)
+        n++;
+    c->inst = xcalloc(n > 0 ? n : 1, sizeof *c->inst);
+    while ((o = slice_next(c->slice, o, BLK_VI, SLICE_ANY_PARENT)) != NULL) {
+        unsigned int prio = (unsigned int)slice_uint(o, KW_VI_PRIORITY, 100);
+        c->inst[c->ninst++] = (struct config_inst){
+            .id = o->id,
+            .name = o->name,
+            .iface = slice_str(o, KW_VI_INTERFACE, ""),
+            .vrid = (unsigned int)slice_uint(o, KW_VI_VIRTUAL_ROUTER_ID, 0),
+            .base_priority = prio,
+            .priority = prio,
+            .state = VRRP_STATE_INIT,
+        };
+    }
+}
+
+struct config *config_new(uint32_t generation, const int fds[4], struct err *e)
+{
+    static const enum role order[4] = { ROLE_PARENT, ROLE_VRRPD, ROLE_CHECKD, ROLE_IPVSD };
+    struct config *c = xcalloc(1, sizeof *c);
+    c->generation = generation;
+    for (int r = 0; r < ROLE_MAX; r++)
+        c->fd[r] = -1;
+    for (int i = 0; i < 4; i++)
+        c->fd[order[i]] = fds[i];
+    c->slice = slice_open(c->fd[ROLE_PARENT], ROLE_PARENT, e);
+    if (c->slice == NULL) {
+        config_free(c);
+        return NULL;
+    }
+    if (slice_generation(c->slice) != generation) {
+        err_set(e, "HF-SLICE", "", "the slice is of generation %u, expected %u", slice_generation(c->slice),
+                generation);
+        config_free(c);
+        return NULL;
+    }
+    c->top = slice_next(c->slice, NULL, BLK_TOP, SLICE_ANY_PARENT);
+    config_read_instances(c);
+    return c;
+}
+
+void config_free(struct config *c)
+{
+    if (c == NULL)
+        return;
+    for (int r = 0; r < ROLE_MAX; r++)
+        if (c->fd[r] >= 0)
+            close(c->fd[r]);
+    slice_free(c->slice);
+    free(c->inst);
+    free(c);
+}
+
+bool config_needs(const struct config *c, enum role r)
+{
+    switch (r) {
+    case ROLE_VRRPD: return config_top_bool(c, KW_TOP_X_NEED_VRRP);
+    case ROLE_CHECKD: return config_top_bool(c, KW_TOP_X_NEED_CHECK);
+    case ROLE_IPVSD: return config_top_bool(c, KW_TOP_X_NEED_IPVS);
+    case ROLE_PARENT:
+    case ROLE_CONF:
+    case ROLE_CTL:
+    case ROLE_MAX: break;
+    }
+    return false;
+}
+
+int config_dup_slice(const struct config *c, enum role r)
+{
+    return fcntl(c->fd[r], F_DUPFD_CLOEXEC, 3);
+}
+
+struct config_inst *config_inst(struct config *c, uint32_t id)
+{
+    size_t lo = 0, hi = c->ninst; /* the slice is ascending by id */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (c->inst[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < c->ninst && c->inst[lo].id == id ? &c->inst[lo] : NULL;
+}
+
+void config_carry_states(struct config *to, const struct config *from)
+{
+    for (size_t i = 0; i < to->ninst; i++) {
+        struct config_inst *n = &to->inst[i];
+        const struct slice_obj *o = slice_find(from->slice, BLK_VI, n->name);
+        const struct config_inst *old =
+            o != NULL ? config_inst((struct config *)(uintptr_t)from, o->id) : NULL;
+        if (old == NULL || n->at != 0)
+            continue;
+        n->state = old->state;
+        n->priority = old->priority;
+        n->at = old->at;
+        memcpy(n->cause, old->cause, sizeof n->cause);
+    }
+}
+
+uint64_t config_top_ns(const struct config *c, enum kw kw, uint64_t dflt)
+{
+    return c != NULL && c->top != NULL ? slice_ns(c->top, kw, dflt) : dflt;
+}
+
+uint64_t config_top_uint(const struct config *c, enum kw kw, uint64_t dflt)
+{
+    return c != NULL && c->top != NULL ? slice_uint(c->top, kw, dflt) : dflt;
+}
+
+bool config_top_bool(const struct config *c, enum kw kw)
+{
+    return c != NULL && c->top != NULL && slice_bool(c->top, kw, false);
+}
+
+const char *config_top_str(const struct config *c, enum kw kw)
+{
+    return c != NULL && c->top != NULL ? slice_str(c->top, kw, NULL) : NULL;
+}
+
+static bool config_field_same(const struct slice_obj *a, const struct slice_obj *b, enum kw kw)
+{
+    size_t la = 0, lb = 0;
+    const void *pa = a != NULL ? slice_raw(a, kw, 0, &la) : NULL;
+    const void *pb = b != NULL ? slice_raw(b, kw, 0, &lb) : NULL;
+    if (pa == NULL || pb == NULL)
+        return pa == pb;
+    return la == lb && memcmp(pa, pb, la) == 0;
+}
+
+const char *config_frozen_change(const struct config *old, const struct config *new)
+{
+    for (int k = KW_NONE + 1; k < KW_MAX; k++) {
+        const struct kw_row *row = schema_kw((enum kw)k);
+        if (row == NULL || (row->flags & KWF_NO_RELOAD) == 0 || (row->roles & ROLE_BIT(ROLE_PARENT)) == 0)
+            continue;
+        const struct slice_obj *a = slice_next(old->slice, NULL, row->blk, SLICE_ANY_PARENT);
+        const struct slice_obj *b = slice_next(new->slice, NULL, row->blk, SLICE_ANY_PARENT);
+        if (!config_field_same(a, b, row->kw))
+            return row->name;
+    }
+    return NULL;
+}

@@ -1,0 +1,21 @@
+/*
+ * dump.h - state and statistics files on request (SIGUSR1, SIGUSR2 ...). The parent makes a new file that
+ * nobody else can have prepared, the room writes into the descriptor, and when it says so the file gets its
+ * name.
+ */
+#ifndef HOLDFAST_PARENT_DUMP_H
+#define HOLDFAST_PARENT_DUMP_H
+
+#include "common/proto.h"
+#include "common/role.h"
+
+struct parent;
+struct dumps;
+
+struct dumps *dump_new(struct parent *p);
+void dump_free(struct dumps *d);
+void dump_request(struct dumps *d, enum dump_what what);
+int dump_on_dumped(struct dumps *d, enum role who, enum dump_what what); /* -1: was not asked */
+void dump_on_death(struct dumps *d, enum role who);
+
+#endif

@@ -1,0 +1,392 @@
+/*
+ * lifecycle.c - see lifecycle.h. Until every needed room has started, nothing outside has been told that we
+ * exist: an error in the configuration ends the daemon with the status of the configuration test and the
+ * world unchanged.
+ */
+#include "parent/lifecycle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/jail.h"
+#include "common/log.h"
+#include "parent/conf_run.h"
+#include "parent/control.h"
+#include "parent/dump.h"
+#include "parent/logsink.h"
+#include "parent/netns.h"
+#include "parent/parent.h"
+#include "parent/reload.h"
+#include "parent/status.h"
+
+#define LIFECYCLE_CHILD_WAIT (5 * NS_PER_SEC)
+#define LIFECYCLE_HURRY      (100 * NS_PER_MS)
+#define LIFECYCLE_RUN        "/run"
+#define LIFECYCLE_RUNDIR     "/run/holdfast"
+#define LIFECYCLE_NO_FILE    1
+
+static const enum role lifecycle_rooms[] = { ROLE_VRRPD, ROLE_IPVSD, ROLE_CHECKD };
+#define LIFECYCLE_ROOMS (sizeof lifecycle_rooms / sizeof lifecycle_rooms[0])
+
+uint64_t lifecycle_child_wait(const struct parent *p)
+{
+    return config_top_ns(p->cur, KW_TOP_CHILD_WAIT_TIME, LIFECYCLE_CHILD_WAIT);
+}
+
+bool lifecycle_needs(const struct parent *p, const struct config *c, enum role r)
+{
+    const struct options *o = &p->opt;
+    bool vrrp = options_want_vrrp(o) && (o->all_children || config_needs(c, ROLE_VRRPD));
+    bool check = options_want_check(o) && (o->all_children || config_needs(c, ROLE_CHECKD));
+    if (r == ROLE_VRRPD)
+        return vrrp;
+    if (r == ROLE_CHECKD)
+        return check;
+    return r == ROLE_IPVSD && (vrrp || check || (options_want_vrrp(o) && config_needs(c, ROLE_IPVSD)));
+}
+
+static void lifecycle_tell_status(struct parent *p)
+{
+    char line[300];
+    if (p->sd.fd < 0 || p->phase != PARENT_PHASE_RUNNING)
+        return;
+    status_line(p, line, sizeof line);
+    sdnotify_send(&p->sd, "STATUS=%s", line);
+}
+
+/* ---- start
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void lifecycle_log_summary(const struct parent *p)
+{
+    const struct config *c = p->cur;
+    log_info("configuration %s, generation %u: %zu VRRP instances, %llu virtual services, %llu real servers, "
+             "%u warnings",
+             p->config_file, c->generation, c->ninst,
+             (unsigned long long)config_top_uint(c, KW_TOP_X_SERVICES, 0),
+             (unsigned long long)config_top_uint(c, KW_TOP_X_REAL_SERVERS, 0), c->warnings);
+    if (!p->opt.dump_conf)
+        return;
+    for (size_t i = 0; i < c->ninst; i++)
+        log_info("instance %s: interface %s, virtual_router_id %u, priority %u", c->inst[i].name,
+                 c->inst[i].iface, c->inst[i].vrid, c->inst[i].base_priority);
+}
+
+static int lifecycle_mkdir(const char *path)
+{
+    return mkdir(path, 0755) < 0 && errno != EEXIST ? -1 : 0;
+}
+
+/* Names of pid files and socket are known now. 0 go on; 1 another daemon runs; -1 logged. */
+static int lifecycle_claim(struct parent *p)
+{
+    const char *netns = p->opt.netns != NULL ? p->opt.netns : config_top_str(p->cur, KW_TOP_NET_NAMESPACE);
+    struct pidfile_place at = { .rundir = LIFECYCLE_RUN,
+                                .instance = config_top_str(p->cur, KW_TOP_INSTANCE),
+                                .netns = netns != NULL ? netns_short_name(netns) : NULL,
+                                .use_pid_dir = config_top_bool(p->cur, KW_TOP_USE_PID_DIR),
+                                .given_parent = p->opt.pid_file,
+                                .given_vrrp = p->opt.vrrp_pid_file,
+                                .given_check = p->opt.check_pid_file };
+    char suffix[64];
+    snprintf(p->rundir, sizeof p->rundir, "%s%s%s", LIFECYCLE_RUNDIR, at.netns != NULL ? "/" : "",
+             at.netns != NULL ? at.netns : "");
+    snprintf(suffix, sizeof suffix, "%s%s%s%s", at.netns != NULL ? "_" : "", at.netns != NULL ? at.netns : "",
+             at.instance != NULL ? "_" : "", at.instance != NULL ? at.instance : "");
+    logsink_set_suffix(p->log, suffix);
+    if (lifecycle_mkdir(LIFECYCLE_RUNDIR) < 0 || lifecycle_mkdir(p->rundir) < 0)
+        log_warn("%s cannot be made: %s", p->rundir, strerror(errno));
+    if (at.instance != NULL) {
+        size_t n = strlen(p->rundir);
+        snprintf(p->rundir + n, sizeof p->rundir - n, "/%s", at.instance);
+        if (lifecycle_mkdir(p->rundir) < 0)
+            log_warn("%s cannot be made: %s", p->rundir, strerror(errno));
+    }
+    pidfile_places(&p->pids, &at);
+    int rc = pidfile_lock(&p->pids);
+    if (rc < 0)
+        log_err("pid file %s: %s", p->pids.parent, strerror(errno));
+    else if (rc > 0)
+        log_notice("holdfast is already running: %s is locked", p->pids.parent);
+    return rc;
+}
+
+/* The children so far were started in our namespace: those that will run are started again in the right one.
+ */
+static int lifecycle_enter_netns(struct parent *p)
+{
+    const char *name = config_top_str(p->cur, KW_TOP_NET_NAMESPACE);
+    if (name == NULL || p->opt.netns != NULL)
+        return 0;
+    if (netns_enter(name) < 0) {
+        log_err("network namespace %s cannot be entered: %s", name, strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < LIFECYCLE_ROOMS; i++)
+        supervise_drop(p, lifecycle_rooms[i]);
+    return 0;
+}
+
+void lifecycle_fit_rooms(struct parent *p)
+{
+    bool any = false;
+    for (size_t i = 0; i < LIFECYCLE_ROOMS; i++) {
+        struct room *m = &p->room[lifecycle_rooms[i]];
+        bool need = lifecycle_needs(p, p->cur, m->role);
+        any = any || need;
+        if (!need && m->state != ROOM_OFF && m->wanted) {
+            if (m->told_start)
+                supervise_stop(p, m->role, STOP_WHY_RELOAD_REMOVED, lifecycle_child_wait(p));
+            else
+                supervise_drop(p, m->role);
+        }
+        if (!need || m->state != ROOM_OFF) {
+            m->wanted = need; /* a dropped one that is needed after all is started again when it is gone */
+            continue;
+        }
+        if (supervise_spawn(p, m->role) < 0)
+            log_err("%s cannot be started: %s", role_binary(m->role), strerror(errno));
+        else
+            lifecycle_on_spawned(p, m->role);
+    }
+    if (!any)
+        log_warn("the configuration names nothing to run: waiting for a reload");
+}
+
+static void lifecycle_check_started(struct parent *p);
+
+static void lifecycle_go(struct parent *p)
+{
+    jail_parent(0);
+    lifecycle_log_summary(p);
+    p->control = control_new(p, p->rundir);
+    if (p->control == NULL)
+        log_warn("no control socket in %s: %s; holdctl will not reach this daemon", p->rundir,
+                 strerror(errno));
+    lifecycle_fit_rooms(p);
+    for (size_t i = 0; i < LIFECYCLE_ROOMS; i++)
+        if (p->room[lifecycle_rooms[i]].pid != 0)
+            lifecycle_on_spawned(p, lifecycle_rooms[i]);
+    supervise_begin(p);
+    lifecycle_check_started(p);
+}
+
+static void lifecycle_on_conf(void *arg, const struct conf_result *r)
+{
+    struct parent *p = arg;
+    p->conf = NULL;
+    if (r->config == NULL && !p->opt.console && r->len > 0) { /* whoever started us still looks at stderr */
+        ssize_t n = write(STDERR_FILENO, r->text, r->len);
+        (void)n;
+    }
+    conf_log_text(r->text, r->len, r->config == NULL);
+    if (r->config == NULL) {
+        log_err("the configuration %s cannot be used: not started (status %d)", p->config_file, r->status);
+        lifecycle_end(p, r->status);
+        return;
+    }
+    p->cur = r->config;
+    int rc = lifecycle_claim(p);
+    if (rc != 0)
+        lifecycle_end(p, rc > 0 ? 0 : LIFECYCLE_NO_FILE);
+    else if (lifecycle_enter_netns(p) < 0)
+        lifecycle_end(p, 1);
+    else
+        lifecycle_go(p);
+}
+
+int lifecycle_begin(struct parent *p)
+{
+    static const struct {
+        enum role r;
+        bool (*want)(const struct options *o);
+    } early[] = { { ROLE_VRRPD, options_want_vrrp }, { ROLE_IPVSD, NULL } };
+    if (conf_run_start(&p->conf, p, 1, lifecycle_on_conf, p) < 0) {
+        log_err("%s/%s cannot be started: %s", p->libexec, role_binary(ROLE_CONF), strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof early / sizeof early[0]; i++) {
+        if (early[i].want != NULL && !early[i].want(&p->opt))
+            continue;
+        if (supervise_spawn(p, early[i].r) < 0) {
+            log_err("%s/%s cannot be started: %s", p->libexec, role_binary(early[i].r), strerror(errno));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static void lifecycle_check_started(struct parent *p)
+{
+    if (p->phase != PARENT_PHASE_STARTING || p->cur == NULL || !supervise_all_started(p))
+        return;
+    p->phase = PARENT_PHASE_RUNNING;
+    log_notice("startup complete after %llu ms",
+               (unsigned long long)((clock_monotonic_ns() - p->began_ns) / NS_PER_MS));
+    daemonise_release(&p->dm);
+    sdnotify_ready(&p->sd);
+    lifecycle_tell_status(p);
+    if (p->hup_waiting)
+        lifecycle_reload(p);
+}
+
+/* ---- what happened to a room
+ * ------------------------------------------------------------------------------------------ */
+
+void lifecycle_on_spawned(struct parent *p, enum role r)
+{
+    if (p->pids.lock >= 0 && p->room[r].wanted && pidfile_child(&p->pids, r, p->room[r].pid) < 0)
+        log_warn("pid file of %s cannot be written: %s", role_name(r), strerror(errno));
+}
+
+void lifecycle_on_started(struct parent *p, enum role r)
+{
+    if (p->room[r].restarts > 0)
+        log_notice("%s (pid %d) is back at work", role_name(r), (int)p->room[r].pid);
+    lifecycle_check_started(p);
+    reload_on_started(p->reload);
+    if (p->hup_waiting && p->phase == PARENT_PHASE_RUNNING && !reload_busy(p->reload))
+        lifecycle_reload(p);
+}
+
+static void lifecycle_stop_step(struct parent *p)
+{
+    struct room *vrrpd = &p->room[ROLE_VRRPD];
+    if (vrrpd->state == ROOM_STOPPING && !vrrpd->said_stopped)
+        return;
+    supervise_stop(p, ROLE_CHECKD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
+    supervise_stop(p, ROLE_IPVSD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
+    if (supervise_all_off(p))
+        ev_stop(p->ev, p->exit_status);
+}
+
+void lifecycle_on_stopped(struct parent *p, enum role r)
+{
+    (void)r;
+    if (p->phase == PARENT_PHASE_STOPPING)
+        lifecycle_stop_step(p);
+}
+
+void lifecycle_on_gone(struct parent *p, enum role r)
+{
+    struct room *m = &p->room[r];
+    dump_on_death(p->dumps, r);
+    if (p->phase == PARENT_PHASE_STOPPING) {
+        lifecycle_stop_step(p);
+        return;
+    }
+    if (p->pids.lock >= 0)
+        pidfile_child(&p->pids, r, 0);
+    m->ever_started = false; /* whoever comes later is a first one */
+    m->restarts = 0;
+    snapshots_clear(m->snaps);
+    reload_on_gone(p->reload, r);
+    if (p->cur != NULL && m->state == ROOM_OFF && lifecycle_needs(p, p->cur, r) &&
+        !reload_preparing(p->reload))
+        lifecycle_fit_rooms(p);
+}
+
+void lifecycle_on_inst_event(struct parent *p, uint32_t generation, const struct msg_inst_event *e)
+{
+    if (p->cur == NULL || generation != p->cur->generation)
+        return; /* of a configuration that is not in force any more */
+    struct config_inst *n = config_inst(p->cur, e->inst);
+    if (n == NULL)
+        return;
+    n->state = (enum vrrp_state)e->state;
+    n->priority = e->priority;
+    n->at = e->at;
+    snprintf(n->cause, sizeof n->cause, "%s", e->cause);
+    lifecycle_tell_status(p);
+}
+
+/* ---- reload
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static bool lifecycle_room_unsettled(const struct parent *p)
+{
+    for (size_t i = 0; i < LIFECYCLE_ROOMS; i++)
+        if (p->room[lifecycle_rooms[i]].state == ROOM_TOLD)
+            return true;
+    return false;
+}
+
+void lifecycle_reload(struct parent *p)
+{
+    if (p->phase == PARENT_PHASE_STOPPING)
+        return;
+    if (p->phase == PARENT_PHASE_STARTING || reload_busy(p->reload) || lifecycle_room_unsettled(p)) {
+        p->hup_waiting = true;
+        return;
+    }
+    p->hup_waiting = false;
+    reload_begin(p->reload);
+}
+
+void lifecycle_on_reload_done(struct parent *p, int status)
+{
+    (void)status;
+    if (p->phase != PARENT_PHASE_RUNNING)
+        return;
+    sdnotify_ready(&p->sd);
+    lifecycle_tell_status(p);
+    control_on_reload_done(p->control);
+    if (p->hup_waiting)
+        lifecycle_reload(p);
+}
+
+/* ---- stop
+ * --------------------------------------------------------------------------------------------------------------
+ */
+
+static void lifecycle_hurry(struct parent *p)
+{
+    log_notice("asked again to stop: hurrying");
+    for (size_t i = 0; i < LIFECYCLE_ROOMS; i++) {
+        struct room *m = &p->room[lifecycle_rooms[i]];
+        supervise_stop(p, m->role, STOP_WHY_SHUTDOWN, LIFECYCLE_HURRY);
+        if (m->pid != 0)
+            ev_timer_in(p->ev, &m->limit, LIFECYCLE_HURRY);
+    }
+}
+
+void lifecycle_end(struct parent *p, int status)
+{
+    if (p->phase == PARENT_PHASE_STOPPING) {
+        lifecycle_hurry(p);
+        return;
+    }
+    log_notice("stopping");
+    p->phase = PARENT_PHASE_STOPPING;
+    p->exit_status = status;
+    p->stop_ns = clock_monotonic_ns();
+    sdnotify_send(&p->sd, "STOPPING=1\nSTATUS=stopping");
+    conf_run_cancel(p->conf);
+    p->conf = NULL;
+    reload_cancel(p->reload);
+    supervise_stop(p, ROLE_VRRPD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
+    lifecycle_stop_step(p);
+}
+
+void lifecycle_close(struct parent *p)
+{
+    control_free(p->control);
+    pidfile_remove(&p->pids);
+    log_notice("stopped after %llu ms",
+               (unsigned long long)((clock_monotonic_ns() - p->stop_ns) / NS_PER_MS));
+    daemonise_fail(&p->dm, p->exit_status);
+    sdnotify_close(&p->sd);
+    dump_free(p->dumps);
+    supervise_free(p);
+    reload_free(p->reload);
+    config_free(p->cur);
+    p->cur = NULL;
+}

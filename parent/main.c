@@ -1,0 +1,267 @@
+/*
+ * main.c of holdfast, the parent: options, daemon, signals, loop. Runs as root and trusts its command line,
+ * nothing else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/compat.h"
+#include "common/jail.h"
+#include "common/log.h"
+#include "parent/conf_run.h"
+#include "parent/dump.h"
+#include "parent/lifecycle.h"
+#include "parent/logsink.h"
+#include "parent/netns.h"
+#include "parent/parent.h"
+#include "parent/reload.h"
+#include "parent/spawn.h"
+
+enum main_status { MAIN_OK = 0, MAIN_FATAL = 1, MAIN_PERMISSION = 4 };
+
+/* ---- what ends before a daemon begins
+ * ------------------------------------------------------------------------------ */
+
+static int main_genhash(const char *libexec, char **argv)
+{
+    char path[PATH_MAX];
+    if (spawn_path(path, sizeof path, libexec, "genhash") == 0) {
+        argv[1] = path;
+        execv(path, argv + 1);
+    }
+    if (spawn_path(path, sizeof path, libexec, "../../bin/genhash") == 0)
+        execv(path, argv + 1);
+    dprintf(STDERR_FILENO, "holdfast: genhash cannot be run: %s\n", strerror(errno));
+    return MAIN_FATAL;
+}
+
+/* True: the program is over, with *status. */
+static bool main_short_work(const struct options *o, const char *libexec, int *status)
+{
+    *status = MAIN_OK;
+    if (o->help) {
+        options_print_help(STDERR_FILENO);
+        return true;
+    }
+    if (o->version) {
+        options_print_version(STDERR_FILENO);
+        return true;
+    }
+    if (o->signum != NULL) {
+        dprintf(STDOUT_FILENO, "%d\n", options_signum(o->signum));
+        return true;
+    }
+    if (o->test) {
+        *status = conf_test(libexec, o);
+        return true;
+    }
+    if (geteuid() != 0) {
+        dprintf(STDERR_FILENO,
+                "holdfast: must be started as root; each of its processes then drops what it does not need "
+                "(a configuration can be tested by anybody: holdfast -t)\n");
+        *status = MAIN_PERMISSION;
+        return true;
+    }
+    return false;
+}
+
+/* 0, 1, 2 exist and nothing else does: what our caller left open is not ours. */
+static void main_descriptors(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            _exit(MAIN_FATAL);
+    syscall(SYS_close_range, STDERR_FILENO + 1, UINT_MAX, 0);
+}
+
+static char *main_absolute(const char *file)
+{
+    char cwd[PATH_MAX], *path;
+    if (file[0] == '/' || getcwd(cwd, sizeof cwd) == NULL)
+        return xstrdup(file);
+    if (asprintf(&path, "%s/%s", cwd, file) < 0)
+        fatal("out of memory");
+    return path;
+}
+
+/* ---- signals
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static void main_on_stop(int signo, void *arg)
+{
+    struct parent *p = arg;
+    log_notice("signal %d received", signo);
+    lifecycle_end(p, MAIN_OK);
+}
+
+static void main_on_hup(int signo, void *arg)
+{
+    (void)signo;
+    lifecycle_reload(arg);
+}
+
+static void main_on_child(int signo, void *arg)
+{
+    (void)signo;
+    supervise_on_sigchld(arg);
+}
+
+static void main_on_dump(int signo, void *arg)
+{
+    struct parent *p = arg;
+    enum dump_what what = signo == SIGUSR1             ? DUMP_WHAT_DATA
+                          : signo == SIGUSR2           ? DUMP_WHAT_STATS
+                          : signo == (int)SIGRTMIN + 2 ? DUMP_WHAT_JSON
+                                                       : DUMP_WHAT_STATS_CLEAR;
+    if (p->phase == PARENT_PHASE_RUNNING)
+        dump_request(p->dumps, what);
+}
+
+static void main_signals(struct parent *p)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* an inherited "ignore" would reap our children behind our back */
+    ev_signal_add(p->ev, SIGTERM, main_on_stop, p);
+    if (p->opt.ignore_sigint)
+        signal(SIGINT, SIG_IGN);
+    else
+        ev_signal_add(p->ev, SIGINT, main_on_stop, p);
+    ev_signal_add(p->ev, SIGHUP, main_on_hup, p);
+    ev_signal_add(p->ev, SIGCHLD, main_on_child, p);
+    ev_signal_add(p->ev, SIGUSR1, main_on_dump, p);
+    ev_signal_add(p->ev, SIGUSR2, main_on_dump, p);
+    ev_signal_add(p->ev, SIGRTMIN + 2, main_on_dump, p);
+    ev_signal_add(p->ev, SIGRTMAX - 1, main_on_dump, p);
+}
+
+/* ---- the watchdog of systemd
+ * ------------------------------------------------------------------------------------------- */
+
+struct main_watchdog {
+    struct ev_timer timer;
+    struct parent *p;
+};
+
+static void main_on_watchdog(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct main_watchdog *w = arg;
+    sdnotify_send(&w->p->sd, "WATCHDOG=1");
+    ev_timer_at(w->p->ev, t, now + w->p->sd.watchdog_ns);
+}
+
+/* ---- the daemon
+ * -------------------------------------------------------------------------------------------------------- */
+
+static void main_log_begin(struct parent *p)
+{
+    const struct options *o = &p->opt;
+    struct logsink_opts lo = {
+        .syslog = !o->no_syslog, .console = o->console, .stamps = o->foreground, .facility = o->facility
+    };
+    p->log = logsink_new(&lo);
+    log_init(ROLE_PARENT, o->detail > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    log_sink(logsink_emit, p->log);
+    log_notice("holdfast %s starts", OPTIONS_VERSION);
+    for (size_t i = 0; i < o->nnotes; i++)
+        log_warn("option --%s is accepted and has no effect in this version", o->notes[i]);
+    if (o->core_dump) {
+        struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
+        setrlimit(RLIMIT_CORE, &r);
+        log_info("core dumps: of the parent only, its children are not dumpable on purpose");
+    }
+}
+
+/* 0, or -1 with the reason logged. */
+static int main_ground(struct parent *p)
+{
+    struct err e = { 0 };
+    if (p->opt.netns != NULL && netns_enter(p->opt.netns) < 0) {
+        log_err("network namespace %s cannot be entered: %s", p->opt.netns, strerror(errno));
+        return -1;
+    }
+    if (jail_prepare(&e) < 0) {
+        log_err("%s", e.text);
+        if (!p->opt.console)
+            dprintf(STDERR_FILENO, "holdfast: %s\n", e.text);
+        return -1;
+    }
+    return 0;
+}
+
+static int main_run(struct parent *p)
+{
+    struct main_watchdog dog = { .p = p };
+    p->ev = ev_new(NULL);
+    logsink_attach(p->log, p->ev);
+    main_signals(p);
+    supervise_init(p);
+    p->reload = reload_new(p);
+    p->dumps = dump_new(p);
+    if (p->sd.watchdog_ns > 0) {
+        ev_timer_init(&dog.timer, main_on_watchdog, &dog);
+        ev_timer_in(p->ev, &dog.timer, p->sd.watchdog_ns);
+    }
+    if (lifecycle_begin(p) < 0)
+        lifecycle_end(p, MAIN_FATAL);
+    int status = ev_run(p->ev);
+    lifecycle_close(p);
+    return status;
+}
+
+static int main_daemon(struct parent *p)
+{
+    int status = MAIN_FATAL;
+    p->config_file = main_absolute(p->opt.config_file);
+    umask(p->opt.umask >= 0 ? (mode_t)p->opt.umask : 022);
+    if (!p->opt.foreground)
+        daemonise_fork(&p->dm);
+    sdnotify_open(&p->sd);
+    main_log_begin(p);
+    if (main_ground(p) == 0)
+        status = main_run(p);
+    else
+        daemonise_fail(&p->dm, status);
+    log_sink(NULL, NULL);
+    logsink_free(p->log);
+    free(p->config_file);
+    ev_free(p->ev);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static struct parent p = { .began_ns = 0, .dm = { .fd = -1 }, .pids = { .lock = -1 } };
+    char why[300];
+    int status;
+    p.began_ns = clock_monotonic_ns();
+    bool found = spawn_find_libexec(p.libexec, sizeof p.libexec) == 0;
+    if (argc > 1 && (strcmp(argv[1], "-T") == 0 || strcmp(argv[1], "--genhash") == 0))
+        return main_genhash(p.libexec, argv);
+    if (options_parse(argc, argv, &p.opt, why, sizeof why) < 0) {
+        dprintf(STDERR_FILENO, "holdfast: %s\n", why);
+        return MAIN_FATAL;
+    }
+    if (!found && !p.opt.help && !p.opt.version && p.opt.signum == NULL) {
+        dprintf(STDERR_FILENO,
+                "holdfast: its own programs are not found beside it or in ../libexec/holdfast: %s\n",
+                strerror(errno));
+        return MAIN_FATAL;
+    }
+    if (main_short_work(&p.opt, p.libexec, &status))
+        return status;
+    main_descriptors();
+    return main_daemon(&p);
+}

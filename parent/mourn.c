@@ -1,0 +1,257 @@
+/*
+ * mourn.c - life signs and deaths of a room; see supervise.h. A death is complete when the process is reaped
+ * and its channel has been read to the end: the last snapshot and the last log line count.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "parent/lifecycle.h"
+#include "parent/parent.h"
+#include "parent/reload.h"
+#include "parent/room.h"
+
+#define ROOM_PING_SLOW   NS_PER_SEC
+#define ROOM_PING_FAST   (100 * NS_PER_MS)
+#define ROOM_PING_MISSED 3
+#define ROOM_EOF_LIMIT   (100 * NS_PER_MS) /* a dead process' channel ends by itself; if not, we end it */
+#define ROOM_RETRY       (100 * NS_PER_MS)
+
+/* ---- life signs
+ * ------------------------------------------------------------------------------------------------ */
+
+/* vrrpd must not hang longer than its peers' patience; the others work in the kernel's or a disk's time. */
+static uint64_t room_ping_interval(const struct room *m)
+{
+    if (m->role != ROLE_VRRPD)
+        return ROOM_PING_SLOW;
+    uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW);
+    return adv < ROOM_PING_FAST ? ROOM_PING_FAST : adv > ROOM_PING_SLOW ? ROOM_PING_SLOW : adv;
+}
+
+static void room_on_ping(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct room *m = arg;
+    uint64_t interval = room_ping_interval(m);
+    bool we_were_late = now - t->deadline > interval / 2; /* a machine that slept is not a child that hangs */
+    if (m->heard)
+        m->missed = 0;
+    else if (m->pinged && !we_were_late)
+        m->missed++;
+    if (m->missed >= ROOM_PING_MISSED) {
+        char why[80];
+        snprintf(why, sizeof why, "it hangs: no sign of life for %llu ms",
+                 (unsigned long long)(ROOM_PING_MISSED * interval / NS_PER_MS));
+        supervise_kill(m, why);
+        return;
+    }
+    struct msg_ping ping = { .nonce = ++m->nonce };
+    m->heard = false;
+    m->pinged = true;
+    chan_send(m->ch, MSG_ping, &ping, NULL, 0);
+    ev_timer_at(m->p->ev, t, now + interval);
+}
+
+void room_started(struct room *m)
+{
+    m->state = ROOM_STARTED;
+    m->started_ns = clock_monotonic_ns();
+    m->ever_started = true;
+    m->missed = 0;
+    m->pinged = false;
+    ev_timer_stop(m->p->ev, &m->limit);
+    ev_timer_in(m->p->ev, &m->ping, room_ping_interval(m));
+}
+
+/* ---- deaths
+ * ---------------------------------------------------------------------------------------------------- */
+
+void room_bury(struct room *m)
+{
+    struct ev *ev = m->p->ev;
+    if (m->pidio != NULL)
+        ev_io_del(ev, m->pidio);
+    if (m->errio != NULL)
+        ev_io_del(ev, m->errio);
+    m->pidio = m->errio = NULL;
+    if (m->pidfd >= 0)
+        close(m->pidfd);
+    if (m->errfd >= 0)
+        close(m->errfd);
+    m->pidfd = m->errfd = -1;
+    chan_free(m->ch);
+    m->ch = NULL;
+    m->pid = 0;
+    ev_timer_stop(ev, &m->ping);
+    ev_timer_stop(ev, &m->limit);
+    for (int r = 0; r < ROLE_MAX; r++)
+        m->p->room[r].linked[m->role] = m->linked[r] = false;
+}
+
+static void room_again(struct room *m)
+{
+    m->state = ROOM_OFF;
+    m->restarts++;
+    if (supervise_spawn(m->p, m->role) == 0) {
+        lifecycle_on_spawned(m->p, m->role);
+        return;
+    }
+    log_err("%s cannot be started: %s; trying again", role_binary(m->role), strerror(errno));
+    m->state = ROOM_DELAYED;
+    ev_timer_in(m->p->ev, &m->delay, ROOM_RETRY);
+}
+
+static void room_on_delay(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    room_again(arg);
+}
+
+static void room_handover(struct room *m)
+{
+    struct parent *p = m->p;
+    log_err("%s does not live: %d deaths within 30 s", role_name(m->role), BACKOFF_LOOP_DEATHS);
+    if (m->role != ROLE_VRRPD)
+        return; /* addresses and adverts go on without it; we keep trying */
+    struct room *ipvsd = &p->room[ROLE_IPVSD];
+    struct msg_handover h = { .role = (uint8_t)m->role };
+    if (chan_alive(ipvsd->ch)) {
+        log_err("mastership is handed over: priority 0 for every master, addresses withdrawn; see the lines "
+                "above for the cause");
+        chan_send(ipvsd->ch, MSG_handover, &h, NULL, 0);
+    }
+    snapshots_clear(m->snaps); /* the next one begins as BACKUP */
+}
+
+static void room_respawn(struct room *m)
+{
+    uint64_t now = clock_monotonic_ns();
+    if (m->planned) {
+        room_again(m);
+        return;
+    }
+    uint64_t lived = m->started_ns != 0 ? now - m->started_ns : 0;
+    struct backoff_verdict v = backoff_death(&m->backoff, now, lived, !m->outside);
+    if (v.crash_loop)
+        room_handover(m);
+    if (v.delay_ns == 0) {
+        room_again(m);
+        return;
+    }
+    log_notice("%s is started again in %llu ms", role_name(m->role),
+               (unsigned long long)(v.delay_ns / NS_PER_MS));
+    m->state = ROOM_DELAYED;
+    ev_timer_in(m->p->ev, &m->delay, v.delay_ns);
+}
+
+static void room_obituary(const struct room *m, const siginfo_t *si)
+{
+    bool wanted = m->wanted && !m->planned && m->p->phase != PARENT_PHASE_STOPPING;
+    enum log_level level = wanted ? LOG_LEVEL_ERR : LOG_LEVEL_DEBUG;
+    const char *name = role_name(m->role);
+    const char *next = wanted ? "; it is started again, addresses and connections stay" : "";
+    if (m->why[0] != '\0')
+        log_emit(level, "%s (pid %d) was killed: %s%s", name, (int)m->pid, m->why, next);
+    else if (si->si_code == CLD_EXITED)
+        log_emit(level, "%s (pid %d) ended with status %d%s", name, (int)m->pid, si->si_status, next);
+    else
+        log_emit(level, "%s (pid %d) died of signal %d (%s)%s", name, (int)m->pid, si->si_status,
+                 strsignal(si->si_status), next);
+}
+
+static void room_after_death(struct room *m, const siginfo_t *si)
+{
+    struct parent *p = m->p;
+    bool first = !m->ever_started && p->phase == PARENT_PHASE_STARTING;
+    m->state = ROOM_OFF;
+    if (!m->wanted || p->phase == PARENT_PHASE_STOPPING) {
+        lifecycle_on_gone(p, m->role);
+        return;
+    }
+    if (first) {
+        log_err("%s could not begin its work; the lines above say why", role_name(m->role));
+        lifecycle_end(p, si->si_code == CLD_EXITED && si->si_status != 0 ? si->si_status : 1);
+        return;
+    }
+    reload_on_death(p->reload, m->role);
+    if (p->opt.no_respawn && !m->planned) {
+        lifecycle_end(p, 1);
+        return;
+    }
+    room_respawn(m);
+}
+
+static void room_reap(struct room *m)
+{
+    siginfo_t si = { 0 };
+    if (waitid(P_PID, (id_t)m->pid, &si, WEXITED | WNOHANG) < 0 || si.si_pid == 0)
+        return;
+    if (si.si_code != CLD_EXITED && si.si_status == SIGKILL && m->why[0] == '\0')
+        m->outside = true; /* an administrator or the kernel, short of memory */
+    room_stderr_drain(m);
+    room_obituary(m, &si);
+    room_bury(m);
+    room_after_death(m, &si);
+}
+
+void room_on_pidfd(struct ev_io *w, unsigned int got, void *arg)
+{
+    struct room *m = arg;
+    (void)got;
+    if (m->ch == NULL) {
+        room_reap(m);
+        return;
+    }
+    ev_io_del(m->p->ev, w);
+    m->pidio = NULL;
+    ev_timer_in(m->p->ev, &m->limit, ROOM_EOF_LIMIT);
+}
+
+void room_channel_dead(struct room *m, enum chan_end how, const char *why)
+{
+    bool dead = m->pidio == NULL;
+    chan_free(m->ch);
+    m->ch = NULL;
+    ev_timer_stop(m->p->ev, &m->ping);
+    if (dead) {
+        room_reap(m);
+        return;
+    }
+    if (how != CHAN_END_EOF) {
+        log_err("%s broke the protocol (%s)", role_name(m->role), why);
+        supervise_kill(m, why);
+    } else if (m->state != ROOM_STOPPING) {
+        /* It is dying (the usual case: the descriptor closes before the process is a zombie) or has lost its
+         * mind. */
+        ev_timer_in(m->p->ev, &m->limit, ROOM_EOF_LIMIT);
+    }
+}
+
+static void room_on_limit(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct room *m = arg;
+    (void)t;
+    (void)now;
+    if (m->pidio == NULL && m->pid != 0) { /* dead, but somebody else holds its channel open */
+        chan_free(m->ch);
+        m->ch = NULL;
+        room_reap(m);
+        return;
+    }
+    char why[80];
+    snprintf(why, sizeof why, "%s (state %s)", m->ch == NULL ? "it closed its channel" : "it took too long",
+             room_state_name(m->state));
+    supervise_kill(m, why);
+}
+
+void room_timers_init(struct room *m)
+{
+    ev_timer_init(&m->delay, room_on_delay, m);
+    ev_timer_init(&m->limit, room_on_limit, m);
+    ev_timer_init(&m->ping, room_on_ping, m);
+}

@@ -1,0 +1,27 @@
+/* netns.c - see netns.h. */
+#include "parent/netns.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int netns_enter(const char *name)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s%s", name[0] == '/' ? "" : "/run/netns/", name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    int rc = setns(fd, CLONE_NEWNET);
+    close(fd);
+    return rc;
+}
+
+const char *netns_short_name(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    return slash != NULL ? slash + 1 : name;
+}

@@ -1,0 +1,54 @@
+/*
+ * parent.h - the one context of the parent process, passed down to every module of parent/.
+ * The parent keeps: it starts and watches the rooms, holds their configuration slices and snapshots, and
+ * writes the log. It parses no text and opens no network socket; what children say arrives through
+ * proto_decode.
+ */
+#ifndef HOLDFAST_PARENT_PARENT_H
+#define HOLDFAST_PARENT_PARENT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/ev.h"
+#include "common/role.h"
+#include "parent/config.h"
+#include "parent/daemonise.h"
+#include "parent/options.h"
+#include "parent/pidfile.h"
+#include "parent/sdnotify.h"
+#include "parent/supervise.h"
+
+enum parent_phase { PARENT_PHASE_STARTING, PARENT_PHASE_RUNNING, PARENT_PHASE_STOPPING };
+
+struct conf_run;
+struct control;
+struct dumps;
+struct logsink;
+struct reload;
+
+struct parent {
+    struct ev *ev;
+    struct options opt;
+    char *config_file;      /* absolute: the working directory may change */
+    char libexec[PATH_MAX]; /* where the children's binaries are */
+    char rundir[PATH_MAX];  /* pid directory and control socket */
+    struct logsink *log;
+    struct sdnotify sd;
+    struct daemonise dm;
+    struct room room[ROLE_MAX];
+    struct ev_timer ping;
+    struct conf_run *conf; /* the first reading; NULL afterwards */
+    struct config *cur;    /* what is in force; NULL before the first */
+    struct reload *reload;
+    struct control *control;
+    struct dumps *dumps;
+    struct pidfiles pids;
+    enum parent_phase phase;
+    uint64_t began_ns, stop_ns;
+    int exit_status;
+    bool hup_waiting; /* SIGHUP came during start or reload */
+};
+
+#endif

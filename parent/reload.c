@@ -1,0 +1,360 @@
+/*
+ * reload.c - see reload.h. Up to the first commit everything can be taken back: the old configuration is in
+ * force and a room that dies is started with it. From the first commit on the way is only forward: a room
+ * that dies is started with the new one.
+ */
+#include "parent/reload.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "parent/conf_run.h"
+#include "parent/lifecycle.h"
+#include "parent/parent.h"
+
+#define RELOAD_PREPARE_LIMIT (30 * NS_PER_SEC)
+#define RELOAD_REJECTED      5 /* as a configuration test with errors */
+
+enum reload_stage {
+    RELOAD_IDLE,
+    RELOAD_READING,
+    RELOAD_PREPARING,
+    RELOAD_LEAVING,    /* rooms the new configuration does not need wind down */
+    RELOAD_COMMITTING, /* one room after the other */
+    RELOAD_ARRIVING,   /* rooms the new configuration needs begin */
+};
+
+struct reload {
+    struct parent *p;
+    enum reload_stage stage;
+    struct conf_run *run;
+    struct config *next, *old;
+    bool takes_part[ROLE_MAX], waiting[ROLE_MAX];
+    size_t turn; /* in reload_order */
+    uint32_t generation;
+    struct ev_timer limit;
+    struct reload_report last;
+    char *text;
+};
+
+static const enum role reload_order[] = { ROLE_IPVSD, ROLE_VRRPD, ROLE_CHECKD };
+#define RELOAD_ROLES (sizeof reload_order / sizeof reload_order[0])
+
+static void reload_on_limit(struct ev_timer *t, uint64_t now, void *arg);
+
+struct reload *reload_new(struct parent *p)
+{
+    struct reload *r = xcalloc(1, sizeof *r);
+    r->p = p;
+    ev_timer_init(&r->limit, reload_on_limit, r);
+    return r;
+}
+
+void reload_free(struct reload *r)
+{
+    if (r == NULL)
+        return;
+    reload_cancel(r);
+    config_free(r->next);
+    config_free(r->old);
+    free(r->text);
+    free(r);
+}
+
+bool reload_busy(const struct reload *r)
+{
+    return r != NULL && r->stage != RELOAD_IDLE;
+}
+
+bool reload_preparing(const struct reload *r)
+{
+    return r != NULL && (r->stage == RELOAD_PREPARING || r->stage == RELOAD_LEAVING);
+}
+
+void reload_report(const struct reload *r, struct reload_report *out)
+{
+    *out = r->last;
+}
+
+void reload_cancel(struct reload *r)
+{
+    conf_run_cancel(r->run);
+    r->run = NULL;
+    ev_timer_stop(r->p->ev, &r->limit);
+    r->stage = RELOAD_IDLE;
+}
+
+/* ---- the outcome
+ * ------------------------------------------------------------------------------------------------- */
+
+static void reload_set_text(struct reload *r, const char *text, size_t len)
+{
+    free(r->text);
+    r->text = xmalloc(len + 1);
+    memcpy(r->text, text, len);
+    r->text[len] = '\0';
+    r->last.text = r->text;
+    r->last.len = len;
+}
+
+static void reload_finish(struct reload *r, int status)
+{
+    r->stage = RELOAD_IDLE;
+    r->last.status = status;
+    r->last.generation = r->generation;
+    r->last.at = clock_realtime_ns();
+    r->last.count++;
+    ev_timer_stop(r->p->ev, &r->limit);
+    config_free(r->next);
+    config_free(r->old);
+    r->next = r->old = NULL;
+    lifecycle_on_reload_done(r->p, status);
+}
+
+static void reload_refuse(struct reload *r, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* text says why in one line; diagnostics, if any, are in r->text already. */
+static void reload_refuse(struct reload *r, int status, const char *fmt, ...)
+{
+    char why[400], *all;
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof why, fmt, ap);
+    va_end(ap);
+    log_err("reload refused: %s; the old configuration stays in force", why);
+    int n = asprintf(&all, "%s%s\n", r->text != NULL ? r->text : "", why);
+    if (n < 0)
+        fatal("out of memory");
+    reload_set_text(r, all, (size_t)n);
+    free(all);
+    reload_finish(r, status);
+}
+
+static void reload_abort(struct reload *r)
+{
+    struct msg_abort a = { .generation = r->generation };
+    for (size_t i = 0; i < RELOAD_ROLES; i++) {
+        struct room *m = &r->p->room[reload_order[i]];
+        if (r->takes_part[m->role] && m->state == ROOM_STARTED && chan_alive(m->ch))
+            chan_send(m->ch, MSG_abort, &a, NULL, 0);
+        r->waiting[m->role] = r->takes_part[m->role] = false;
+    }
+}
+
+static void reload_on_limit(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct reload *r = arg;
+    (void)t;
+    (void)now;
+    if (r->stage != RELOAD_PREPARING)
+        return;
+    for (size_t i = 0; i < RELOAD_ROLES; i++)
+        if (r->waiting[reload_order[i]])
+            supervise_kill(&r->p->room[reload_order[i]],
+                           "it did not answer whether it can use a new configuration");
+}
+
+/* ---- forward
+ * ------------------------------------------------------------------------------------------------------- */
+
+static bool reload_wanted(const struct reload *r, enum role who)
+{
+    return lifecycle_needs(r->p, r->next != NULL ? r->next : r->p->cur, who);
+}
+
+static void reload_arrive(struct reload *r)
+{
+    struct parent *p = r->p;
+    r->stage = RELOAD_ARRIVING;
+    lifecycle_fit_rooms(p);
+    supervise_begin(p);
+    reload_on_started(r);
+}
+
+static void reload_commit_next(struct reload *r)
+{
+    struct msg_commit c = { .generation = r->generation };
+    for (; r->turn < RELOAD_ROLES; r->turn++) {
+        struct room *m = &r->p->room[reload_order[r->turn]];
+        if (!r->takes_part[m->role] || m->state != ROOM_STARTED || !chan_alive(m->ch))
+            continue;
+        snapshots_forget_before(m->snaps, r->old->generation);
+        chan_set_generation(m->ch, r->generation);
+        chan_send(m->ch, MSG_commit, &c, NULL, 0);
+        chan_flush(m->ch);
+        r->waiting[m->role] = true;
+        return;
+    }
+    reload_arrive(r);
+}
+
+/* The point of no return. */
+static void reload_commit(struct reload *r)
+{
+    struct parent *p = r->p;
+    r->stage = RELOAD_COMMITTING;
+    r->turn = 0;
+    config_carry_states(r->next, p->cur);
+    r->old = p->cur;
+    p->cur = r->next;
+    r->next = NULL;
+    ev_timer_stop(p->ev, &r->limit);
+    reload_commit_next(r);
+}
+
+/* Rooms that are not needed any more go before the others change: vrrpd resigns through ipvsd under the old
+ * ids. */
+static void reload_leave(struct reload *r)
+{
+    struct parent *p = r->p;
+    bool waiting = false;
+    r->stage = RELOAD_LEAVING;
+    for (size_t i = 0; i < RELOAD_ROLES; i++) {
+        struct room *m = &p->room[reload_order[i]];
+        if (m->role == ROLE_IPVSD || m->state == ROOM_OFF || reload_wanted(r, m->role))
+            continue;
+        r->takes_part[m->role] = false;
+        supervise_stop(p, m->role, STOP_WHY_RELOAD_REMOVED, lifecycle_child_wait(p));
+        waiting = waiting || m->state != ROOM_OFF;
+    }
+    if (!waiting)
+        reload_commit(r);
+}
+
+static bool reload_all_answered(const struct reload *r)
+{
+    for (size_t i = 0; i < RELOAD_ROLES; i++)
+        if (r->waiting[reload_order[i]])
+            return false;
+    return true;
+}
+
+static void reload_prepare(struct reload *r)
+{
+    struct msg_prepare m = { .generation = r->generation };
+    r->stage = RELOAD_PREPARING;
+    for (size_t i = 0; i < RELOAD_ROLES; i++) {
+        struct room *room = &r->p->room[reload_order[i]];
+        bool in = room->state == ROOM_STARTED && chan_alive(room->ch) && reload_wanted(r, room->role);
+        r->takes_part[room->role] = r->waiting[room->role] = in;
+        if (!in)
+            continue;
+        int fd = config_dup_slice(r->next, room->role);
+        if (fd < 0)
+            fatal("dup: %s", strerror(errno));
+        chan_send(room->ch, MSG_prepare, &m, &fd, 1);
+        chan_flush(room->ch);
+    }
+    ev_timer_in(r->p->ev, &r->limit, RELOAD_PREPARE_LIMIT);
+    if (reload_all_answered(r))
+        reload_leave(r);
+}
+
+static void reload_on_conf(void *arg, const struct conf_result *res)
+{
+    struct reload *r = arg;
+    r->run = NULL;
+    reload_set_text(r, res->text, res->len);
+    conf_log_text(res->text, res->len, res->config == NULL);
+    if (res->config == NULL) {
+        reload_refuse(r, res->status, "the new configuration has errors (holdfast -t shows them)");
+        return;
+    }
+    r->next = res->config;
+    const char *frozen = config_frozen_change(r->p->cur, r->next);
+    if (frozen != NULL) {
+        reload_refuse(r, RELOAD_REJECTED, "%s cannot be changed by a reload; restart the daemon", frozen);
+        return;
+    }
+    reload_prepare(r);
+}
+
+int reload_begin(struct reload *r)
+{
+    struct parent *p = r->p;
+    if (r->stage != RELOAD_IDLE)
+        return -1;
+    r->stage = RELOAD_READING;
+    r->generation = p->cur->generation + 1 > r->generation ? p->cur->generation + 1 : r->generation + 1;
+    reload_set_text(r, "", 0);
+    sdnotify_reloading(&p->sd);
+    log_notice("reloading %s", p->config_file);
+    if (conf_run_start(&r->run, p, r->generation, reload_on_conf, r) < 0)
+        reload_refuse(r, 1, "holdfast-conf cannot be started: %s", strerror(errno));
+    return 0;
+}
+
+/* ---- answers
+ * -------------------------------------------------------------------------------------------------------- */
+
+int reload_on_prepared(struct reload *r, enum role who, uint32_t generation)
+{
+    if (r->stage != RELOAD_PREPARING)
+        return generation <= r->generation ? 0 : -1; /* its answer crossed our abort */
+    if (generation != r->generation || !r->waiting[who])
+        return -1;
+    r->waiting[who] = false;
+    if (reload_all_answered(r))
+        reload_leave(r);
+    return 0;
+}
+
+int reload_on_reject(struct reload *r, enum role who, uint32_t generation, const char *reason)
+{
+    if (r->stage != RELOAD_PREPARING)
+        return generation <= r->generation ? 0 : -1;
+    if (generation != r->generation || !r->waiting[who])
+        return -1;
+    reload_abort(r);
+    reload_refuse(r, RELOAD_REJECTED, "%s cannot use it: %s", role_name(who), reason);
+    supervise_begin(r->p);
+    return 0;
+}
+
+int reload_on_committed(struct reload *r, enum role who, uint32_t generation)
+{
+    if (r->stage != RELOAD_COMMITTING || generation != r->generation || !r->waiting[who])
+        return -1;
+    r->waiting[who] = false;
+    reload_commit_next(r);
+    return 0;
+}
+
+void reload_on_death(struct reload *r, enum role who)
+{
+    if (r->stage == RELOAD_PREPARING && r->takes_part[who]) {
+        r->takes_part[who] = false;
+        reload_abort(r);
+        reload_refuse(r, 1, "%s died while it prepared the new configuration", role_name(who));
+        supervise_begin(r->p);
+    } else if (r->stage == RELOAD_COMMITTING && r->waiting[who]) {
+        r->waiting[who] = false; /* its successor begins with the new configuration */
+        reload_commit_next(r);
+    }
+}
+
+void reload_on_gone(struct reload *r, enum role who)
+{
+    (void)who;
+    if (r->stage != RELOAD_LEAVING)
+        return;
+    for (size_t i = 0; i < RELOAD_ROLES; i++) {
+        const struct room *m = &r->p->room[reload_order[i]];
+        if (m->role != ROLE_IPVSD && m->state != ROOM_OFF && !reload_wanted(r, m->role))
+            return;
+    }
+    reload_commit(r);
+}
+
+void reload_on_started(struct reload *r)
+{
+    if (r->stage != RELOAD_ARRIVING || !supervise_all_started(r->p))
+        return;
+    log_notice("reload complete: generation %u is in force", r->generation);
+    reload_finish(r, 0);
+}

@@ -1,0 +1,42 @@
+/*
+ * reload.h - a new configuration in two phases: read and check aside, every room prepares, then all commit;
+ * or nothing has changed. One reload at a time; a second request is remembered by lifecycle.c.
+ */
+#ifndef HOLDFAST_PARENT_RELOAD_H
+#define HOLDFAST_PARENT_RELOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/role.h"
+
+struct parent;
+struct reload;
+
+struct reload_report {
+    unsigned int count;  /* reloads tried so far */
+    int status;          /* of the last: 0 in force, else what -t would say, or 1 */
+    uint32_t generation; /* that was tried */
+    uint64_t at;         /* CLOCK_REALTIME ns */
+    const char *text;    /* diagnostics and reason */
+    size_t len;
+};
+
+struct reload *reload_new(struct parent *p);
+void reload_free(struct reload *r);
+int reload_begin(struct reload *r); /* -1: one is running */
+bool reload_busy(const struct reload *r);
+bool reload_preparing(const struct reload *r); /* who becomes ready now must wait for the outcome */
+void reload_cancel(struct reload *r);          /* the daemon stops */
+void reload_report(const struct reload *r, struct reload_report *out);
+
+/* From hear.c and lifecycle.c. -1: not allowed now. */
+int reload_on_prepared(struct reload *r, enum role who, uint32_t generation);
+int reload_on_reject(struct reload *r, enum role who, uint32_t generation, const char *reason);
+int reload_on_committed(struct reload *r, enum role who, uint32_t generation);
+void reload_on_death(struct reload *r, enum role who);
+void reload_on_gone(struct reload *r, enum role who);
+void reload_on_started(struct reload *r);
+
+#endif

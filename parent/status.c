@@ -1,0 +1,122 @@
+/* status.c - see status.h. Values end at the end of the line; control characters cannot be in them (proto,
+ * schema). */
+#include "parent/status.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/jail.h"
+#include "parent/logsink.h"
+#include "parent/parent.h"
+#include "parent/reload.h"
+
+static const char *status_phase(const struct parent *p)
+{
+    static const char *const names[] = { "starting", "running", "stopping" };
+    return reload_busy(p->reload) ? "reloading" : names[p->phase];
+}
+
+static void status_daemon(FILE *f, const struct parent *p)
+{
+    uint64_t now = clock_monotonic_ns();
+    fprintf(f, "[daemon]\nversion=%s\npid=%d\nphase=%s\nuptime_ms=%llu\nconfig_file=%s\n", OPTIONS_VERSION,
+            (int)getpid(), status_phase(p), (unsigned long long)((now - p->began_ns) / NS_PER_MS),
+            p->config_file);
+    if (p->cur != NULL)
+        fprintf(f, "generation=%u\nconfig_errors=%u\nconfig_warnings=%u\nservices=%llu\nreal_servers=%llu\n",
+                p->cur->generation, p->cur->errors, p->cur->warnings,
+                (unsigned long long)config_top_uint(p->cur, KW_TOP_X_SERVICES, 0),
+                (unsigned long long)config_top_uint(p->cur, KW_TOP_X_REAL_SERVERS, 0));
+    fprintf(f, "log_lines_lost=%llu\n", (unsigned long long)logsink_lost(p->log));
+}
+
+static void status_room(FILE *f, const struct room *m)
+{
+    const struct msg_ready *j = &m->report;
+    fprintf(f, "[role %s]\nstate=%s\nrestarts=%u\n", role_name(m->role), room_state_name(m->state),
+            m->restarts);
+    if (m->pid == 0)
+        return;
+    fprintf(f, "pid=%d\nsnapshots=%zu\n", (int)m->pid, snapshots_count(m->snaps));
+    if (m->state < ROOM_READY)
+        return;
+    fprintf(f,
+            "jail_user=%s\njail_uid=%u\njail_gid=%u\njail_groups=%u\njail_cap_effective=%llx\njail_cap_"
+            "bounding=%llx\n"
+            "jail_no_new_privs=%u\njail_dumpable=%u\njail_seccomp=%u\njail_own_netns=%u\njail_empty_root=%u\n"
+            "jail_landlock_abi=%u\n",
+            jail_user(m->role), j->uid, j->gid, j->groups, (unsigned long long)j->cap_effective,
+            (unsigned long long)j->cap_bounding, j->no_new_privs, j->dumpable, j->seccomp, j->own_netns,
+            j->empty_root, j->landlock_abi);
+}
+
+static void status_instances(FILE *f, const struct config *c)
+{
+    for (size_t i = 0; c != NULL && i < c->ninst; i++) {
+        const struct config_inst *n = &c->inst[i];
+        fprintf(f, "[instance %s]\nstate=%s\nvrid=%u\ninterface=%s\nbase_priority=%u\npriority=%u\n", n->name,
+                vrrp_state_name(n->state), n->vrid, n->iface, n->base_priority, n->priority);
+        if (n->at != 0)
+            fprintf(f, "since=%llu.%03llu\ncause=%s\n", (unsigned long long)(n->at / NS_PER_SEC),
+                    (unsigned long long)(n->at % NS_PER_SEC / NS_PER_MS), n->cause);
+    }
+}
+
+static void status_reload(FILE *f, const struct parent *p)
+{
+    struct reload_report r;
+    reload_report(p->reload, &r);
+    fprintf(f, "[reload]\ncount=%u\n", r.count);
+    if (r.count == 0)
+        return;
+    fprintf(f, "status=%d\ngeneration=%u\nat=%llu\n", r.status, r.generation,
+            (unsigned long long)(r.at / NS_PER_SEC));
+    if (r.status != 0)
+        fprintf(f, "result=refused, the old configuration is in force\n");
+}
+
+char *status_text(const struct parent *p, size_t *len)
+{
+    char *text = NULL;
+    FILE *f = open_memstream(&text, len);
+    if (f == NULL)
+        fatal("out of memory");
+    status_daemon(f, p);
+    for (int r = ROLE_VRRPD; r <= ROLE_IPVSD; r++)
+        status_room(f, &p->room[r]);
+    status_instances(f, p->cur);
+    status_reload(f, p);
+    if (fclose(f) != 0)
+        fatal("out of memory");
+    return text;
+}
+
+void status_write_fd(const struct parent *p, int fd)
+{
+    size_t len;
+    char *text = status_text(p, &len);
+    for (size_t done = 0; done < len;) {
+        ssize_t w = write(fd, text + done, len - done);
+        if (w <= 0)
+            break;
+        done += (size_t)w;
+    }
+    free(text);
+}
+
+void status_line(const struct parent *p, char *buf, size_t size)
+{
+    size_t n[VRRP_STATE_STOP + 1] = { 0 };
+    const struct config *c = p->cur;
+    for (size_t i = 0; c != NULL && i < c->ninst; i++)
+        n[c->inst[i].state]++;
+    struct reload_report r;
+    reload_report(p->reload, &r);
+    snprintf(buf, size, "%zu master, %zu backup, %zu fault; %llu services with %llu real servers%s%s",
+             n[VRRP_STATE_MASTER], n[VRRP_STATE_BACKUP], n[VRRP_STATE_FAULT],
+             (unsigned long long)config_top_uint(c, KW_TOP_X_SERVICES, 0),
+             (unsigned long long)config_top_uint(c, KW_TOP_X_REAL_SERVERS, 0),
+             c != NULL && c->errors > 0 ? "; RUNNING WITHOUT statements that are errors (--lenient)" : "",
+             r.count > 0 && r.status != 0 ? "; LAST RELOAD REFUSED, old configuration in force" : "");
+}
