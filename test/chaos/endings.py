@@ -61,3 +61,28 @@ def parent_killed(spec):
         text = check_handover(lab, at, spec, "the parent's death")
         lab.wait(lambda: not a.processes(), 3, "the end of every child after the parent's death")
         return text
+
+
+def ipvsd_loop(spec):
+    """ipvsd dies again and again: addresses and adverts go on without it, and it is back once it can live."""
+    with Lab("ab", keep_log=spec.get("keep")) as lab:
+        a, _ = hits.begin(lab, spec)
+        since, start = now(), time.monotonic()
+        for n in range(6):
+            pid = lab.wait(lambda: a.role("ipvsd"), 8, "ipvsd after %d deaths" % n, step=0.002)
+            time.sleep(0.03)
+            os.kill(pid, signal.SIGSEGV)
+            lab.wait(lambda: a.role("ipvsd") != pid, 2, "the end of ipvsd")
+        lab.wait(lambda: a.role("ipvsd"), 12, "ipvsd back after 6 deaths")
+        took = time.monotonic() - start
+        time.sleep(2 * spec["interval"] + 0.5)
+        moved = lab.events("addr", "a", since=since)
+        if moved:
+            raise Failure("addresses moved: %s" % moved[:2])
+        if lab.adverts("b", since):
+            raise Failure("the peer took over")
+        adverts = lab.adverts("a", since)
+        gap = hits.longest_gap_ms(adverts, since, now() - int(1e9 * spec["interval"]))
+        if gap >= spec["interval"] * 1e3 + 20:
+            raise Failure("an advert came %.0f ms after the last one" % gap)
+        return "6 deaths, back after %.1f s, longest gap %.1f ms" % (took, gap)

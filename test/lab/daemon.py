@@ -55,7 +55,7 @@ def descendants(pid):
 
 
 class Daemon:
-    def __init__(self, node, cmd, conf, args=(), env=None):
+    def __init__(self, node, cmd, conf, args=(), env=None, out=None):
         self.node, self.lab, self.cmd = node, node.lab, cmd
         self.dir = "%s/%s%d" % (node.lab.root, node.name, len(node.lab.daemons))
         os.mkdir(self.dir)
@@ -67,11 +67,12 @@ class Daemon:
         self.cgroup = node.lab.new_cgroup()
         argv = node.argv([*cmd, "-f", self.conf, "-n", "-l", "-D", "-p", self.pidfile, "-r", self.vrrp_pidfile,
                           "-c", self.check_pidfile, *args], self.cgroup)
-        out = open(self.log, "ab")
+        log = open(self.log, "ab")
         self.started = time.time_ns()
-        self.proc = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.dir,
-                                     env=dict(os.environ, HFLAB_LOG=node.lab.log_path, **(env or {})))
-        out.close()
+        self.proc = subprocess.Popen(argv, stdout=log if out is None else out, stderr=subprocess.STDOUT,
+                                     stdin=subprocess.DEVNULL, cwd=self.dir,
+                                     env={**os.environ, "HFLAB_LOG": node.lab.log_path, **(env or {})})
+        log.close()
 
     @property
     def pid(self):

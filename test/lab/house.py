@@ -131,8 +131,8 @@ link set %s master br0 up
         join = ["sh", "-c", "echo $$ >\"$1/cgroup.procs\" && shift && exec \"$@\"", "sh", cgroup] if cgroup else []
         return [*join, "ip", "netns", "exec", self.ns, "sh", "-c", script, "sh", *argv]
 
-    def start(self, cmd, conf, args=(), env=None, wait=False):
-        self.daemon = Daemon(self, list(cmd), conf, args, env)
+    def start(self, cmd, conf, args=(), env=None, out=None):
+        self.daemon = Daemon(self, list(cmd), conf, args, env, out)
         self.lab.daemons.append(self.daemon)
         return self.daemon
 

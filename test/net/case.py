@@ -31,11 +31,12 @@ class Lane:
         return Lab(names, keep_log=self.keep and "%s-%s" % (self.keep, self.name), **kw)
 
     @contextlib.contextmanager
-    def master(self, names="a", interval=0.2, priority=200, vips=conf.VIPS, version=3, auth=None, args=(), env=None, extra=""):
+    def master(self, names="a", interval=0.2, priority=200, vips=conf.VIPS, version=3, auth=None, args=(), env=None, out=None,
+               extra=""):
         """A lab whose node a runs the daemon as master. Yields (lab, daemon)."""
         text = conf.whole(conf.instance(priority=priority, interval=interval, vips=vips, version=version, auth=auth, extra=extra))
         with self.lab(names) as lab:
-            d = lab.a.start(self.daemon, text, args, env)
+            d = lab.a.start(self.daemon, text, args, env, out)
             lab.wait_master("a", vips, 4 * interval + 8)
             yield lab, d
 

@@ -1,14 +1,17 @@
 """Start, stop, exit statuses, pid files, the service manager's socket, hung children."""
+import contextlib
+import fcntl
 import os
 import random
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 from case import case, check, steady
-from lab import Failure, Hang, Skip, conf, now, process_state, report
+from lab import Failure, Hang, Skip, conf, now, process_state, report, run
 
 INTERVAL = 0.2
 
@@ -214,6 +217,35 @@ def checkd_crash(lane):
             time.sleep(1)
         check(not lab.events("addr", "a", since=since), "addresses moved")
         return "back after %.0f ms (median), longest advert gap %.1f ms" % (report.median(times), steady(lab, "a", since, INTERVAL))
+
+
+@case("stalled-log", "nobody reads the log, neither /dev/log nor the terminal: adverts, repairs and reloads go on in time")
+def stalled_log(lane):
+    r, w = os.pipe()
+    fcntl.fcntl(w, 1031, 4096)  # F_SETPIPE_SZ
+    with tempfile.TemporaryDirectory(prefix="hfnet-") as folder:
+        os.chmod(folder, 0o755)
+        deaf = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+        deaf.bind(folder + "/log")
+        os.chmod(folder + "/log", 0o666)
+        with lane.master(interval=INTERVAL, env={"HFLAB_LOG": folder + "/log"}, out=w) as (lab, d):
+            since = now()
+            for i in range(20):
+                d.reload("vrrp_instance broken {\n" * (i + 1))
+                time.sleep(0.05)
+                with contextlib.suppress(RuntimeError):  # it may not be back yet
+                    run("ip", "-n", lab.a.ns, "addr", "del", conf.VIPS[i % 3] + "/24", "dev", "eth0")
+                time.sleep(0.05)
+            d.reload(conf.whole(conf.instance(priority=190, interval=INTERVAL)))
+            lab.wait(lambda: lab.adverts("a", since, priority=190), 3, "a reload while the log stands still")
+            lab.wait(lambda: set(conf.VIPS) <= set(lab.a.addresses()), 3, "the addresses put back")
+            gap = steady(lab, "a", since, INTERVAL)
+            status, seconds = d.stop()
+            check(status == 0 and seconds < 1, "status %d after %.2f s", status, seconds)
+        os.close(r)
+        os.close(w)
+        return "longest gap %.1f ms" % gap
 
 
 @case("no-stray-packets", "a start, 3 s of mastership and a stop send adverts, ARP, ND and IGMP alone")
