@@ -126,7 +126,7 @@ deps:
 test: deps
 	@rm -f $(B)/test/summary
 	@$(PYTHON) test/run --build $(B) $(TEST_FLAGS)
-unit sim net vm jail chaos corpus suite fuzz:
+unit sim net vm jail chaos corpus tools suite fuzz:
 	@$(LANE) --lanes $@ --full
 lint:
 	@$(PYTHON) test/run --build $(B) --lanes lint

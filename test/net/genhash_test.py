@@ -517,7 +517,7 @@ def main():
         sys.exit("%s: no such program (build it first: make)" % o.genhash)
     with tempfile.TemporaryDirectory(prefix="genhash-") as folder:
         os.chmod(folder, 0o755)
-        copy = os.path.join(folder, "bin-genhash")  # reachable for the unprivileged user, wherever the build tree is
+        copy = os.path.join(folder, "genhash")  # reachable for the unprivileged user, wherever the build tree is
         shutil.copy(o.genhash, copy)
         os.chmod(copy, 0o755)
         lab = Lab(copy, folder)
