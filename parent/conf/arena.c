@@ -10,7 +10,8 @@
 
 #include "common/err.h"
 
-#define ARENA_CHUNK (1u << 20)
+#define ARENA_CHUNK_MIN (32u << 10)
+#define ARENA_CHUNK_MAX (1u << 20)
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -20,11 +21,15 @@ struct arena_chunk {
 
 struct conf_arena {
     struct arena_chunk *head;
+    size_t chunk; /* size of the next one: doubles, so a small configuration costs little */
 };
 
 struct conf_arena *conf_arena_new(void)
 {
-    return xcalloc(1, sizeof(struct conf_arena));
+    struct conf_arena *a = xcalloc(1, sizeof(*a));
+
+    a->chunk = ARENA_CHUNK_MIN;
+    return a;
 }
 
 void conf_arena_free(struct conf_arena *a)
@@ -42,10 +47,12 @@ void conf_arena_free(struct conf_arena *a)
 
 static struct arena_chunk *arena_grow(struct conf_arena *a, size_t need)
 {
-    size_t size = need > ARENA_CHUNK / 4 ? need : ARENA_CHUNK - sizeof(struct arena_chunk);
+    size_t size = need > a->chunk / 4 ? need : a->chunk - sizeof(struct arena_chunk);
     struct arena_chunk *c = xcalloc(1, sizeof(*c) + size);
 
     c->size = size;
+    if (size != need && a->chunk < ARENA_CHUNK_MAX)
+        a->chunk *= 2;
     if (size == need && a->head) { /* a big one: keep filling the current chunk */
         c->next = a->head->next;
         a->head->next = c;
