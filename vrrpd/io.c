@@ -46,8 +46,8 @@ static void io_cmsg_add(struct io_out *o, int level, int type, const void *data,
     struct cmsghdr c = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
     if (o->control_len + CMSG_SPACE(len) > sizeof o->control)
         fatal("control buffer of an advert is too small");
-    memcpy(o->control.b + o->control_len, &c, sizeof c);
-    memcpy(o->control.b + o->control_len + CMSG_LEN(0), data, len);
+    memcpy(o->control + o->control_len, &c, sizeof c);
+    memcpy(o->control + o->control_len + CMSG_LEN(0), data, len);
     o->control_len += CMSG_SPACE(len);
 }
 
@@ -113,7 +113,7 @@ static void io_fill(struct mmsghdr *m, struct io_out *o)
                                   .msg_namelen = o->to_len,
                                   .msg_iov = &o->iov,
                                   .msg_iovlen = 1,
-                                  .msg_control = o->control.b,
+                                  .msg_control = o->control,
                                   .msg_controllen = o->control_len };
 }
 

@@ -23,10 +23,7 @@ struct io_out {
     struct iovec iov;
     struct sockaddr_storage to;
     socklen_t to_len;
-    union {
-        struct cmsghdr align;
-        uint8_t b[96];
-    } control;
+    _Alignas(struct cmsghdr) uint8_t control[96];
     size_t control_len;
     bool queued;
 };

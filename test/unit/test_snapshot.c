@@ -1,0 +1,123 @@
+/*
+ * test_snapshot.c - what vrrpd leaves to its successor: whole round trip, every truncation and every foreign
+ * byte refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "vrrpd/snapshot.h"
+
+static struct snapshot sample(void)
+{
+    struct snapshot s = { .name = "VI_1", .iface = "eth0", .vrid = 51, .family = 4 };
+    s.saved = (struct engine_saved){ .state = VRRP_STATE_MASTER,
+                                     .adv_at = 0x0123456789abcdefu,
+                                     .taken_at = 77,
+                                     .master_priority = 99,
+                                     .master_interval = 250000000 };
+    ipaddr_parse("10.0.0.7", &s.saved.master);
+    s.saved.stats = (struct engine_stats){ 1, 2, 3, 4, 5 };
+    s.stats = (struct check_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
+    return s;
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    static const char *const masters[] = { "10.0.0.7", "fe80::7", NULL };
+    for (size_t i = 0; i < 3; i++) {
+        struct snapshot a = sample(), b;
+        uint8_t buf[SNAPSHOT_MAX];
+        memset(&a.saved.master, 0, sizeof a.saved.master);
+        if (masters[i] != NULL)
+            ipaddr_parse(masters[i], &a.saved.master);
+        int n = snapshot_encode(&a, buf);
+        assert_true(n > 0);
+        assert_int_equal(snapshot_decode(buf, (size_t)n, &b), 0);
+        assert_string_equal(a.name, b.name);
+        assert_string_equal(a.iface, b.iface);
+        assert_int_equal(a.vrid, b.vrid);
+        assert_int_equal(a.family, b.family);
+        assert_int_equal(a.saved.state, b.saved.state);
+        assert_true(a.saved.adv_at == b.saved.adv_at && a.saved.taken_at == b.saved.taken_at);
+        assert_true(a.saved.master_interval == b.saved.master_interval);
+        assert_int_equal(a.saved.master_priority, b.saved.master_priority);
+        assert_memory_equal(&a.saved.master, &b.saved.master, sizeof a.saved.master);
+        assert_memory_equal(&a.saved.stats, &b.saved.stats, sizeof a.saved.stats);
+        assert_memory_equal(&a.stats, &b.stats, sizeof a.stats);
+    }
+}
+
+static void test_longest_fits(void **state)
+{
+    (void)state;
+    struct snapshot a = sample(), b;
+    uint8_t buf[SNAPSHOT_MAX];
+    memset(a.name, 'n', SNAPSHOT_NAME_MAX);
+    memset(a.iface, 'i', SNAPSHOT_IFACE_MAX);
+    ipaddr_parse("fe80::7", &a.saved.master);
+    int n = snapshot_encode(&a, buf);
+    assert_true(n > 0 && n <= SNAPSHOT_MAX);
+    assert_int_equal(snapshot_decode(buf, (size_t)n, &b), 0);
+    assert_string_equal(a.name, b.name);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    struct snapshot a = sample(), b;
+    uint8_t buf[SNAPSHOT_MAX + 1] = { 0 };
+    int n = snapshot_encode(&a, buf);
+    assert_true(n > 0);
+    for (size_t cut = 0; cut < (size_t)n; cut++)
+        assert_int_equal(snapshot_decode(buf, cut, &b), -1);
+    assert_int_equal(snapshot_decode(buf, (size_t)n + 1, &b), -1);
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } bad[] = {
+        { 0, 'X' }, /* magic */
+        { 1, 2 },   /* version of another build */
+        { 2, 200 }, /* name longer than there is room */
+        { 4, 0 },   /* NUL inside a name */
+        { 7, 16 },  /* interface name too long */
+        { 14, 5 },  /* no such state */
+        { 16, 5 },  /* no such family */
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        uint8_t keep = buf[bad[i].at];
+        buf[bad[i].at] = bad[i].value;
+        assert_int_equal(snapshot_decode(buf, (size_t)n, &b), -1);
+        buf[bad[i].at] = keep;
+        assert_int_equal(snapshot_decode(buf, (size_t)n, &b), 0);
+    }
+}
+
+static void test_alive(void **state)
+{
+    (void)state;
+    uint8_t buf[SNAPSHOT_MAX];
+    uint64_t at = 0;
+    int n = snapshot_alive_encode(UINT64_C(0xfedcba9876543210), buf);
+    assert_int_equal(n, 10);
+    assert_int_equal(snapshot_alive_decode(buf, 10, &at), 0);
+    assert_true(at == UINT64_C(0xfedcba9876543210));
+    assert_int_equal(snapshot_alive_decode(buf, 9, &at), -1);
+    buf[0] = 'V';
+    assert_int_equal(snapshot_alive_decode(buf, 10, &at), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_longest_fits),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_alive),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
