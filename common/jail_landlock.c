@@ -55,7 +55,7 @@ static struct landlock_ruleset landlock_handled(const struct jail_row *row, int 
     if (abi >= 3)
         h.fs |= LANDLOCK_FS_TRUNCATE;
     if (abi >= 4)
-        h.net = row->connect_tcp ? LANDLOCK_NET_BIND_TCP : LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP;
+        h.net = row->outbound_tcp ? 0 : LANDLOCK_NET_BIND_TCP | LANDLOCK_NET_CONNECT_TCP; /* "bindto" binds */
     if (abi >= 5)
         h.fs |= LANDLOCK_FS_IOCTL_DEV;
     if (abi >= 6)

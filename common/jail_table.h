@@ -38,8 +38,8 @@ struct jail_row {
     bool own_netns;   /* a fresh network namespace with nothing in it */
     bool empty_root;  /* chroot into JAIL_EMPTY_DIR */
     enum jail_landlock landlock;
-    bool connect_tcp; /* Landlock may leave outbound TCP open (seccomp must allow socket() too) */
-    uint32_t nofile;  /* limits, lowered further by what the administrator's hard limit is */
+    bool outbound_tcp; /* Landlock leaves TCP alone; socket() and connect() are then for seccomp to allow */
+    uint32_t nofile;   /* limits, lowered further by what the administrator's hard limit is */
     uint64_t fsize;
     struct jail_rules rules; /* besides the common ones */
 };

@@ -125,7 +125,7 @@ def rule_no_todo(o):
 
 def rule_no_typedef_struct(o):
     """Structs have no typedef."""
-    return [f for f in sources(".c", ".h") if re.search(r"typedef\s+struct\b", text(f))]
+    return [f for f in sources(".c", ".h") if re.search(r"^typedef\s+struct\b", text(f), re.M)]
 
 
 def rule_scripts(o):
