@@ -367,6 +367,11 @@ void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t
     engine_arm(e);
 }
 
+bool engine_fresh(const struct engine_cfg *c, uint64_t alive, uint64_t beat, uint64_t now)
+{
+    return alive <= now && now - alive <= c->down_adverts * c->interval + beat;
+}
+
 void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out)
 {
     *out = (struct engine_saved){ .state = e->state,

@@ -99,6 +99,10 @@ void engine_start(struct engine *e, uint64_t now, uint64_t start_at);
  * goes on on the grid. */
 void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now);
 void engine_resume_end(struct engine *e, uint64_t now, uint64_t alive);
+/* May a saved MASTER be resumed? Only while its peers cannot have waited much longer than their master-down
+ * interval. alive: the predecessor's last sign of life, given every beat. A wrong yes heals at the first
+ * advert in the queue. */
+bool engine_fresh(const struct engine_cfg *c, uint64_t alive, uint64_t beat, uint64_t now);
 void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out);
 
 void engine_rx(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now);

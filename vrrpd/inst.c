@@ -331,14 +331,6 @@ static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, b
     return NULL;
 }
 
-static bool inst_fresh(const struct inst *i, uint64_t now)
-{
-    const struct vrrpd *v = i->v;
-    uint64_t alive = v->alive_at > i->snapshot->saved.taken_at ? v->alive_at : i->snapshot->saved.taken_at;
-    uint64_t age = i->b->engine.down_adverts * i->b->engine.interval + v->heartbeat_every;
-    return alive <= now && now - alive <= age;
-}
-
 /* Our predecessor was alive a moment ago: go on where it stood. True: the engine runs. */
 static bool inst_resume(struct inst *i, uint64_t now)
 {
@@ -346,11 +338,11 @@ static bool inst_resume(struct inst *i, uint64_t now)
     bool master = s->state == VRRP_STATE_MASTER;
     if (!master && s->state != VRRP_STATE_BACKUP)
         return false;
-    if (master && !inst_fresh(i, now)) {
+    uint64_t alive = i->v->alive_at > s->taken_at ? i->v->alive_at : s->taken_at;
+    if (master && !engine_fresh(&i->b->engine, alive, i->v->heartbeat_every, now)) {
         log_warn("%s: was MASTER, but this process was away too long to assume it still is", i->b->name);
         return false;
     }
-    uint64_t alive = i->v->alive_at > s->taken_at ? i->v->alive_at : s->taken_at;
     engine_resume(&i->e, s, now);
     io_sock_poll(&i->sock->io); /* a better master may have spoken meanwhile */
     engine_resume_end(&i->e, now, alive > now ? now : alive);

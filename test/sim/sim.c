@@ -1,0 +1,562 @@
+/*
+ * sim.c - many engines on a virtual clock and a bad network: loss, delay, reordering, partitions, faults,
+ * hangs, reloads, crashes with and without a snapshot. Each seed is several rounds of trouble, heal,
+ * judgement:
+ *   - within the protocol bound after heal exactly one MASTER for each VRID, and it stays;
+ *   - with preemption it has the highest priority;
+ *   - a MASTER that crashes and is back within one interval is missed by nobody: no transition anywhere;
+ *   - who is not MASTER advertises nothing but a resignation.
+ * Usage: sim --seeds N [--seed FIRST] [-v]. A failure prints the seed; running that seed alone repeats it
+ * exactly.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vrrpd/engine.h"
+#include "vrrpd/snapshot.h"
+
+#define ROUTERS_MAX 6
+#define VRIDS_MAX   3
+#define QUEUE_MAX   64
+#define WIRE_MAX    4096
+#define ROUNDS      4
+#define TROUBLES    40
+
+struct world;
+
+struct queued {
+    struct engine_advert a;
+    uint64_t at;
+};
+
+/* One virtual router on one machine. */
+struct node {
+    struct world *w;
+    unsigned int router, vrid;
+    struct engine e;
+    struct engine_cfg cfg;
+    struct ipaddr addr;
+    uint64_t deadline;
+    bool dead, deaf, resigning;
+    uint64_t wake;              /* dead or hung: comes back then */
+    struct queued q[QUEUE_MAX]; /* the kernel's: survives the process */
+    unsigned int nq;
+    uint8_t snap[SNAPSHOT_MAX]; /* the parent's */
+    size_t snap_len;
+    bool dirty;
+    uint64_t died_at;
+    bool keeps_snapshot;
+};
+
+struct wire {
+    uint64_t at, seq;
+    struct node *to;
+    struct engine_advert a;
+};
+
+struct world {
+    uint64_t rng, now, seq, seed;
+    unsigned int nrouters, nvrids;
+    struct node node[VRIDS_MAX][ROUTERS_MAX];
+    bool cut[ROUTERS_MAX][ROUTERS_MAX]; /* from, to */
+    unsigned int loss;                  /* percent */
+    uint64_t delay;                     /* at most */
+    struct wire wire[WIRE_MAX];         /* heap by (at, seq) */
+    size_t nwire;
+    unsigned long transitions, adverts, events;
+    bool verbose;
+};
+
+/* ---- chance: splitmix64, so that a seed means the same everywhere */
+
+static uint64_t rnd(struct world *w, uint64_t n)
+{
+    w->rng += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z = w->rng;
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return n == 0 ? 0 : (z ^ (z >> 31)) % n;
+}
+
+static bool chance(struct world *w, unsigned int percent)
+{
+    return rnd(w, 100) < percent;
+}
+
+static void die(struct world *w, const char *what)
+{
+    printf("FAIL seed %" PRIu64 " at %.6f s: %s\n", w->seed, (double)w->now / 1e9, what);
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        for (unsigned int r = 0; r < w->nrouters; r++) {
+            const struct node *n = &w->node[v][r];
+            printf("  vrid %u router %u: %s priority %u interval %.2f s%s%s\n", v + 1, r,
+                   vrrp_state_name(n->e.state), n->cfg.priority, (double)n->cfg.interval / 1e9,
+                   n->cfg.nopreempt ? " nopreempt" : "", n->dead ? " (dead)" : "");
+        }
+    exit(1);
+}
+
+/* ---- the wire */
+
+static bool wire_before(const struct wire *a, const struct wire *b)
+{
+    return a->at < b->at || (a->at == b->at && a->seq < b->seq);
+}
+
+static void wire_swap(struct world *w, size_t i, size_t j)
+{
+    struct wire t = w->wire[i];
+    w->wire[i] = w->wire[j];
+    w->wire[j] = t;
+}
+
+static void wire_put(struct world *w, const struct wire *m)
+{
+    if (w->nwire == WIRE_MAX)
+        die(w, "the wire is full: somebody floods");
+    size_t i = w->nwire++;
+    w->wire[i] = *m;
+    for (; i > 0 && wire_before(&w->wire[i], &w->wire[(i - 1) / 2]); i = (i - 1) / 2)
+        wire_swap(w, i, (i - 1) / 2);
+}
+
+static struct wire wire_take(struct world *w)
+{
+    struct wire top = w->wire[0];
+    w->wire[0] = w->wire[--w->nwire];
+    for (size_t i = 0, kid; (kid = 2 * i + 1) < w->nwire; i = kid) {
+        if (kid + 1 < w->nwire && wire_before(&w->wire[kid + 1], &w->wire[kid]))
+            kid++;
+        if (!wire_before(&w->wire[kid], &w->wire[i]))
+            break;
+        wire_swap(w, i, kid);
+    }
+    return top;
+}
+
+/* ---- what the engines say */
+
+static void on_send(void *arg, bool resign)
+{
+    struct node *n = arg;
+    struct world *w = n->w;
+    w->adverts++;
+    /* the advert of the transition leaves before the state is announced: BACKUP becoming MASTER may speak */
+    bool may = resign || n->e.state == VRRP_STATE_MASTER || n->e.state == VRRP_STATE_BACKUP ||
+               (n->e.state == VRRP_STATE_INIT && n->cfg.priority == ENGINE_OWNER);
+    if (!may || n->dead)
+        die(w, "an advert from somebody who must be silent");
+    for (unsigned int r = 0; r < w->nrouters; r++) {
+        if (r == n->router || w->cut[n->router][r] || chance(w, w->loss))
+            continue;
+        struct wire m = { .at = w->now + rnd(w, w->delay), .seq = w->seq++, .to = &w->node[n->vrid][r] };
+        m.a = (struct engine_advert){ .src = n->addr,
+                                      .priority = resign ? 0 : n->cfg.priority,
+                                      .interval = n->cfg.interval };
+        wire_put(w, &m);
+    }
+}
+
+static void on_state(void *arg, enum vrrp_state from, const char *cause)
+{
+    struct node *n = arg;
+    n->w->transitions++;
+    n->dirty = true;
+    if (n->w->verbose)
+        printf("%12.6f vrid %u router %u prio %3u: %s -> %s: %s\n", (double)n->w->now / 1e9, n->vrid + 1,
+               n->router, n->cfg.priority, vrrp_state_name(from), vrrp_state_name(n->e.state), cause);
+}
+
+static void on_garp(void *arg)
+{
+    (void)arg;
+}
+
+static void on_learned(void *arg)
+{
+    ((struct node *)arg)->dirty = true;
+}
+
+static void on_arm(void *arg, uint64_t deadline)
+{
+    ((struct node *)arg)->deadline = deadline;
+}
+
+static const struct engine_ops ops = { on_send, on_state, on_garp, on_learned, on_arm };
+
+/* End of a turn: what the successor would find. */
+static void settle(struct node *n)
+{
+    struct snapshot s = { .name = "VI", .iface = "eth0", .vrid = (uint8_t)(n->vrid + 1), .family = 4 };
+    if (!n->dirty)
+        return;
+    n->dirty = false;
+    engine_save(&n->e, n->w->now, &s.saved);
+    int len = snapshot_encode(&s, n->snap);
+    if (len < 0)
+        die(n->w, "snapshot cannot be encoded");
+    n->snap_len = (size_t)len;
+}
+
+/* ---- life of a node */
+
+static uint64_t beat(const struct node *n)
+{
+    uint64_t b = n->cfg.interval;
+    return b < 100 * NS_PER_MS ? 100 * NS_PER_MS : b > NS_PER_SEC ? NS_PER_SEC : b;
+}
+
+static void feed(struct node *n)
+{
+    for (unsigned int i = 0; i < n->nq; i++)
+        engine_rx(&n->e, &n->q[i].a, n->q[i].at, n->w->now);
+    n->nq = 0;
+}
+
+static void boot(struct node *n)
+{
+    n->dead = false;
+    n->nq = 0;
+    engine_init(&n->e, &n->cfg, &ops, n);
+    engine_set_source(&n->e, &n->addr);
+    engine_start(&n->e, n->w->now, n->w->now);
+    settle(n);
+}
+
+/* As vrrpd does it: snapshot, freshness, queue, grid. */
+static void come_back(struct node *n)
+{
+    struct world *w = n->w;
+    struct snapshot s;
+    uint64_t lag = rnd(w, beat(n));
+    uint64_t alive = n->died_at > lag ? n->died_at - lag : 0;
+    bool have = n->keeps_snapshot && n->snap_len > 0 && snapshot_decode(n->snap, n->snap_len, &s) == 0;
+    bool master = have && s.saved.state == VRRP_STATE_MASTER;
+    if (have && s.saved.taken_at > alive)
+        alive = s.saved.taken_at;
+    if (!have || (!master && s.saved.state != VRRP_STATE_BACKUP) ||
+        (master && !engine_fresh(&n->cfg, alive, beat(n), w->now))) {
+        boot(n);
+        return;
+    }
+    n->dead = false;
+    engine_init(&n->e, &n->cfg, &ops, n);
+    engine_set_source(&n->e, &n->addr);
+    engine_resume(&n->e, &s.saved, w->now);
+    feed(n);
+    engine_resume_end(&n->e, w->now, alive);
+    n->dirty = true;
+    settle(n);
+}
+
+static void crash(struct node *n, uint64_t down, bool snapshot)
+{
+    n->dead = true;
+    n->keeps_snapshot = snapshot;
+    n->died_at = n->w->now;
+    n->wake = n->w->now + down;
+    n->deadline = TIME_NEVER;
+}
+
+static void wake(struct node *n)
+{
+    n->wake = TIME_NEVER;
+    if (n->dead) {
+        come_back(n);
+        return;
+    }
+    n->deaf = false; /* hung: the queue is read before the timers */
+    feed(n);
+    engine_timer(&n->e, n->w->now);
+    settle(n);
+}
+
+static void deliver(struct world *w)
+{
+    struct wire m = wire_take(w);
+    struct node *n = m.to;
+    if (n->dead || n->deaf) {
+        if (n->nq < QUEUE_MAX)
+            n->q[n->nq++] = (struct queued){ m.a, w->now };
+        return;
+    }
+    engine_rx(&n->e, &m.a, w->now, w->now);
+    settle(n);
+}
+
+/* ---- time */
+
+static struct node *next_node(struct world *w, uint64_t *at)
+{
+    struct node *best = NULL;
+    *at = TIME_NEVER;
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        for (unsigned int r = 0; r < w->nrouters; r++) {
+            struct node *n = &w->node[v][r];
+            uint64_t t = n->dead || n->deaf ? n->wake : n->deadline;
+            if (t < *at) {
+                *at = t;
+                best = n;
+            }
+        }
+    return best;
+}
+
+static void run_until(struct world *w, uint64_t end)
+{
+    for (;;) {
+        uint64_t at;
+        struct node *n = next_node(w, &at);
+        uint64_t wire = w->nwire > 0 ? w->wire[0].at : TIME_NEVER;
+        uint64_t next = wire <= at ? wire : at;
+        if (next > end)
+            break;
+        w->events++;
+        w->now = next > w->now ? next : w->now;
+        if (wire <= at) {
+            deliver(w);
+        } else if (n->dead || n->deaf) {
+            wake(n);
+        } else {
+            engine_timer(&n->e, w->now);
+            settle(n);
+        }
+    }
+    w->now = end;
+}
+
+/* ---- trouble */
+
+static struct node *any_node(struct world *w)
+{
+    return &w->node[rnd(w, w->nvrids)][rnd(w, w->nrouters)];
+}
+
+static void trouble_partition(struct world *w)
+{
+    unsigned int side[ROUTERS_MAX];
+    bool one_way = chance(w, 25);
+    for (unsigned int r = 0; r < w->nrouters; r++)
+        side[r] = (unsigned int)rnd(w, 2);
+    for (unsigned int a = 0; a < w->nrouters; a++)
+        for (unsigned int b = 0; b < w->nrouters; b++)
+            w->cut[a][b] = side[a] != side[b] && (!one_way || side[a] == 0);
+}
+
+static void trouble_process(struct world *w, struct node *n)
+{
+    uint64_t span = n->cfg.interval * 8;
+    if (n->dead || n->deaf)
+        return;
+    switch (rnd(w, 5)) {
+    case 0: crash(n, rnd(w, span), true); break;
+    case 1: crash(n, rnd(w, span), false); break;
+    case 2: /* SIGSTOP */
+        n->deaf = true;
+        n->wake = w->now + rnd(w, span);
+        break;
+    case 3: /* orderly stop, started again later */
+        if (engine_stop(&n->e, "stop"))
+            engine_resign(&n->e);
+        crash(n, rnd(w, span), false);
+        break;
+    case 4:
+        if (n->e.state == VRRP_STATE_FAULT)
+            engine_fault_clear(&n->e, w->now, "the fault is over");
+        else
+            engine_fault(&n->e, w->now, "fault");
+        settle(n);
+        break;
+    }
+}
+
+static void trouble_reload(struct world *w, struct node *n)
+{
+    if (n->dead || n->deaf)
+        return;
+    n->cfg.priority = (uint8_t)(1 + rnd(w, 254));
+    engine_reconfigure(&n->e, &n->cfg, w->now, true);
+    settle(n);
+}
+
+static void trouble(struct world *w, uint64_t interval)
+{
+    for (unsigned int i = 0; i < TROUBLES; i++) {
+        run_until(w, w->now + rnd(w, 2 * interval));
+        switch (rnd(w, 4)) {
+        case 0: trouble_partition(w); break;
+        case 1: w->loss = (unsigned int)rnd(w, 60); break;
+        case 2: trouble_process(w, any_node(w)); break;
+        case 3:
+            if (chance(w, 20))
+                trouble_reload(w, any_node(w));
+            else
+                trouble_process(w, any_node(w));
+            break;
+        }
+    }
+}
+
+static void heal(struct world *w)
+{
+    memset(w->cut, 0, sizeof w->cut);
+    w->loss = 0;
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        for (unsigned int r = 0; r < w->nrouters; r++) {
+            struct node *n = &w->node[v][r];
+            if (n->dead || n->deaf)
+                wake(n);
+            engine_fault_clear(&n->e, w->now, "the fault is over");
+            settle(n);
+        }
+}
+
+/* ---- judgement */
+
+/* The longest a node of this VRID may wait before it takes over, and the network's delays on top. */
+static uint64_t bound(const struct world *w, unsigned int vrid)
+{
+    uint64_t worst = 0, interval = 0;
+    for (unsigned int r = 0; r < w->nrouters; r++)
+        if (w->node[vrid][r].cfg.interval > interval)
+            interval = w->node[vrid][r].cfg.interval;
+    for (unsigned int r = 0; r < w->nrouters; r++) {
+        const struct engine_cfg *c = &w->node[vrid][r].cfg;
+        uint64_t down = engine_down_interval(c, interval);
+        if (c->preempt_delay > 0)
+            down += c->preempt_delay + down;
+        worst = down > worst ? down : worst;
+    }
+    return worst + interval + 3 * w->delay + ENGINE_ANSWER_GAP;
+}
+
+static struct node *only_master(struct world *w, unsigned int vrid)
+{
+    struct node *m = NULL;
+    for (unsigned int r = 0; r < w->nrouters; r++) {
+        struct node *n = &w->node[vrid][r];
+        if (n->e.state != VRRP_STATE_MASTER)
+            continue;
+        if (m != NULL)
+            die(w, "two masters after heal");
+        m = n;
+    }
+    if (m == NULL)
+        die(w, "no master after heal");
+    return m;
+}
+
+static void judge_best(struct world *w, const struct node *m)
+{
+    for (unsigned int r = 0; r < w->nrouters; r++) {
+        const struct node *n = &w->node[m->vrid][r];
+        if (n->cfg.priority > m->cfg.priority && !n->cfg.nopreempt)
+            die(w, "a lower priority is master although a higher one may preempt");
+    }
+}
+
+static void judge(struct world *w)
+{
+    uint64_t longest = 0;
+    uint64_t healed = w->now;
+    struct node *master[VRIDS_MAX];
+    for (unsigned int v = 0; v < w->nvrids; v++) {
+        uint64_t b = bound(w, v);
+        longest = b > longest ? b : longest;
+    }
+    run_until(w, healed + longest);
+    for (unsigned int v = 0; v < w->nvrids; v++) {
+        master[v] = only_master(w, v);
+        judge_best(w, master[v]);
+    }
+    unsigned long before = w->transitions;
+    run_until(w, w->now + longest);
+    if (w->transitions != before)
+        die(w, "a transition in a healthy network");
+    /* the crash nobody sees */
+    for (unsigned int v = 0; v < w->nvrids; v++) {
+        run_until(w, w->now + rnd(w, master[v]->cfg.interval));
+        crash(master[v], rnd(w, master[v]->cfg.interval), true);
+    }
+    run_until(w, w->now + longest);
+    if (w->transitions != before)
+        die(w, "a crash of less than an interval was seen");
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        if (only_master(w, v) != master[v])
+            die(w, "another master after an invisible crash");
+}
+
+/* ---- a seed */
+
+static void build(struct world *w)
+{
+    static const uint64_t intervals[] = { 10, 100, 250, 1000, 3000 };
+    uint64_t base = intervals[rnd(w, 5)] * NS_PER_MS;
+    w->nrouters = 2 + (unsigned int)rnd(w, ROUTERS_MAX - 1);
+    w->nvrids = 1 + (unsigned int)rnd(w, VRIDS_MAX);
+    w->delay = base / 20;
+    for (unsigned int v = 0; v < w->nvrids; v++) {
+        bool v2 = chance(w, 30), mixed = !v2 && chance(w, 20), nopreempt = chance(w, 25),
+             ties = chance(w, 20);
+        for (unsigned int r = 0; r < w->nrouters; r++) {
+            struct node *n = &w->node[v][r];
+            *n = (struct node){ .w = w, .router = r, .vrid = v, .wake = TIME_NEVER, .deadline = TIME_NEVER };
+            n->addr = (struct ipaddr){ .family = 4, .plen = 32, .b = { 10, 0, 0, (uint8_t)(r + 1) } };
+            n->cfg.version = v2 ? 2 : 3;
+            n->cfg.priority = (uint8_t)(ties ? 100 + rnd(w, 2) : 1 + rnd(w, 254));
+            n->cfg.down_adverts = 3;
+            n->cfg.interval = mixed ? base * (1 + rnd(w, 4)) : base;
+            n->cfg.nopreempt = nopreempt && chance(w, 50);
+            n->cfg.preempt_delay = chance(w, 10) ? base * 10 : 0;
+            n->cfg.lower_prio_no_advert = chance(w, 10);
+            n->cfg.higher_prio_send_advert = chance(w, 10);
+            boot(n);
+        }
+    }
+}
+
+static void run_seed(struct world *w, uint64_t seed)
+{
+    bool verbose = w->verbose;
+    memset(w, 0, sizeof *w);
+    w->verbose = verbose;
+    w->seed = seed;
+    w->rng = seed * UINT64_C(0x2545f4914f6cdd1d) + 1;
+    w->now = NS_PER_SEC;
+    build(w);
+    for (unsigned int i = 0; i < ROUNDS; i++) {
+        trouble(w, w->node[0][0].cfg.interval);
+        heal(w);
+        judge(w);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t seeds = 100, first = 1;
+    static struct world w;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
+            seeds = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
+            first = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "-v") == 0)
+            w.verbose = true;
+        else
+            return fprintf(stderr, "usage: sim --seeds N [--seed FIRST] [-v]\n"), 1;
+    }
+    unsigned long transitions = 0, adverts = 0, events = 0;
+    double hours = 0;
+    for (uint64_t s = first; s < first + seeds; s++) {
+        run_seed(&w, s);
+        transitions += w.transitions;
+        adverts += w.adverts;
+        events += w.events;
+        hours += (double)w.now / 3600e9;
+    }
+    printf("ok: %" PRIu64 " seeds, %.1f hours of virtual time, %lu events, %lu adverts, %lu transitions\n",
+           seeds, hours, events, adverts, transitions);
+    return 0;
+}
