@@ -45,7 +45,34 @@ KINDS = {
 }
 
 # "folder/file": (what we say, why)
-OVERRIDES = {}
+OBSOLETE = "the only unknown keywords are obsolete ones that tutorials still carry: rows of the schema, a warning"
+GARP_ZERO = "the only bad number is vrrp_garp_interval 0 and its kin: off, with a warning (D7)"
+USER_ONLY = "the tracked script is defined; the incumbent dropped it because its user is missing or it is unsafe (guards fail closed)"
+NO_MATCH = "the missing file is a wildcard without a match (broken/119: a warning)"
+OVERRIDES = {
+    **{"real/" + f + ".conf": ("pass", OBSOLETE) for f in (
+        "011-systemadministrator-explain", "012-systemadministrator-keepalived-b", "014-coregear-linux", "019-dxtywt-init",
+        "040-topecongiro-etc-keepalived-conf-3", "041-topecongiro-etc-keepalived-conf-local", "071-outsrkem-script",
+        "085-sangrealest-shell-10-122-76-215-80", "111-ka-tests-1338", "121-ka-tests-1889")},
+    "seeds/004-2-numbers-removed.conf": ("pass", OBSOLETE),
+    **{"real/" + f + ".conf": ("pass", GARP_ZERO) for f in (
+        "020-k8s-container-default", "062-linux-install-4ceph-rgw-fence3", "065-linux-install-rabbitmq-fence20", "084-ansible",
+        "088-shidg-note-lvs-keepalived", "165-sample-installed")},
+    **{"real/" + f + ".conf": ("pass", OBSOLETE + "; " + GARP_ZERO) for f in (
+        "060-mx-steve-nsd01-keepalived-conf-1", "129-ka-tests-938a")},
+    **{"real/" + f + ".conf": ("pass", USER_ONLY) for f in (
+        "051-keepalived-tools-valid-basic", "066-linode-netv4-keepalived", "083-oracletoolbox",
+        "102-highlyavailablewebserver-install-script-here")},
+    "real/023-middle-conf.conf": ("pass", USER_ONLY + "; " + GARP_ZERO),
+    **{"real/" + f + ".conf": ("pass", NO_MATCH) for f in ("110-ka-tests-1275", "130-ka-tests-keepalived-conf-001")},
+    "real/126-ka-tests-773c.conf": ("pass", "the bad numbers only have too many decimal places: rounded, so the statement works"),
+    "real/063-linux-install-keepalived-nginx-fence0.conf":
+        ("pass", "every error of the incumbent comes from U+3000, which is read as a blank, with a warning"),
+    "real/008-haproxy-keepalived-master.conf": ("reject", "typographic quotes around commands: DECISIONS.md calls them errors"),
+}
+
+# "accept" in column ideal means silence; these say something because DECISIONS.md, which is newer, wants it.
+SPOKEN = {"broken/139-old-garp-zero.conf": "D7: accept 0 = off, with a warning"}
 
 # What only says how this machine or this stage differs: not a complaint about the file.
 ENVIRONMENT = {"HF-NOTYET", "HF-IF-MISSING", "HF-IFACE-MISSING"}
@@ -153,7 +180,7 @@ def judge(case, run):
         return "accepted, but should be rejected (%s)" % why
     if want != "reject" and run.status != 0:
         return "rejected, but should not be (%s): %s" % (why, run.summary())
-    if want == "accept" and run.complaints():
+    if want == "accept" and run.complaints() and case.name not in SPOKEN:
         return "not silent: " + run.summary()
     if want == "warn" and not run.items:
         return "silent, but something should be said"
