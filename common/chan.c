@@ -15,10 +15,11 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define CHAN_READ_BUDGET 128   /* datagrams a turn: nobody starves the timers */
-#define CHAN_SEND_BATCH  32    /* datagrams a sendmmsg */
-#define CHAN_QUEUE_MAX   65536 /* messages; a peer this far behind is not coming back */
-#define CHAN_DROP_AT     256   /* DROP messages are not queued beyond this */
+#define CHAN_READ_BUDGET 128       /* datagrams a turn: nobody starves the timers */
+#define CHAN_SEND_BATCH  32        /* datagrams a sendmmsg */
+#define CHAN_QUEUE_MAX   65536     /* messages; a peer this far behind is not coming back */
+#define CHAN_DROP_AT     256       /* DROP messages are not queued beyond this */
+#define CHAN_RETRY_NS    NS_PER_MS /* the kernel is short of something no EV_WRITE will announce */
 
 struct chan_out {
     enum msg_type type;
@@ -42,6 +43,7 @@ struct chan {
     struct chan_out *q; /* q[head..tail) */
     size_t head, tail, cap;
     bool stalled; /* the kernel took no more: waiting for EV_WRITE */
+    bool mute;    /* the peer hears no more: what it said before is still read, then it is dead */
     bool dead, told;
     bool busy, doomed; /* inside a callback; freed when it returns */
     enum chan_end how;
@@ -149,21 +151,46 @@ static int chan_send_batch(struct chan *c)
     return sent;
 }
 
+/* A peer that died has closed its ears, but its last words may still wait here: read them before it is
+ * buried. */
+static void chan_mute(struct chan *c)
+{
+    for (; c->head < c->tail; c->head++)
+        chan_out_free(&c->q[c->head]);
+    c->head = c->tail = 0;
+    c->mute = true;
+    ev_io_want(c->ev, c->io, EV_READ);
+    ev_timer_at(c->ev, &c->flush, ev_now(c->ev));
+}
+
+/* After a failed send: 1 wait, -1 no more. */
+static int chan_send_failed(struct chan *c, int error)
+{
+    switch (error) {
+    case EAGAIN:
+        c->stalled = true;
+        ev_io_want(c->ev, c->io, EV_READ | EV_WRITE);
+        return 1;
+    case ENOBUFS:
+    case ENOMEM:
+    case ETOOMANYREFS: /* descriptors in flight are limited; they come free when the peer reads */
+        c->stalled = true;
+        ev_timer_at(c->ev, &c->flush, ev_now(c->ev) + CHAN_RETRY_NS);
+        return 1;
+    case EPIPE:
+    case ECONNRESET: chan_mute(c); return -1;
+    default: chan_die(c, CHAN_END_ERROR, "sending failed"); return -1;
+    }
+}
+
 int chan_flush(struct chan *c)
 {
     while (!c->dead && c->head < c->tail) {
-        if (chan_send_batch(c) >= 0)
+        if (chan_send_batch(c) >= 0 || errno == EINTR)
             continue;
-        if (errno == EINTR)
-            continue;
-        if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
-            c->stalled = true;
-            ev_io_want(c->ev, c->io, EV_READ | EV_WRITE);
-            return 1;
-        }
-        chan_die(c, errno == EPIPE || errno == ECONNRESET ? CHAN_END_EOF : CHAN_END_ERROR, "sending failed");
+        return chan_send_failed(c, errno);
     }
-    if (c->dead)
+    if (c->dead || c->mute)
         return -1;
     c->head = c->tail = 0;
     if (c->stalled) {
@@ -184,17 +211,6 @@ int chan_flush_wait(struct chan *c, unsigned int timeout_ms)
         struct pollfd p = { .fd = c->fd, .events = POLLOUT };
         poll(&p, 1, (int)((end - now) / NS_PER_MS) + 1);
     }
-}
-
-static void chan_on_timer(struct ev_timer *t, uint64_t now, void *arg)
-{
-    (void)t;
-    (void)now;
-    struct chan *c = arg;
-    if (!c->dead)
-        chan_flush(c);
-    if (c->dead)
-        chan_tell(c);
 }
 
 static struct chan_out *chan_queued(struct chan *c, enum msg_type t, uint32_t key)
@@ -228,7 +244,7 @@ static void chan_close_all(const int *fds, unsigned int nfds)
 int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds, unsigned int nfds)
 {
     uint8_t buf[PROTO_MAX_SIZE];
-    if (c == NULL || c->dead || nfds > PROTO_MAX_FDS) {
+    if (!chan_alive(c) || nfds > PROTO_MAX_FDS) {
         chan_close_all(fds, nfds);
         errno = EPIPE;
         return -1;
@@ -343,9 +359,12 @@ static bool chan_read_one(struct chan *c)
 {
     struct chan_in in;
     if (chan_receive(c, &in) < 0) {
-        if (errno == EAGAIN || errno == EINTR)
-            return false;
-        chan_die(c, errno == ECONNRESET ? CHAN_END_EOF : CHAN_END_ERROR, "receiving failed");
+        if (errno == ECONNRESET)
+            return true; /* it died with our words unread; said once, its own last words stand behind */
+        if (errno == EAGAIN && c->mute)
+            chan_die(c, CHAN_END_EOF, "closed by the peer");
+        else if (errno != EAGAIN && errno != EINTR)
+            chan_die(c, CHAN_END_ERROR, "receiving failed");
         return false;
     }
     if (in.len == 0) {
@@ -362,22 +381,43 @@ static bool chan_read_one(struct chan *c)
     return !c->dead;
 }
 
+static void chan_read(struct chan *c)
+{
+    for (int budget = CHAN_READ_BUDGET; budget > 0 && chan_read_one(c);)
+        budget--;
+}
+
+/* At the end of every callback of the loop. */
+static void chan_settle(struct chan *c)
+{
+    if (c->doomed)
+        chan_destroy(c);
+    else if (c->dead)
+        chan_tell(c);
+}
+
 static void chan_on_io(struct ev_io *w, unsigned int got, void *arg)
 {
     (void)w;
     struct chan *c = arg;
     if ((got & EV_WRITE) && !c->dead)
         chan_flush(c);
-    if ((got & (EV_READ | EV_HUP)) && !c->dead) {
-        for (int budget = CHAN_READ_BUDGET; budget > 0 && chan_read_one(c);)
-            budget--;
+    if ((got & (EV_READ | EV_HUP)) && !c->dead)
+        chan_read(c);
+    chan_settle(c);
+}
+
+static void chan_on_timer(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    struct chan *c = arg;
+    if (!c->dead)
+        chan_flush(c);
+    if (c->mute && !c->dead) {
+        chan_read(c);
+        ev_timer_at(c->ev, &c->flush, now + 1); /* next turn: until it is read empty */
     }
-    if (c->doomed) {
-        chan_destroy(c);
-        return;
-    }
-    if (c->dead)
-        chan_tell(c);
+    chan_settle(c);
 }
 
 struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops,
@@ -408,5 +448,5 @@ enum role chan_peer(const struct chan *c)
 
 bool chan_alive(const struct chan *c)
 {
-    return c != NULL && !c->dead;
+    return c != NULL && !c->dead && !c->mute;
 }
