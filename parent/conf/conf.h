@@ -1,10 +1,10 @@
 /*
- * conf.h - the table side of holdfast-conf: logical lines (lex.h) become a tree of objects with typed values, names
- * are resolved, defaults and inheritance applied, everything is checked against everything, and each role's slice is
- * written. Called by main.c of holdfast-conf and by tests, in this order: conf_new, conf_parse, conf_resolve,
- * conf_validate, conf_emit, conf_free. All of them report into struct diag and never stop at a mistake; only
- * conf_emit needs a configuration without errors (or --lenient).
- * Trusts lex.h; everything in the words is hostile.
+ * conf.h - the table side of holdfast-conf: logical lines (lex.h) become a tree of objects with typed values,
+ * names are resolved, defaults and inheritance applied, everything is checked against everything, and each
+ * role's slice is written. Called by main.c of holdfast-conf and by tests, in this order: conf_new,
+ * conf_parse, conf_resolve, conf_validate, conf_emit, conf_free. All of them report into struct diag and
+ * never stop at a mistake; only conf_emit needs a configuration without errors (or --lenient). Trusts lex.h;
+ * everything in the words is hostile.
  */
 #ifndef HOLDFAST_CONF_CONF_H
 #define HOLDFAST_CONF_CONF_H
@@ -35,6 +35,8 @@ struct conf_env {
 void conf_env_load(struct conf_env *e);
 void conf_env_free(struct conf_env *e);
 
+enum conf_form { CONF_FORM_KIND, CONF_FORM_UINT, CONF_FORM_STR, CONF_FORM_IP };
+
 /* One value of one statement. */
 struct conf_value {
     struct conf_value *next;
@@ -42,6 +44,7 @@ struct conf_value {
     enum kw kw;
     uint16_t word;  /* index of the value's word in line */
     uint16_t len;   /* of raw */
+    uint8_t form;   /* enum conf_form, for rows whose kind does not say it */
     bool inherited; /* not written in this object */
     union {
         uint64_t u; /* FLAG, BOOL, UINT, CNUM, ENUM, NAMETAB, TIME and MSTIME (microseconds) */
@@ -76,12 +79,12 @@ void conf_validate(struct conf *c);
 /* A sealed memfd with the role's slice, or -1 with errno (E2BIG: too large to be told). */
 int conf_emit(struct conf *c, enum role role, uint32_t generation);
 
-bool conf_is_empty(const struct conf *c);         /* nothing to run */
-const char *conf_instance(const struct conf *c);  /* `instance NAME`, NULL: none */
-const char *conf_netns(const struct conf *c);     /* `net_namespace NAME`, NULL: none */
+bool conf_is_empty(const struct conf *c);        /* nothing to run */
+const char *conf_instance(const struct conf *c); /* `instance NAME`, NULL: none */
+const char *conf_netns(const struct conf *c);    /* `net_namespace NAME`, NULL: none */
 /* --portable: calls fn for each keyword of ours in use, with its position. */
-void conf_each_ours(const struct conf *c, void (*fn)(const struct kw_row *row, struct conf_pos pos, void *arg),
-                    void *arg);
+void conf_each_ours(const struct conf *c,
+                    void (*fn)(const struct kw_row *row, struct conf_pos pos, void *arg), void *arg);
 
 /* Reading the tree: tests, later passes. */
 struct conf_obj *conf_top(const struct conf *c);

@@ -1,0 +1,167 @@
+/*
+ * emit.c - the slices: which objects a role gets, under which name, with which fields. The rows of the schema
+ * say who may see what, so secrets and commands go to one room only. Numbers the objects once for all roles.
+ * Called by main.c through conf_emit, once a role.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/slice.h"
+#include "parent/conf/conf_int.h"
+
+/* Roles that have a field of this block; objects without fields of their own are told by hand. */
+static unsigned int block_roles(enum blk blk)
+{
+    unsigned int n, roles = 0;
+    const struct kw_row *r = schema_rows(blk, &n);
+    for (unsigned int i = 0; i < n; i++)
+        if (r[i].kind != KIND_BLOCK && r[i].kind != KIND_LINES && r[i].kind != KIND_SYNTAX)
+            roles |= r[i].roles;
+    if (blk == BLK_IFACE)
+        roles = ROLE_BIT(ROLE_VRRPD) | ROLE_BIT(ROLE_IPVSD);
+    if (blk == BLK_VSG)
+        roles = ROLE_BIT(ROLE_CHECKD) | ROLE_BIT(ROLE_IPVSD);
+    if (blk == BLK_TOP || blk == BLK_GLOBAL)
+        roles = ROLE_BIT(ROLE_PARENT) | ROLE_BIT(ROLE_VRRPD) | ROLE_BIT(ROLE_CHECKD) | ROLE_BIT(ROLE_IPVSD);
+    return roles;
+}
+
+static void number(struct conf_obj *o, uint32_t *next)
+{
+    o->id = (*next)++;
+    for (struct conf_obj *in = o->child; in != NULL; in = in->sibling)
+        if (!in->drop)
+            number(in, next);
+}
+
+/* ADDRESS:PORT:PROTOCOL, fwmark:N or group:NAME:PROTOCOL. */
+static const char *vs_key(struct conf *c, const struct conf_obj *vs)
+{
+    char text[IPADDR_STRLEN];
+    const struct ipaddr *ip = conf_ip(vs, KW_VS_X_IP);
+    const char *proto = schema_word(ENUM_PROTOCOL, (int64_t)conf_uint(vs, KW_VS_PROTOCOL, 17));
+    if (ip != NULL)
+        return conf_fmt(c, ip->family == 4 ? "%s:%llu:%s" : "[%s]:%llu:%s", ipaddr_str(ip, text),
+                        (unsigned long long)conf_uint(vs, KW_VS_X_PORT, 0), proto);
+    if (conf_get(vs, KW_VS_X_FWMARK) != NULL)
+        return conf_fmt(c, "fwmark:%llu:inet%s", (unsigned long long)conf_uint(vs, KW_VS_X_FWMARK, 0),
+                        conf_uint(vs, KW_VS_X_FAMILY, 4) == 6 ? "6" : "");
+    return conf_fmt(c, "group:%s:%s", conf_str(vs, KW_VS_X_GROUP, ""), proto);
+}
+
+static const char *rs_key(struct conf *c, const struct conf_obj *rs)
+{
+    char text[IPADDR_STRLEN];
+    const struct ipaddr *ip = conf_ip(rs, KW_RS_X_IP);
+    if (ip == NULL)
+        return rs->name;
+    return conf_fmt(c, ip->family == 4 ? "%s%s:%llu" : "%s[%s]:%llu",
+                    rs->opener == KW_VS_SORRY_SERVER ? "sorry:" : "", ipaddr_str(ip, text),
+                    (unsigned long long)conf_uint(rs, KW_RS_X_PORT, 0));
+}
+
+static const char *natural_key(struct conf *c, const struct conf_obj *o)
+{
+    switch (o->blk) {
+    case BLK_VS: return vs_key(c, o);
+    case BLK_RS: return rs_key(c, o);
+    default: return o->name != NULL ? o->name : "";
+    }
+}
+
+static bool is_number(const struct conf_value *v)
+{
+    return v->len == 0 && v->form != CONF_FORM_STR && v->form != CONF_FORM_IP;
+}
+
+static void put_formless(struct slice_writer *w, const struct conf_value *v)
+{
+    if (v->len > 0)
+        slice_put_raw(w, v->kw, v->v.raw, v->len);
+    else if (v->form == CONF_FORM_IP)
+        slice_put_ip(w, v->kw, v->v.ip);
+    else if (v->form == CONF_FORM_STR)
+        slice_put_str(w, v->kw, v->v.s);
+    else if (is_number(v))
+        slice_put_uint(w, v->kw, v->v.u);
+}
+
+static void put_value(struct slice_writer *w, const struct kw_row *row, const struct conf_value *v)
+{
+    switch (row->kind) {
+    case KIND_FLAG:
+    case KIND_BOOL: slice_put_bool(w, v->kw, v->v.u != 0); break;
+    case KIND_UINT:
+    case KIND_CNUM:
+    case KIND_ENUM:
+    case KIND_NAMETAB: slice_put_uint(w, v->kw, v->v.u); break;
+    case KIND_INT:
+    case KIND_WEIGHT: slice_put_int(w, v->kw, v->v.i); break;
+    case KIND_TIME:
+    case KIND_MSTIME: slice_put_us(w, v->kw, v->v.u); break;
+    case KIND_WORD:
+    case KIND_IFNAME:
+    case KIND_REF:
+    case KIND_WORDS: slice_put_str(w, v->kw, v->v.s); break;
+    case KIND_IP:
+    case KIND_PREFIX: slice_put_ip(w, v->kw, v->v.ip); break;
+    case KIND_SCRIPT: slice_put_raw(w, v->kw, v->v.s, strlen(v->v.s) + 1); break;
+    case KIND_USER:
+    case KIND_HEX:
+    case KIND_SPECIAL:
+    case KIND_DERIVED: put_formless(w, v); break;
+    case KIND_BLOCK:
+    case KIND_LINES:
+    case KIND_SYNTAX: break;
+    }
+}
+
+/* The parent needs of services and servers only those with a command. */
+static bool has_command(const struct conf_obj *o)
+{
+    for (const struct conf_obj *in = o->child; in != NULL; in = in->sibling)
+        if (!in->drop && (in->blk == BLK_CMD || has_command(in)))
+            return true;
+    return false;
+}
+
+struct emit {
+    struct conf *c;
+    struct slice_writer *w;
+    enum role role;
+    unsigned int roles[BLK_MAX];
+};
+
+static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
+{
+    bool mine = (e->roles[o->blk] & ROLE_BIT(e->role)) != 0;
+    if (e->role == ROLE_PARENT && (o->blk == BLK_VS || o->blk == BLK_RS || o->blk == BLK_MISC))
+        mine = has_command(o);
+    if (!mine)
+        return;
+    slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), conf_lineno(o->line));
+    for (const struct conf_value *v = o->values; v != NULL; v = v->next) {
+        const struct kw_row *row = schema_kw(v->kw);
+        if (row->roles & ROLE_BIT(e->role))
+            put_value(e->w, row, v);
+    }
+    uint32_t id = o->blk == BLK_TOP ? 0 : o->id;
+    for (const struct conf_obj *in = o->child; in != NULL; in = in->sibling)
+        if (!in->drop)
+            emit_obj(e, in, id);
+}
+
+int conf_emit(struct conf *c, enum role role, uint32_t generation)
+{
+    if (!c->numbered) {
+        uint32_t next = 1;
+        number(c->top, &next);
+        c->numbered = true;
+    }
+    struct emit e = { .c = c, .w = slice_writer_new(role, generation), .role = role };
+    for (int b = BLK_NONE + 1; b < BLK_MAX; b++)
+        e.roles[b] = block_roles((enum blk)b);
+    emit_obj(&e, c->top, 0);
+    return slice_writer_finish(e.w);
+}

@@ -1,0 +1,160 @@
+/*
+ * parse_open.c - the head of a block: its name, or the address of a virtual or real server; blocks given
+ * twice. Always yields an object, so that the content is parsed and checked even when the head is wrong.
+ * Called by parse_kw.c.
+ */
+#include <string.h>
+
+#include "parent/conf/parse.h"
+
+static void head_broken(struct conf_obj *o)
+{
+    o->broken = true;
+    o->drop = true;
+}
+
+static struct conf_obj *head_named(struct conf *c, struct conf_obj *parent, enum blk blk,
+                                   const struct kw_row *row, const struct conf_line *l)
+{
+    struct conf_obj *o;
+    if (l->nwords < 2) {
+        o = conf_obj_new(c, parent, blk, "", l);
+        o->opener = row->kw;
+        head_broken(o);
+        if (!l->bad)
+            diag_help(CONF_ERR(c, conf_pos_line(l), "HF-NAME-MISSING", "%s needs a name", row->name),
+                      "write: %s NAME {", row->name);
+        return o;
+    }
+    o = conf_obj_new(c, parent, blk, l->words[1].text, l);
+    o->opener = row->kw;
+    parse_extra(c, row, l, 2);
+    if (conf_diag_text(c, l, 1, row->name) || conf_word_undefined(c->text, l, &l->words[1], c->diag))
+        o->broken = true;
+    size_t most = blk == BLK_BFD ? 31 : 255;
+    if (l->words[1].len > most) {
+        CONF_ERR(c, conf_pos_word(l, &l->words[1]), "HF-LONG", "%s: a name has at most %zu characters",
+                 row->name, most);
+        o->broken = true;
+    }
+    struct conf_obj *first = conf_find(c, blk, o->name);
+    if (first != NULL) {
+        struct diag_item *it =
+            CONF_ERR(c, conf_pos_word(l, &l->words[1]), "HF-DUP", "%s %s is already defined at line %u",
+                     row->name, o->name, conf_lineno(first->line));
+        diag_related(it, conf_pos_obj(first), "first defined here");
+        diag_help(it, "give one of them another name, or remove it");
+        head_broken(o);
+        return o;
+    }
+    conf_hash_add(c, o);
+    return o;
+}
+
+/* IP [PORT]: of a virtual or real server. */
+static void head_address(struct conf *c, struct conf_obj *o, const struct kw_row *row,
+                         const struct conf_line *l, enum kw ip, enum kw port)
+{
+    struct ipaddr a;
+    uint16_t p = 0;
+    o->name = l->nwords > 2 ? conf_fmt(c, "%s %s", l->words[1].text, l->words[2].text) : l->words[1].text;
+    if (conf_word_undefined(c->text, l, &l->words[1], c->diag) || conf_word_ip(c, l, 1, false, &a) < 0) {
+        o->broken = true;
+    } else {
+        conf_set_ip(c, o, ip, &a);
+    }
+    if (l->nwords > 2 &&
+        (conf_word_undefined(c->text, l, &l->words[2], c->diag) || conf_word_port(c, l, 2, &p) < 0))
+        o->broken = true;
+    else if (l->nwords > 2)
+        conf_set_uint(c, o, port, p);
+    parse_extra(c, row, l, 3);
+}
+
+static struct conf_obj *head_vs(struct conf *c, struct conf_obj *parent, const struct kw_row *row,
+                                const struct conf_line *l)
+{
+    struct conf_obj *o = conf_obj_new(c, parent, BLK_VS, "", l);
+    o->opener = row->kw;
+    if (l->nwords < 2) {
+        o->broken = true;
+        CONF_ERR(c, conf_pos_line(l), "HF-NAME-MISSING",
+                 "virtual_server needs IP PORT, fwmark N or group NAME");
+        return o;
+    }
+    bool fwmark = strcmp(l->words[1].text, "fwmark") == 0, group = strcmp(l->words[1].text, "group") == 0;
+    if (!fwmark && !group) {
+        head_address(c, o, row, l, KW_VS_X_IP, KW_VS_X_PORT);
+        return o;
+    }
+    o->name = conf_fmt(c, "%s %s", l->words[1].text, l->nwords > 2 ? l->words[2].text : "");
+    if (l->nwords < 3) {
+        o->broken = true;
+        CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "virtual_server %s needs a %s", l->words[1].text,
+                 fwmark ? "number" : "name");
+        return o;
+    }
+    parse_extra(c, row, l, 3);
+    int64_t mark;
+    if (group)
+        conf_set_str(c, o, KW_VS_X_GROUP, l->words[2].text);
+    else if (conf_number(l->words[2].text, true, &mark) == 0 && mark >= 0 && mark <= UINT32_MAX)
+        conf_set_uint(c, o, KW_VS_X_FWMARK, (uint64_t)mark);
+    else {
+        o->broken = true;
+        CONF_ERR(c, conf_pos_word(l, &l->words[2]), "HF-RANGE", "fwmark %s is not in 0-4294967295",
+                 l->words[2].text);
+    }
+    return o;
+}
+
+static struct conf_obj *head_rs(struct conf *c, struct conf_obj *parent, const struct kw_row *row,
+                                const struct conf_line *l)
+{
+    struct conf_obj *o = conf_obj_new(c, parent, BLK_RS, "", l);
+    o->opener = row->kw;
+    c->nrs++;
+    if (l->nwords < 2) {
+        o->broken = true;
+        CONF_ERR(c, conf_pos_line(l), "HF-NAME-MISSING", "real_server needs IP [PORT]");
+        return o;
+    }
+    head_address(c, o, row, l, KW_RS_X_IP, KW_RS_X_PORT);
+    return o;
+}
+
+/* One object however often the block is given: global_defs adds, SSL and authentication replace. */
+static struct conf_obj *head_single(struct conf *c, struct conf_obj *parent, enum blk blk,
+                                    const struct kw_row *row, const struct conf_line *l)
+{
+    struct conf_obj *old = conf_next(parent, NULL, blk), *o;
+    if (blk == BLK_GLOBAL) {
+        o = conf_global(c);
+        if (o->line == NULL)
+            o->line = l;
+    } else {
+        o = conf_obj_new(c, parent, blk, "", l);
+        if (old != NULL && (blk == BLK_SSL || blk == BLK_VI_AUTH || blk == BLK_VI_HMAC)) {
+            struct diag_item *it = CONF_WARN(c, conf_pos_line(l), "HF-TWICE",
+                                             "%s is given twice; the last one counts", row->name);
+            diag_related(it, conf_pos_obj(old), "also given here");
+            old->drop = true;
+        }
+    }
+    o->opener = row->kw;
+    parse_extra(c, row, l, 1);
+    return o;
+}
+
+struct conf_obj *parse_head(struct conf *c, struct parse_frame *f, const struct kw_row *row,
+                            const struct conf_line *l)
+{
+    enum blk blk = row->kind == KIND_BLOCK ? (enum blk)row->arg : BLK_VSG;
+    if (blk == BLK_VS)
+        return head_vs(c, f->obj, row, l);
+    if (blk == BLK_RS)
+        return head_rs(c, f->obj, row, l);
+    if (schema_blk(blk)->flags & KWF_NAMED)
+        return head_named(c, f->obj, blk, row, l);
+    return head_single(c, f->obj, blk, row, l);
+}

@@ -1,0 +1,18 @@
+/*
+ * resolve.h - inside of conf_resolve. Shared by resolve*.c only.
+ */
+#ifndef HOLDFAST_CONF_RESOLVE_H
+#define HOLDFAST_CONF_RESOLVE_H
+
+#include "parent/conf/conf_int.h"
+
+void resolve_instance(struct conf *c, struct conf_obj *vi); /* resolve_vrrp.c */
+void resolve_strict(struct conf *c, struct conf_obj *vi);   /* resolve_strict.c */
+void resolve_auth(struct conf *c, struct conf_obj *vi);     /* resolve_strict.c */
+void resolve_sockets(struct conf *c);                       /* resolve_sock.c: SOCKET and IFACE objects */
+void resolve_trackers(struct conf *c); /* resolve_sock.c: defaults of scripts, files, BFD */
+void resolve_lvs(struct conf *c);      /* resolve_lvs.c */
+bool resolve_reported(const struct conf_obj *o);
+bool conf_close_words(const char *a, const char *b);
+
+#endif

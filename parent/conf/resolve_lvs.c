@@ -1,0 +1,217 @@
+/*
+ * resolve_lvs.c - virtual and real servers: families, ports, forwarding, inherited check parameters, defaults
+ * that are applied with a warning as the incumbent applies them. Linear in the number of servers. Called by
+ * resolve.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "parent/conf/resolve.h"
+
+#define SECOND UINT64_C(1000000)
+
+/* Parameters every checker inherits: virtual server, real server, checker. */
+static const struct {
+    enum kw vs, rs;
+} inherited[] = {
+    { KW_VS_RETRY, KW_RS_RETRY },
+    { KW_VS_DELAY_BEFORE_RETRY, KW_RS_DELAY_BEFORE_RETRY },
+    { KW_VS_WARMUP, KW_RS_WARMUP },
+    { KW_VS_CONNECT_TIMEOUT, KW_RS_CONNECT_TIMEOUT },
+    { KW_VS_DELAY_LOOP, KW_RS_DELAY_LOOP },
+    { KW_VS_ALPHA, KW_RS_ALPHA },
+    { KW_VS_VIRTUALHOST, KW_RS_VIRTUALHOST },
+    { KW_VS_INHIBIT_ON_FAILURE, KW_RS_INHIBIT_ON_FAILURE },
+};
+
+static const struct {
+    enum blk blk;
+    enum kw retry, delay_before_retry, warmup, connect_timeout, delay_loop, alpha, virtualhost, ip, port;
+    uint64_t dflt_retry, dflt_delay;
+} checker[] = {
+    { BLK_HTTP, KW_HTTP_RETRY, KW_HTTP_DELAY_BEFORE_RETRY, KW_HTTP_WARMUP, KW_HTTP_CONNECT_TIMEOUT,
+      KW_HTTP_DELAY_LOOP, KW_HTTP_ALPHA, KW_HTTP_VIRTUALHOST, KW_HTTP_CONNECT_IP, KW_HTTP_CONNECT_PORT, 1,
+      3 },
+    { BLK_SSLGET, KW_SSLGET_RETRY, KW_SSLGET_DELAY_BEFORE_RETRY, KW_SSLGET_WARMUP, KW_SSLGET_CONNECT_TIMEOUT,
+      KW_SSLGET_DELAY_LOOP, KW_SSLGET_ALPHA, KW_SSLGET_VIRTUALHOST, KW_SSLGET_CONNECT_IP,
+      KW_SSLGET_CONNECT_PORT, 1, 3 },
+    { BLK_TCP, KW_TCP_RETRY, KW_TCP_DELAY_BEFORE_RETRY, KW_TCP_WARMUP, KW_TCP_CONNECT_TIMEOUT,
+      KW_TCP_DELAY_LOOP, KW_TCP_ALPHA, KW_NONE, KW_TCP_CONNECT_IP, KW_TCP_CONNECT_PORT, 1, 1 },
+    { BLK_SMTP, KW_SMTP_RETRY, KW_SMTP_DELAY_BEFORE_RETRY, KW_SMTP_WARMUP, KW_SMTP_CONNECT_TIMEOUT,
+      KW_SMTP_DELAY_LOOP, KW_SMTP_ALPHA, KW_NONE, KW_SMTP_CONNECT_IP, KW_SMTP_CONNECT_PORT, 1, 1 },
+    { BLK_DNS, KW_DNS_RETRY, KW_DNS_DELAY_BEFORE_RETRY, KW_DNS_WARMUP, KW_DNS_CONNECT_TIMEOUT,
+      KW_DNS_DELAY_LOOP, KW_DNS_ALPHA, KW_NONE, KW_DNS_CONNECT_IP, KW_DNS_CONNECT_PORT, 3, 0 },
+    { BLK_MISC, KW_MISC_RETRY, KW_MISC_DELAY_BEFORE_RETRY, KW_MISC_WARMUP, KW_NONE, KW_MISC_DELAY_LOOP,
+      KW_MISC_ALPHA, KW_NONE, KW_NONE, KW_NONE, 0, 1 },
+    { BLK_PING, KW_PING_RETRY, KW_PING_DELAY_BEFORE_RETRY, KW_PING_WARMUP, KW_PING_CONNECT_TIMEOUT,
+      KW_PING_DELAY_LOOP, KW_PING_ALPHA, KW_NONE, KW_PING_CONNECT_IP, KW_NONE, 1, 1 },
+    { BLK_UDP, KW_UDP_RETRY, KW_UDP_DELAY_BEFORE_RETRY, KW_UDP_WARMUP, KW_UDP_CONNECT_TIMEOUT,
+      KW_UDP_DELAY_LOOP, KW_UDP_ALPHA, KW_NONE, KW_UDP_CONNECT_IP, KW_UDP_CONNECT_PORT, 1, 1 },
+};
+
+static void take(struct conf *c, struct conf_obj *to, enum kw kw, const struct conf_obj *from,
+                 enum kw from_kw)
+{
+    const struct conf_value *v;
+    if (kw == KW_NONE || conf_get(to, kw) != NULL || (v = conf_get(from, from_kw)) == NULL)
+        return;
+    struct conf_value *mine = conf_set(c, to, kw);
+    mine->v = v->v;
+    mine->form = v->form;
+    mine->len = v->len;
+}
+
+static void dflt(struct conf *c, struct conf_obj *o, enum kw kw, uint64_t v)
+{
+    if (kw != KW_NONE && conf_get(o, kw) == NULL)
+        conf_set_uint(c, o, kw, v);
+}
+
+static void one_checker(struct conf *c, struct conf_obj *rs, struct conf_obj *k)
+{
+    size_t i = 0, n = sizeof checker / sizeof *checker;
+    while (i < n && checker[i].blk != k->blk)
+        i++;
+    if (i == n)
+        return;
+    take(c, k, checker[i].retry, rs, KW_RS_RETRY);
+    take(c, k, checker[i].delay_before_retry, rs, KW_RS_DELAY_BEFORE_RETRY);
+    take(c, k, checker[i].warmup, rs, KW_RS_WARMUP);
+    take(c, k, checker[i].connect_timeout, rs, KW_RS_CONNECT_TIMEOUT);
+    take(c, k, checker[i].delay_loop, rs, KW_RS_DELAY_LOOP);
+    take(c, k, checker[i].alpha, rs, KW_RS_ALPHA);
+    take(c, k, checker[i].virtualhost, rs, KW_RS_VIRTUALHOST);
+    take(c, k, checker[i].ip, rs, KW_RS_X_IP);
+    take(c, k, checker[i].port, rs, KW_RS_X_PORT);
+    dflt(c, k, checker[i].delay_loop, 60 * SECOND);
+    dflt(c, k, checker[i].retry, checker[i].dflt_retry);
+    uint64_t loop = conf_uint(k, checker[i].delay_loop, 60 * SECOND);
+    dflt(c, k, checker[i].delay_before_retry,
+         checker[i].dflt_delay > 0 ? checker[i].dflt_delay * SECOND : loop);
+    dflt(c, k, checker[i].warmup, loop);
+    dflt(c, k, checker[i].connect_timeout, 5 * SECOND);
+}
+
+/* Port of a server: DR and TUN cannot change the port; NAT without one takes the service's. */
+static void rs_port(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uint64_t method)
+{
+    const struct conf_value *vport = conf_get(vs, KW_VS_X_PORT), *mine = conf_get(rs, KW_RS_X_PORT);
+    if (vport == NULL) {
+        if (conf_get(vs, KW_VS_X_FWMARK) == NULL && conf_get(vs, KW_VS_X_GROUP) == NULL)
+            return;
+        dflt(c, rs, KW_RS_X_PORT, 0);
+        return;
+    }
+    if (mine != NULL && method != 0 && mine->v.u != vport->v.u) {
+        CONF_WARN(c, conf_pos_obj(rs), "HF-PORT",
+                  "real_server %s: lb_kind %s cannot change the port; %llu of the service is used", rs->name,
+                  schema_word(ENUM_METHOD, (int64_t)method), (unsigned long long)vport->v.u);
+        conf_set_uint(c, rs, KW_RS_X_PORT, vport->v.u);
+    }
+    dflt(c, rs, KW_RS_X_PORT, vport->v.u);
+}
+
+static void one_rs(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uint64_t family)
+{
+    char text[IPADDR_STRLEN];
+    const struct ipaddr *ip = conf_ip(rs, KW_RS_X_IP);
+    bool sorry = rs->opener == KW_VS_SORRY_SERVER;
+    for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++)
+        take(c, rs, inherited[i].rs, vs, inherited[i].vs);
+    take(c, rs, KW_RS_WEIGHT, vs, KW_VS_WEIGHT);
+    dflt(c, rs, KW_RS_WEIGHT, 1);
+    if (sorry)
+        take(c, rs, KW_RS_LVS_METHOD, vs, KW_VS_SORRY_SERVER_LVS_METHOD);
+    take(c, rs, KW_RS_LVS_METHOD, vs, KW_VS_LB_KIND);
+    uint64_t method = conf_uint(rs, KW_RS_LVS_METHOD, 0);
+    static const enum kw tunnel[] = { KW_LBKIND_TYPE, KW_LBKIND_PORT, KW_LBKIND_NOCSUM, KW_LBKIND_CSUM,
+                                      KW_LBKIND_REMCSUM };
+    for (size_t i = 0;
+         method == 2 && !conf_written(rs, KW_RS_LVS_METHOD) && i < sizeof tunnel / sizeof *tunnel; i++)
+        take(c, rs, tunnel[i], vs, tunnel[i]);
+    if (conf_get(rs, KW_RS_SMTP_ALERT) == NULL && !sorry) {
+        uint64_t all = conf_uint(c->global, KW_GLOBAL_SMTP_ALERT, 1);
+        conf_set_uint(c, rs, KW_RS_SMTP_ALERT, conf_uint(c->global, KW_GLOBAL_SMTP_ALERT_CHECKER, all));
+    }
+    if (ip != NULL && family != 0 && ip->family != family && method != 2) {
+        CONF_ERR(c, conf_pos_obj(rs), "HF-FAMILY",
+                 "%s %s is IPv%u but the virtual_server is IPv%llu (only lb_kind TUN can mix)",
+                 sorry ? "sorry_server" : "real_server", ipaddr_str(ip, text), ip->family,
+                 (unsigned long long)family);
+        rs->drop = true;
+        return;
+    }
+    rs_port(c, vs, rs, method);
+    for (struct conf_obj *k = rs->child; k != NULL; k = k->sibling)
+        one_checker(c, rs, k);
+}
+
+static uint64_t vs_family(struct conf *c, struct conf_obj *vs)
+{
+    const struct ipaddr *ip = conf_ip(vs, KW_VS_X_IP);
+    const struct conf_value *said = conf_get(vs, KW_VS_IP_FAMILY);
+    uint64_t family = ip != NULL ? ip->family : said != NULL ? said->v.u : 0;
+    if (ip != NULL && said != NULL && said->v.u != ip->family)
+        CONF_WARN(c, conf_pos_value(said), "HF-NO-EFFECT",
+                  "ip_family does not fit the address of the service and is ignored");
+    const char *group = conf_str(vs, KW_VS_X_GROUP, NULL);
+    struct conf_obj *g = group != NULL ? conf_find(c, BLK_VSG, group) : NULL;
+    for (struct conf_obj *m = NULL; g != NULL && family == 0 && (m = conf_next(g, m, BLK_VSG_LINE)) != NULL;)
+        family = conf_uint(m, KW_VSG_LINE_X_FAMILY, 0);
+    for (struct conf_obj *rs = NULL; family == 0 && (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
+        if (conf_ip(rs, KW_RS_X_IP) != NULL)
+            family = conf_ip(rs, KW_RS_X_IP)->family;
+    conf_set_uint(c, vs, KW_VS_X_FAMILY, family);
+    return family;
+}
+
+static void vs_default(struct conf *c, struct conf_obj *vs, enum kw kw, uint64_t value, const char *text)
+{
+    if (conf_get(vs, kw) != NULL)
+        return;
+    if (!vs->broken)
+        diag_help(CONF_WARN(c, conf_pos_obj(vs), "HF-DEFAULT", "virtual_server %s has no %s; %s is used",
+                            vs->name, schema_kw(kw)->name, text),
+                  "write: %s %s", schema_kw(kw)->name, text);
+    conf_set_uint(c, vs, kw, value);
+}
+
+static void one_vs(struct conf *c, struct conf_obj *vs)
+{
+    bool mark = conf_get(vs, KW_VS_X_FWMARK) != NULL;
+    if (mark && conf_get(vs, KW_VS_PROTOCOL) != NULL) {
+        CONF_WARN(c, conf_pos_value(conf_get(vs, KW_VS_PROTOCOL)), "HF-NO-EFFECT",
+                  "protocol has no effect on a fwmark service");
+        conf_unset(vs, KW_VS_PROTOCOL);
+    }
+    if (!mark)
+        vs_default(c, vs, KW_VS_PROTOCOL, 17, "UDP");
+    vs_default(c, vs, KW_VS_LB_ALGO, 4, "wlc");
+    vs_default(c, vs, KW_VS_LB_KIND, 0, "NAT");
+    if (conf_get(vs, KW_VS_PERSISTENCE_GRANULARITY) != NULL)
+        dflt(c, vs, KW_VS_PERSISTENCE_TIMEOUT, 360);
+    const struct conf_value *port = conf_get(vs, KW_VS_X_PORT);
+    if (port != NULL && port->v.u == 0 && conf_get(vs, KW_VS_PERSISTENCE_TIMEOUT) == NULL && !vs->broken) {
+        diag_help(CONF_WARN(c, conf_pos_obj(vs), "HF-PORT", "port 0 (all ports) needs persistence_timeout"),
+                  "360 seconds are used; write: persistence_timeout 360");
+        conf_set_uint(c, vs, KW_VS_PERSISTENCE_TIMEOUT, 360);
+    } else if (port == NULL && conf_ip(vs, KW_VS_X_IP) != NULL &&
+               conf_get(vs, KW_VS_PERSISTENCE_TIMEOUT) == NULL && !vs->broken) {
+        diag_help(CONF_ERR(c, conf_pos_obj(vs), "HF-PORT", "virtual_server %s needs a port", vs->name),
+                  "write: virtual_server %s 80 {", vs->name);
+        vs->broken = true;
+    } else if (port == NULL && conf_ip(vs, KW_VS_X_IP) != NULL) {
+        conf_set_uint(c, vs, KW_VS_X_PORT, 0);
+    }
+    dflt(c, vs, KW_VS_QUORUM, 1);
+    dflt(c, vs, KW_VS_HYSTERESIS, 0);
+    uint64_t family = vs_family(c, vs);
+    for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
+        one_rs(c, vs, rs, family);
+}
+
+void resolve_lvs(struct conf *c)
+{
+    for (struct conf_obj *vs = NULL; (vs = conf_next(c->top, vs, BLK_VS)) != NULL;)
+        one_vs(c, vs);
+}

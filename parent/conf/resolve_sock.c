@@ -1,0 +1,152 @@
+/*
+ * resolve_sock.c - objects nobody writes: the VRRP sockets that instances share, and the interfaces somebody
+ * names; and the defaults of scripts, files, processes and BFD sessions. Called by resolve.c.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "parent/conf/resolve.h"
+
+static struct conf_obj *derived(struct conf *c, enum blk blk, const char *name)
+{
+    struct conf_obj *o = conf_find(c, blk, name);
+    if (o != NULL)
+        return o;
+    o = conf_obj_new(c, c->top, blk, conf_fmt(c, "%s", name), NULL);
+    conf_hash_add(c, o);
+    return o;
+}
+
+static void iface(struct conf *c, const char *name)
+{
+    if (name != NULL && name[0] != '\0')
+        derived(c, BLK_IFACE, name);
+}
+
+static void socket_vrid(struct conf *c, struct conf_obj *s, uint64_t vrid)
+{
+    for (const struct conf_value *v = s->values; v != NULL; v = v->next)
+        if (v->kw == KW_SOCKET_X_VRID && v->v.u == vrid)
+            return;
+    struct conf_value *v = conf_add(c, s, KW_SOCKET_X_VRID, NULL, 0);
+    v->v.u = vrid;
+    v->form = CONF_FORM_UINT;
+    v->inherited = true;
+}
+
+static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool unicast)
+{
+    char text[IPADDR_STRLEN] = "";
+    const struct ipaddr *a = conf_ip(vi, unicast ? KW_VI_X_SRC : KW_VI_MCAST_DST_IP);
+    if (a != NULL)
+        ipaddr_str(a, text);
+    return conf_fmt(c, "%s/%llu/%s/%s", conf_str(vi, KW_VI_INTERFACE, ""),
+                    (unsigned long long)conf_uint(vi, KW_VI_X_FAMILY, 4), unicast ? "uni" : "mcast", text);
+}
+
+static void socket_of(struct conf *c, struct conf_obj *vi)
+{
+    bool unicast = conf_next(vi, NULL, BLK_VI_PEER) != NULL;
+    uint64_t family = conf_uint(vi, KW_VI_X_FAMILY, 4), version = conf_uint(vi, KW_VI_VERSION, 2);
+    struct conf_obj *s = derived(c, BLK_SOCKET, socket_name(c, vi, unicast));
+    const char *dev = conf_str(vi, KW_VI_INTERFACE, NULL);
+    struct conf_obj *auth = conf_next(vi, NULL, BLK_VI_AUTH);
+    if (dev != NULL)
+        conf_set_str(c, s, KW_SOCKET_X_IFACE, dev);
+    conf_set_uint(c, s, KW_SOCKET_X_FAMILY, family);
+    if (!unicast && conf_ip(vi, KW_VI_MCAST_DST_IP) != NULL)
+        conf_set_ip(c, s, KW_SOCKET_X_GROUP, conf_ip(vi, KW_VI_MCAST_DST_IP));
+    if (unicast && conf_ip(vi, KW_VI_X_SRC) != NULL)
+        conf_set_ip(c, s, KW_SOCKET_X_SRC, conf_ip(vi, KW_VI_X_SRC));
+    socket_vrid(c, s, conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0));
+    conf_set_uint(c, s, KW_SOCKET_X_VERSIONS,
+                  conf_uint(s, KW_SOCKET_X_VERSIONS, 0) | (version == 2 ? 4u : 8u));
+    uint64_t buf = conf_uint(vi, KW_VI_KERNEL_RX_BUF_SIZE, 0);
+    if (buf > conf_uint(s, KW_SOCKET_X_RCVBUF, 0) || conf_get(s, KW_SOCKET_X_RCVBUF) == NULL)
+        conf_set_uint(c, s, KW_SOCKET_X_RCVBUF, buf);
+    if (auth != NULL && conf_uint(auth, KW_VI_AUTH_AUTH_TYPE, 0) == 2)
+        conf_set_uint(c, s, KW_SOCKET_X_AH, 1);
+    conf_set_uint(c, s, KW_SOCKET_X_UNICAST, unicast);
+    const struct conf_value *ttl = conf_get(vi, KW_VI_UNICAST_TTL);
+    if (!unicast || family == 4 || ttl != NULL)
+        conf_set_uint(c, s, KW_SOCKET_X_TTL, unicast && ttl != NULL ? ttl->v.u : 255);
+    conf_set_str(c, vi, KW_VI_X_SOCKET, s->name);
+    iface(c, dev);
+}
+
+static void line_ifaces(struct conf *c, const struct conf_obj *o)
+{
+    static const enum kw named[] = { KW_ADDR_DEV, KW_TRK_IF_IF, KW_ROUTE_DEV,
+                                     KW_RULE_DEV, KW_RULE_OIF,  KW_NEXTHOP_DEV };
+    for (const struct conf_obj *a = o->child; a != NULL; a = a->sibling) {
+        if (a->drop || a->blk == BLK_VS || a->blk == BLK_RS)
+            continue;
+        for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+            iface(c, conf_str(a, named[i], NULL));
+        line_ifaces(c, a);
+    }
+}
+
+void resolve_sockets(struct conf *c)
+{
+    for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;)
+        socket_of(c, vi);
+    struct conf_obj *last = c->top->last_child; /* IFACE objects are added behind it while we walk */
+    for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
+        static const enum kw named[] = { KW_ADDR_DEV, KW_ROUTE_DEV, KW_RULE_DEV, KW_RULE_OIF };
+        for (size_t i = 0; !o->drop && i < sizeof named / sizeof *named; i++)
+            iface(c, conf_str(o, named[i], NULL));
+        if (!o->drop && o->blk != BLK_VS)
+            line_ifaces(c, o);
+        if (o == last)
+            break;
+    }
+}
+
+static void dflt(struct conf *c, struct conf_obj *o, enum kw kw, uint64_t v)
+{
+    if (conf_get(o, kw) == NULL)
+        conf_set_uint(c, o, kw, v);
+}
+
+static void bfd_defaults(struct conf *c, struct conf_obj *b)
+{
+    const struct ipaddr *peer = conf_ip(b, KW_BFD_NEIGHBOR_IP), *src = conf_ip(b, KW_BFD_SOURCE_IP);
+    dflt(c, b, KW_BFD_MIN_RX, 10000);
+    dflt(c, b, KW_BFD_MIN_TX, 10000);
+    dflt(c, b, KW_BFD_IDLE_TX, 1000000);
+    dflt(c, b, KW_BFD_MULTIPLIER, 5);
+    dflt(c, b, KW_BFD_TTL, peer != NULL && peer->family == 6 ? 64 : 255);
+    if (src != NULL && peer != NULL && src->family != peer->family)
+        CONF_ERR(c, conf_pos_value(conf_get(b, KW_BFD_SOURCE_IP)), "HF-FAMILY",
+                 "source_ip and neighbor_ip are of different families");
+}
+
+/* `delay` of a watched process sets both. */
+static void process_defaults(struct conf *c, struct conf_obj *p)
+{
+    const struct conf_value *d = conf_get(p, KW_PROC_DELAY);
+    dflt(c, p, KW_PROC_TERMINATE_DELAY, d != NULL ? d->v.u : 0);
+    dflt(c, p, KW_PROC_FORK_DELAY, d != NULL ? d->v.u : 0);
+    dflt(c, p, KW_PROC_QUORUM, 1);
+    dflt(c, p, KW_PROC_WEIGHT, 0);
+}
+
+void resolve_trackers(struct conf *c)
+{
+    for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
+        if (o->blk == BLK_SCRIPT) {
+            dflt(c, o, KW_SCRIPT_INTERVAL, 1000000);
+            dflt(c, o, KW_SCRIPT_TIMEOUT, conf_uint(o, KW_SCRIPT_INTERVAL, 1000000));
+            dflt(c, o, KW_SCRIPT_RISE, 1);
+            dflt(c, o, KW_SCRIPT_FALL, 1);
+            dflt(c, o, KW_SCRIPT_WEIGHT, 0);
+        } else if (o->blk == BLK_TFILE) {
+            dflt(c, o, KW_TFILE_WEIGHT, 1);
+        } else if (o->blk == BLK_PROC) {
+            process_defaults(c, o);
+        } else if (o->blk == BLK_BFD) {
+            bfd_defaults(c, o);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+/*
+ * tree.c - the tree of configuration objects: making, finding, values, positions. Pure memory, no judgement.
+ * Called by every file of the table side. Everything lives in the arena of the text.
+ */
+#include "parent/conf/conf_int.h"
+
+#include <ctype.h>
+#include <ifaddrs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+
+struct conf *conf_new(struct conf_text *t, struct diag *d, const struct conf_env *env)
+{
+    struct conf *c = xcalloc(1, sizeof *c);
+    c->text = t;
+    c->diag = d;
+    c->env = env;
+    c->arena = t->arena;
+    c->nhash = 1024;
+    c->hash = xcalloc(c->nhash, sizeof *c->hash);
+    c->top = conf_obj_new(c, NULL, BLK_TOP, "", NULL);
+    return c;
+}
+
+void conf_free(struct conf *c)
+{
+    if (c == NULL)
+        return;
+    conf_names_free(c);
+    free(c->hash);
+    free(c);
+}
+
+struct conf_obj *conf_obj_new(struct conf *c, struct conf_obj *parent, enum blk blk, const char *name,
+                              const struct conf_line *line)
+{
+    struct conf_obj *o = conf_arena_alloc(c->arena, sizeof *o, _Alignof(struct conf_obj));
+    o->blk = blk;
+    o->name = name;
+    o->line = line;
+    o->parent = parent;
+    if (parent == NULL)
+        return o;
+    if (parent->last_child != NULL)
+        parent->last_child->sibling = o;
+    else
+        parent->child = o;
+    parent->last_child = o;
+    return o;
+}
+
+struct conf_obj *conf_global(struct conf *c)
+{
+    if (c->global == NULL)
+        c->global = conf_obj_new(c, c->top, BLK_GLOBAL, "", NULL);
+    return c->global;
+}
+
+static size_t hash_name(enum blk blk, const char *s)
+{
+    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)blk;
+    for (; *s != '\0'; s++)
+        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
+    return (size_t)(h ^ h >> 29);
+}
+
+static void hash_grow(struct conf *c)
+{
+    size_t n = c->nhash * 4;
+    struct conf_obj **fresh = xcalloc(n, sizeof *fresh);
+    for (size_t i = 0; i < c->nhash; i++)
+        for (struct conf_obj *o = c->hash[i], *next; o != NULL; o = next) {
+            struct conf_obj **at = &fresh[hash_name(o->blk, o->name) & (n - 1)];
+            next = o->hash_next;
+            o->hash_next = NULL;
+            while (*at != NULL) /* keeps the order of equal names */
+                at = &(*at)->hash_next;
+            *at = o;
+        }
+    free(c->hash);
+    c->hash = fresh;
+    c->nhash = n;
+}
+
+void conf_hash_add(struct conf *c, struct conf_obj *o)
+{
+    if (c->nnamed++ > c->nhash)
+        hash_grow(c);
+    struct conf_obj **at = &c->hash[hash_name(o->blk, o->name) & (c->nhash - 1)];
+    while (*at != NULL)
+        at = &(*at)->hash_next;
+    *at = o;
+}
+
+struct conf_obj *conf_find(const struct conf *c, enum blk blk, const char *name)
+{
+    for (struct conf_obj *o = c->hash[hash_name(blk, name) & (c->nhash - 1)]; o != NULL; o = o->hash_next)
+        if (o->blk == blk && strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
+struct conf_obj *conf_next(const struct conf_obj *parent, const struct conf_obj *prev, enum blk blk)
+{
+    struct conf_obj *o = prev == NULL ? parent->child : prev->sibling;
+    while (o != NULL && (o->blk != blk || o->drop))
+        o = o->sibling;
+    return o;
+}
+
+struct conf_obj *conf_top(const struct conf *c)
+{
+    return c->top;
+}
+
+struct conf_value *conf_add(struct conf *c, struct conf_obj *o, enum kw kw, const struct conf_line *l,
+                            size_t word)
+{
+    struct conf_value *v = conf_arena_alloc(c->arena, sizeof *v, _Alignof(struct conf_value));
+    v->kw = kw;
+    v->line = l;
+    v->word = (uint16_t)word;
+    if (o->last_value != NULL)
+        o->last_value->next = v;
+    else
+        o->values = v;
+    o->last_value = v;
+    return v;
+}
+
+struct conf_value *conf_get(const struct conf_obj *o, enum kw kw)
+{
+    struct conf_value *found = NULL;
+    for (struct conf_value *v = o->values; v != NULL; v = v->next)
+        if (v->kw == kw)
+            found = v;
+    return found;
+}
+
+struct conf_value *conf_set(struct conf *c, struct conf_obj *o, enum kw kw)
+{
+    struct conf_value *v = conf_get(o, kw);
+    if (v == NULL) {
+        v = conf_add(c, o, kw, NULL, 0);
+        v->inherited = true;
+    }
+    return v;
+}
+
+void conf_set_uint(struct conf *c, struct conf_obj *o, enum kw kw, uint64_t u)
+{
+    struct conf_value *v = conf_set(c, o, kw);
+    v->v.u = u;
+    v->form = CONF_FORM_UINT;
+}
+
+void conf_set_str(struct conf *c, struct conf_obj *o, enum kw kw, const char *s)
+{
+    struct conf_value *v = conf_set(c, o, kw);
+    v->v.s = s;
+    v->form = CONF_FORM_STR;
+}
+
+void conf_set_ip(struct conf *c, struct conf_obj *o, enum kw kw, const struct ipaddr *a)
+{
+    struct ipaddr *copy = conf_arena_alloc(c->arena, sizeof *copy, _Alignof(struct ipaddr));
+    *copy = *a;
+    struct conf_value *v = conf_set(c, o, kw);
+    v->v.ip = copy;
+    v->form = CONF_FORM_IP;
+}
+
+void conf_unset(struct conf_obj *o, enum kw kw)
+{
+    struct conf_value **at = &o->values, *last = NULL;
+    while (*at != NULL) {
+        if ((*at)->kw == kw) {
+            *at = (*at)->next;
+            continue;
+        }
+        last = *at;
+        at = &(*at)->next;
+    }
+    o->last_value = last;
+}
+
+uint64_t conf_uint(const struct conf_obj *o, enum kw kw, uint64_t dflt)
+{
+    const struct conf_value *v = conf_get(o, kw);
+    return v != NULL ? v->v.u : dflt;
+}
+
+const char *conf_str(const struct conf_obj *o, enum kw kw, const char *dflt)
+{
+    const struct conf_value *v = conf_get(o, kw);
+    return v != NULL ? v->v.s : dflt;
+}
+
+const struct ipaddr *conf_ip(const struct conf_obj *o, enum kw kw)
+{
+    const struct conf_value *v = conf_get(o, kw);
+    return v != NULL ? v->v.ip : NULL;
+}
+
+bool conf_flag(const struct conf_obj *o, enum kw kw)
+{
+    return conf_uint(o, kw, 0) != 0;
+}
+
+bool conf_written(const struct conf_obj *o, enum kw kw)
+{
+    const struct conf_value *v = conf_get(o, kw);
+    return v != NULL && !v->inherited;
+}
+
+struct conf_pos conf_pos_value(const struct conf_value *v)
+{
+    if (v == NULL || v->line == NULL)
+        return (struct conf_pos){ 0 };
+    return v->word < v->line->nwords ? conf_pos_word(v->line, &v->line->words[v->word])
+                                     : conf_pos_line(v->line);
+}
+
+struct conf_pos conf_pos_obj(const struct conf_obj *o)
+{
+    while (o != NULL && o->line == NULL)
+        o = o->parent;
+    return o != NULL ? conf_pos_line(o->line) : (struct conf_pos){ 0 };
+}
+
+uint32_t conf_lineno(const struct conf_line *l)
+{
+    return l != NULL && l->src != NULL ? l->src->line : 0;
+}
+
+char *conf_fmt(struct conf *c, const char *fmt, ...)
+{
+    char buf[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(buf, sizeof buf, fmt, ap);
+    va_end(ap);
+    return conf_arena_strndup(c->arena, buf, strlen(buf));
+}
+
+const char *conf_label(struct conf *c, const struct conf_obj *o)
+{
+    const char *kind = schema_blk(o->blk)->name;
+    if (o->opener != KW_NONE)
+        kind = schema_kw(o->opener)->name;
+    return o->name != NULL && o->name[0] != '\0' ? conf_fmt(c, "%s %s", kind, o->name) : kind;
+}
+
+void conf_fail(struct conf *c, const struct conf_obj *o, enum kw kw)
+{
+    struct conf_fail *f = conf_arena_alloc(c->arena, sizeof *f, _Alignof(struct conf_fail));
+    f->obj = o;
+    f->kw = kw;
+    f->next = c->failed;
+    c->failed = f;
+}
+
+bool conf_failed(const struct conf *c, const struct conf_obj *o, enum kw kw)
+{
+    if (o->broken)
+        return true;
+    size_t look = 1000; /* beyond that many mistakes a second one more or less does not matter */
+    for (const struct conf_fail *f = c->failed; f != NULL && look > 0; f = f->next, look--)
+        if (f->obj == o && f->kw == kw)
+            return true;
+    return false;
+}
+
+const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_obj *o)
+{
+    struct conf_obj *seen = conf_find(c, BLK_NONE, key);
+    if (seen != NULL)
+        return seen->parent;
+    seen = conf_obj_new(c, NULL, BLK_NONE, key, NULL);
+    seen->parent = o;
+    conf_hash_add(c, seen);
+    return NULL;
+}
+
+/* Interfaces of this network namespace; a machine without /proc is one whose interfaces nobody can judge. */
+void conf_env_load(struct conf_env *e)
+{
+    memset(e, 0, sizeof *e);
+    FILE *f = fopen("/proc/net/dev", "re");
+    if (f == NULL)
+        return;
+    char line[512];
+    while (fgets(line, sizeof line, f) != NULL) {
+        char *colon = strrchr(line, ':'), *name = line;
+        if (colon == NULL)
+            continue;
+        *colon = '\0';
+        while (isspace((unsigned char)*name))
+            name++;
+        e->ifname = xrealloc(e->ifname, (e->nif + 1) * sizeof *e->ifname);
+        snprintf(e->ifname[e->nif++], sizeof *e->ifname, "%.15s", name);
+    }
+    fclose(f);
+    e->known = true;
+    struct ifaddrs *list = NULL;
+    if (getifaddrs(&list) < 0)
+        return;
+    for (struct ifaddrs *a = list; a != NULL; a = a->ifa_next) {
+        struct ipaddr addr, mask;
+        if (a->ifa_addr == NULL || a->ifa_netmask == NULL || ipaddr_from_sockaddr(a->ifa_addr, &addr) < 0 ||
+            ipaddr_from_sockaddr(a->ifa_netmask, &mask) < 0)
+            continue;
+        addr.plen = 0;
+        for (size_t i = 0; i < ipaddr_len(&mask) * 8 && (mask.b[i / 8] & (0x80u >> i % 8)); i++)
+            addr.plen++;
+        e->addrs = xrealloc(e->addrs, (e->naddrs + 1) * sizeof *e->addrs);
+        snprintf(e->addrs[e->naddrs].ifname, sizeof e->addrs->ifname, "%.15s", a->ifa_name);
+        e->addrs[e->naddrs++].addr = addr;
+    }
+    freeifaddrs(list);
+}
+
+void conf_env_free(struct conf_env *e)
+{
+    free(e->ifname);
+    free(e->addrs);
+    memset(e, 0, sizeof *e);
+}
