@@ -1,0 +1,366 @@
+/*
+ * addr_apply.c - see addr_apply.h. Plan (addr_plan.c) every touched instance, run all requests in one
+ * exchange, read the news that exchange caused, and look again: a primary that took its secondaries along, or
+ * somebody who interfered meanwhile, is dealt with in the same turn. Only what the configuration names is
+ * ever put in.
+ */
+#include "ipvsd/addr_apply.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/compat.h"
+#include "common/err.h"
+#include "ipvsd/addr_plan.h"
+#include "ipvsd/garp.h"
+#include "ipvsd/link.h"
+#include "ipvsd/model.h"
+
+#define APPLY_ROUNDS       4
+#define APPLY_FAILED_PAUSE NS_PER_SEC
+#define APPLY_REPAIR_BURST 10 /* in a second, then one every: */
+#define APPLY_REPAIR_PAUSE (100 * NS_PER_MS)
+#define APPLY_SAY_EVERY    NS_PER_SEC
+
+struct addr_req {
+    struct vip *vip; /* NULL: an orphan */
+    bool add;
+    struct iface *iface;
+    struct ipaddr addr;
+};
+
+/* ---- plan
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+static bool apply_shared(const struct ipvsd *d, const struct vip *v)
+{
+    for (struct vip *o = model_vip(d->model, NULL, v->iface, &v->spec.addr); o != NULL;
+         o = model_vip(d->model, o, v->iface, &v->spec.addr))
+        if (o != v && model_wanted(o))
+            return true;
+    return false;
+}
+
+static struct addr_case apply_case(struct ipvsd *d, const struct vip *v)
+{
+    uint64_t now = ev_now(d->ev);
+    struct addr_case c = { .wanted = model_wanted(v),
+                           .changed = v->changed,
+                           .ours = v->ours,
+                           .owner = v->inst->owner,
+                           .ipv6 = v->spec.addr.family == 6,
+                           .held_back = v->abandoned || v->held_until > now };
+    const struct kaddr *k = NULL;
+    if (v->iface != NULL && v->iface->ifindex != 0) {
+        c.link_exists = true;
+        c.link_up = (v->iface->flags & IFF_UP) != 0;
+        k = kaddr_find(&d->links.addrs, v->iface->ifindex, &v->spec.addr);
+    }
+    if (k != NULL) {
+        c.present = true;
+        c.proto = k->a.proto;
+        c.plen_equal = k->a.addr.plen == v->spec.addr.plen;
+    }
+    if (c.present && !c.wanted)
+        c.shared = apply_shared(d, v);
+    return c;
+}
+
+static void apply_wake_at(struct ipvsd *d, uint64_t when)
+{
+    if (!ev_timer_armed(&d->repair) || d->repair.deadline > when)
+        ev_timer_at(d->ev, &d->repair, when);
+}
+
+static void apply_request(struct ipvsd *d, struct vip *v, struct iface *i, const struct ipaddr *a, bool add)
+{
+    struct nl_msg *m = add ? addr_spec_add(&v->spec, i->ifindex) : addr_spec_del(a, i->ifindex);
+    if (m == NULL)
+        fatal("no memory for a netlink request");
+    nlbatch_add(&d->batch, m);
+    if (d->nreqs == d->cap_reqs) {
+        d->cap_reqs = 2 * d->cap_reqs + 32;
+        d->reqs = xrealloc(d->reqs, d->cap_reqs * sizeof *d->reqs);
+    }
+    d->reqs[d->nreqs++] = (struct addr_req){ .vip = v, .add = add, .iface = i, .addr = *a };
+}
+
+void addr_apply_orphan(struct ipvsd *d, const struct vip *v)
+{
+    struct addr_case c = apply_case(d, v);
+    bool keep = child_keep_addresses(d->child) && d->stopping;
+    if (c.present && !keep && (c.wanted || v->inst->known) && addr_plan_removable(&c))
+        apply_request(d, NULL, v->iface, &v->spec.addr, false);
+}
+
+/* Backwards: a primary address must not take secondaries along that are about to go anyway. */
+static void apply_plan_inst(struct ipvsd *d, struct inst *i)
+{
+    bool told = i->known || d->synced;
+    for (size_t n = i->nvips; n-- > 0;) {
+        struct vip *v = &i->vips[n];
+        struct addr_case c = apply_case(d, v);
+        v->op = told ? (uint8_t)addr_plan_decide(&c) : ADDR_OP_NONE;
+        if (c.wanted && !c.present && v->held_until > ev_now(d->ev))
+            apply_wake_at(d, v->held_until);
+        if (!c.wanted || c.present)
+            v->lost = false;
+        if (v->op == ADDR_OP_DEL || v->op == ADDR_OP_REPLACE)
+            apply_request(d, v, v->iface, &v->spec.addr, false);
+    }
+}
+
+static void apply_plan_adds(struct ipvsd *d, struct inst *i)
+{
+    for (size_t n = 0; n < i->nvips; n++) {
+        struct vip *v = &i->vips[n];
+        if (v->op == ADDR_OP_ADD || v->op == ADDR_OP_REPLACE)
+            apply_request(d, v, v->iface, &v->spec.addr, true);
+    }
+}
+
+/* ---- repairs
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/* The port id of a command is its pid. Landlock or a quick end may hide the name. */
+static void apply_culprit(uint32_t portid, char *buf, size_t size)
+{
+    char path[48], comm[20] = "";
+    if (portid == 0) {
+        snprintf(buf, size, "the kernel or an unnamed process");
+        return;
+    }
+    snprintf(path, sizeof path, "/proc/%u/comm", portid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, comm, sizeof comm - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    comm[n > 0 ? n : 0] = '\0';
+    comm[strcspn(comm, "\n")] = '\0';
+    snprintf(buf, size, "netlink port %u%s%s%s", portid, comm[0] ? " (" : "", comm, comm[0] ? ")" : "");
+}
+
+/* Somebody took it away and it is back. */
+static void apply_repaired(struct ipvsd *d, struct vip *v)
+{
+    char addr[IPADDR_STRLEN], who[64];
+    uint64_t now = ev_now(d->ev), suppressed = 0;
+    struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    v->lost = false;
+    if (v->culprit == d->cmd.portid) {
+        log_info("%s: address %s went along with a primary address of its subnet and has been put back",
+                 model_inst_name(v->inst), ipaddr_prefix_str(&v->spec.addr, addr));
+        return;
+    }
+    d->repairs++;
+    if (now - v->window >= NS_PER_SEC) {
+        v->window = now;
+        v->repairs = 0;
+    }
+    if (++v->repairs >= APPLY_REPAIR_BURST)
+        v->held_until = now + APPLY_REPAIR_PAUSE;
+    if (v->inst->obj != NULL) {
+        struct msg_vip_repaired m = { .inst = v->inst->id, .portid = v->culprit };
+        if (ch != NULL)
+            chan_send(ch, MSG_vip_repaired, &m, NULL, 0);
+    }
+    if (!log_allow(&v->said, now, APPLY_SAY_EVERY, &suppressed))
+        return;
+    apply_culprit(v->culprit, who, sizeof who);
+    ipaddr_prefix_str(&v->spec.addr, addr);
+    if (suppressed == 0)
+        log_warn("%s: address %s on %s was removed by %s and has been put back; whoever does this should "
+                 "leave it to "
+                 "holdfast",
+                 model_inst_name(v->inst), addr, v->iface->name, who);
+    else
+        log_warn("%s: address %s on %s keeps being removed, %llu times since the last message, now by %s: "
+                 "put back each "
+                 "time, at most every 0.1 s; find and stop whoever does this",
+                 model_inst_name(v->inst), addr, v->iface->name, (unsigned long long)suppressed + 1, who);
+}
+
+/* ---- results
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/* The acknowledgement is as good as the news of it, and may come first (IPv6). */
+static void apply_mirror_add(struct ipvsd *d, const struct addr_req *r, bool ours)
+{
+    const struct addr_spec *s = &r->vip->spec;
+    struct kevent_addr a;
+    if (kaddr_find(&d->links.addrs, r->iface->ifindex, &s->addr) != NULL)
+        return;
+    memset(&a, 0, sizeof a);
+    a.ifindex = r->iface->ifindex;
+    a.addr = s->addr;
+    a.flags = s->flags;
+    if (s->addr.family == 6 && !(s->flags & IFA_F_NODAD))
+        a.flags |= IFA_F_TENTATIVE;
+    a.scope = s->scope;
+    a.proto = ours ? COMPAT_PROTO_VRRP : 0;
+    kaddr_put(&d->links.addrs, &r->iface->addrs, &a);
+}
+
+static void apply_failed(struct ipvsd *d, struct vip *v, bool add, int err)
+{
+    char addr[IPADDR_STRLEN];
+    uint64_t suppressed = 0, now = ev_now(d->ev);
+    v->failed = true;
+    v->held_until = now + APPLY_FAILED_PAUSE;
+    apply_wake_at(d, v->held_until);
+    if (log_allow(&v->said, now, 30 * APPLY_SAY_EVERY, &suppressed))
+        log_err("%s: address %s cannot be %s %s: %s; trying again every second", model_inst_name(v->inst),
+                ipaddr_prefix_str(&v->spec.addr, addr), add ? "added to" : "removed from", v->iface->name,
+                strerror(err));
+}
+
+static void apply_added(struct ipvsd *d, const struct addr_req *r, int err)
+{
+    struct vip *v = r->vip;
+    if (err != 0 && err != EEXIST) {
+        apply_failed(d, v, true, err);
+        return;
+    }
+    apply_mirror_add(d, r, err == 0);
+    v->ours = err == 0;
+    v->changed = false;
+    v->failed = false;
+    d->adds += err == 0;
+    if (v->lost)
+        apply_repaired(d, v);
+    if (v->inst->obj != NULL && !v->inst->fresh)
+        garp_added(d, v);
+}
+
+static void apply_removed(struct ipvsd *d, const struct addr_req *r, int err)
+{
+    struct vip *v = r->vip;
+    char addr[IPADDR_STRLEN];
+    if (err != 0 && err != EADDRNOTAVAIL && err != ENODEV) {
+        if (v != NULL)
+            apply_failed(d, v, false, err);
+        else
+            log_err("address %s is no longer configured, but cannot be removed from %s: %s",
+                    ipaddr_prefix_str(&r->addr, addr), r->iface->name, strerror(err));
+        return;
+    }
+    struct kaddr *k = kaddr_find(&d->links.addrs, r->iface->ifindex, &r->addr);
+    if (k != NULL)
+        kaddr_drop(&d->links.addrs, &r->iface->addrs, k);
+    r->iface->dirty = true;
+    d->dels += err == 0;
+    if (v != NULL)
+        v->ours = v->failed = false;
+}
+
+/* One exchange. */
+static void apply_exchange(struct ipvsd *d)
+{
+    int rc = nlbatch_run(&d->cmd, &d->batch);
+    int saved = errno;
+    d->exchanges++;
+    if (rc < 0) {
+        log_err("netlink exchange of %zu requests: %s; comparing with the kernel again", d->nreqs,
+                strerror(saved));
+        d->resync = true;
+        ev_timer_in(d->ev, &d->repair, APPLY_REPAIR_PAUSE);
+    }
+    for (size_t k = 0; k < d->nreqs && rc == 0; k++) {
+        if (d->reqs[k].add)
+            apply_added(d, &d->reqs[k], d->batch.err[k]);
+        else
+            apply_removed(d, &d->reqs[k], d->batch.err[k]);
+    }
+    d->nreqs = 0;
+    nlbatch_reset(&d->batch);
+}
+
+/* ---- the turn
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void apply_report(struct ipvsd *d, struct inst *i)
+{
+    bool failed = false;
+    struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    for (size_t n = 0; n < i->nvips; n++) {
+        const struct vip *v = &i->vips[n];
+        bool missing = model_wanted(v) && !v->abandoned &&
+                       (v->iface == NULL || v->iface->ifindex == 0 ||
+                        kaddr_find(&d->links.addrs, v->iface->ifindex, &v->spec.addr) == NULL);
+        failed = failed || v->failed || missing;
+    }
+    if (i->fresh && i->state == VRRP_STATE_MASTER)
+        garp_master(d, i);
+    i->fresh = false;
+    if (i->seq == 0)
+        return;
+    struct msg_inst_done m = { .inst = i->id, .seq = i->seq, .failed = failed };
+    i->seq = 0;
+    if (ch != NULL)
+        chan_send(ch, MSG_inst_done, &m, NULL, 0);
+}
+
+void addr_apply(struct ipvsd *d)
+{
+    struct inst_queue settled = TAILQ_HEAD_INITIALIZER(settled);
+    struct inst *i;
+    if (TAILQ_EMPTY(&d->dirty) && d->nreqs == 0 && !d->resync)
+        return;
+    for (int round = 0; round < APPLY_ROUNDS; round++) {
+        link_drain(d);
+        if (d->resync && d->nreqs == 0) {
+            link_resync(d);
+            link_drain(d);
+        }
+        struct inst_queue now = TAILQ_HEAD_INITIALIZER(now);
+        TAILQ_CONCAT(&now, &d->dirty, next_dirty);
+        TAILQ_FOREACH(i, &now, next_dirty)
+        apply_plan_inst(d, i);
+        TAILQ_FOREACH(i, &now, next_dirty)
+        apply_plan_adds(d, i);
+        while ((i = TAILQ_FIRST(&now)) != NULL) {
+            TAILQ_REMOVE(&now, i, next_dirty);
+            i->dirty = false;
+            if (!i->settling)
+                TAILQ_INSERT_TAIL(&settled, i, next_settled);
+            i->settling = true;
+        }
+        if (d->nreqs == 0 && !d->resync)
+            break;
+        if (d->nreqs > 0)
+            apply_exchange(d);
+    }
+    while ((i = TAILQ_FIRST(&settled)) != NULL) {
+        TAILQ_REMOVE(&settled, i, next_settled);
+        i->settling = false;
+        apply_report(d, i);
+    }
+    if (!TAILQ_EMPTY(&d->dirty))
+        apply_wake_at(d,
+                      ev_now(d->ev) + APPLY_REPAIR_PAUSE); /* somebody works against us: not in this turn */
+}
+
+/* Something was held back: look at everything that is not as wanted. */
+static void apply_on_timer(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)t;
+    (void)now;
+    for (size_t k = 0; d->model != NULL && k <= d->model->ninsts; k++)
+        model_touch(d, k < d->model->ninsts ? &d->model->insts[k] : &d->model->statics);
+}
+
+void addr_apply_init(struct ipvsd *d)
+{
+    TAILQ_INIT(&d->dirty);
+    ev_timer_init(&d->repair, apply_on_timer, d);
+}

@@ -1,0 +1,162 @@
+/*
+ * ipvsd.h - the one context of the process and what its modules share: interfaces, instances, virtual
+ * addresses. ipvsd is the only hand on the kernel. It trusts the parent and its slice; of vrrpd it believes
+ * ids and wanted states, nothing else: everything that reaches the kernel is taken from the configuration.
+ */
+#ifndef HOLDFAST_IPVSD_IPVSD_H
+#define HOLDFAST_IPVSD_IPVSD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "common/child.h"
+#include "common/log.h"
+#include "ipvsd/addr_spec.h"
+#include "ipvsd/kaddr.h"
+#include "ipvsd/netlink.h"
+
+struct vip;
+TAILQ_HEAD(vip_queue, vip);
+LIST_HEAD(vip_bucket, vip);
+
+/* Announcements that wait on an interface; kind: 0 ARP, 1 NA. */
+enum garp_kind { GARP_KIND_ARP, GARP_KIND_NA, GARP_KIND_MAX };
+
+struct garp_queue {
+    struct vip_queue first; /* never announced since it was asked for: before every repeat */
+    struct vip_queue again;
+    uint64_t next_at; /* spacing */
+};
+
+/* A configured interface, there or not. Lives as long as the configuration names it. */
+struct iface {
+    char name[IFNAMSIZ];
+    uint32_t id;      /* in the current generation */
+    bool named;       /* by the current configuration */
+    uint32_t ifindex; /* 0: not there */
+    uint32_t flags;   /* IFF_ */
+    uint16_t type;    /* ARPHRD_ */
+    uint32_t mtu;
+    uint8_t mac[32];
+    uint8_t mac_len;
+    struct kaddr_list addrs;
+    bool dirty; /* facts to be told */
+    bool told;
+    struct msg_link last; /* what vrrpd knows */
+    struct garp_queue garp[GARP_KIND_MAX];
+    bool garp_active;
+    TAILQ_ENTRY(iface) garp_next;
+    uint64_t router_at; /* when router was read */
+    bool router;
+    unsigned int promote_refs;
+    int promote_saved; /* value before us; -1: not taken */
+    LIST_ENTRY(iface) by_index;
+};
+TAILQ_HEAD(iface_queue, iface);
+LIST_HEAD(iface_bucket, iface);
+
+#define LINKS_BUCKETS 64
+
+struct links {
+    struct iface **v; /* sorted by name */
+    size_t n;
+    struct iface_bucket buckets[LINKS_BUCKETS]; /* those that are there, by ifindex */
+    struct kaddr_table addrs;
+};
+
+struct inst;
+
+struct vip {
+    struct inst *inst; /* NULL: static_ipaddress */
+    const struct slice_obj *obj;
+    struct addr_spec spec;
+    struct iface *iface;
+    bool no_track;
+    bool changed;   /* spec differs from what is in the kernel */
+    bool ours;      /* this process added it */
+    bool abandoned; /* no_track and somebody took it away */
+    bool lost;      /* removed behind our back, to be repaired */
+    bool failed;    /* the last attempt */
+    uint8_t op;     /* enum addr_op decided in this exchange */
+    uint32_t culprit;
+    uint64_t window, held_until; /* rate of repairs */
+    unsigned int repairs;
+    struct log_limit said;
+    uint32_t pend; /* announcements still to be sent */
+    uint32_t owed; /* announcements to be queued once the address is usable */
+    bool queued_first, queued_again;
+    TAILQ_ENTRY(vip) queue;
+    LIST_ENTRY(vip) hash;
+};
+
+struct inst {
+    const struct slice_obj *obj;
+    uint32_t id;
+    bool owner;
+    struct vip *vips; /* in the order of the file */
+    size_t nvips;
+    enum vrrp_state state;
+    bool told;    /* by the present vrrpd, in this generation */
+    bool known;   /* by any vrrpd since we began: before that nothing of it is taken away */
+    bool fresh;   /* became MASTER this turn: all of it is announced once it is in */
+    bool paired;  /* reload: taken over by the next generation */
+    bool dirty;   /* queued for addr_apply */
+    uint32_t seq; /* owed an inst_done; 0: none */
+    bool failed;
+    TAILQ_ENTRY(inst) next_dirty, next_settled;
+    bool settling; /* planned in this turn, its report is due */
+    struct ev_timer burst, refresh, lower;
+    uint8_t *will;
+    uint16_t will_len;
+    struct ipvsd *d;
+};
+TAILQ_HEAD(inst_queue, inst);
+
+/* One generation of the configuration, decoded. */
+struct model {
+    struct inst *insts; /* ascending by id */
+    size_t ninsts;
+    struct inst statics; /* no obj: the static addresses, always wanted */
+    struct vip_bucket *buckets;
+    size_t nbuckets;
+};
+
+struct vsock;
+struct vsocks {
+    struct vsock *v;
+    size_t n;
+    struct ev_timer retry;
+};
+
+struct garp {
+    int fd;
+    uint64_t interval[GARP_KIND_MAX];
+    struct iface_queue active;
+    struct ev_timer timer;
+    struct garp_batch *batch;
+    uint64_t sent, dropped;
+};
+
+struct ipvsd {
+    struct child *child;
+    struct ev *ev;
+    struct nlsock cmd, mon;
+    struct ev_io *mon_io;
+    bool resync; /* the mirror is not to be trusted */
+    struct links links;
+    struct model *model, *next;
+    struct inst_queue dirty;
+    struct nlbatch batch;
+    struct addr_req *reqs; /* what batch asks, in its order */
+    size_t nreqs, cap_reqs;
+    struct ev_timer repair; /* something was held back */
+    struct vsocks socks;
+    struct garp garp;
+    bool synced; /* the present vrrpd has told everything */
+    bool stopping;
+    struct ev_timer farewell;
+    uint64_t adds, dels, repairs, exchanges, resyncs; /* for the dump */
+};
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * main.c - the life of holdfast-ipvsd, the only process with CAP_NET_ADMIN and CAP_NET_RAW. Start and reload
+ * are the same code: name the interfaces, adopt the model, open what is missing, compare with the kernel at
+ * the end of the turn.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "ipvsd/addr_apply.h"
+#include "ipvsd/garp.h"
+#include "ipvsd/instance.h"
+#include "ipvsd/ipvsd.h"
+#include "ipvsd/link.h"
+#include "ipvsd/model.h"
+#include "ipvsd/sock.h"
+#include "ipvsd/sysctl.h"
+#include "ipvsd/will.h"
+
+#define MAIN_FAREWELL (500 * NS_PER_MS) /* vrrpd's time to resign once the parent is gone */
+
+/* ---- a turn
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void main_turn(void *arg)
+{
+    struct ipvsd *d = arg;
+    struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    addr_apply(d);
+    garp_flush(d);
+    link_tell(d, false);
+    if (ch != NULL)
+        chan_flush(ch);
+}
+
+static int main_configure(struct ipvsd *d, const struct slice *s, struct model *m)
+{
+    link_configure(d, s);
+    if (d->model == NULL)
+        sysctl_restore_snapshot(d);
+    garp_configure(d, s);
+    if (d->resync)
+        link_resync(d);
+    model_adopt(d, m);
+    sock_configure(d, s);
+    addr_apply(d); /* what is no longer configured is gone before the parent hears "committed" */
+    link_forget_unnamed(d);
+    return 0;
+}
+
+/* Everything a vrrpd must know before it may begin. */
+static void main_tell(struct ipvsd *d, struct chan *ch)
+{
+    struct msg_facts_done done = { .generation = child_generation(d->child) };
+    link_tell(d, true);
+    chan_send(ch, MSG_facts_done, &done, NULL, 0);
+    chan_flush(ch);
+}
+
+/* ---- child_ops
+ * ------------------------------------------------------------------------------------------------------ */
+
+static int main_start(struct child *c, const struct slice *s, void *arg)
+{
+    struct ipvsd *d = arg;
+    struct err e = { 0 };
+    d->child = c;
+    d->ev = child_ev(c);
+    addr_apply_init(d);
+    sock_init(d);
+    if (link_open(d) < 0 || garp_open(d) < 0) {
+        log_err("netlink or packet socket: %s", strerror(errno));
+        return -1;
+    }
+    struct model *m = model_build(s, &e);
+    if (m == NULL) {
+        log_err("%s: %s", e.object, e.text);
+        return -1;
+    }
+    ev_hook_add(d->ev, main_turn, d);
+    return main_configure(d, s, m);
+}
+
+static int main_prepare(struct child *c, const struct slice *next, struct err *e, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)c;
+    d->next = model_build(next, e);
+    return d->next != NULL ? 0 : -1;
+}
+
+static void main_commit(struct child *c, const struct slice *old, const struct slice *now, void *arg)
+{
+    struct ipvsd *d = arg;
+    struct model *m = d->next;
+    struct chan *ch = child_peer(c, ROLE_VRRPD);
+    (void)old;
+    d->next = NULL;
+    main_configure(d, now, m);
+    instance_new_peer(d);
+    if (ch != NULL)
+        main_tell(d, ch);
+}
+
+static void main_abort(struct child *c, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)c;
+    model_free(d->next);
+    d->next = NULL;
+}
+
+static void main_peer(struct child *c, struct chan *ch, enum role peer, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)c;
+    if (peer != ROLE_VRRPD)
+        return;
+    instance_new_peer(d);
+    sock_tell_all(d);
+    main_tell(d, ch);
+}
+
+/* The end: what is in the kernel because of us goes, unless -V or a restart on purpose. */
+static void main_wind_down(struct ipvsd *d)
+{
+    ev_timer_stop(d->ev, &d->farewell);
+    if (!child_keep_addresses(d->child))
+        instance_withdraw_all(d);
+    d->model->statics.state = VRRP_STATE_STOP;
+    model_touch(d, &d->model->statics);
+    addr_apply(d);
+    sysctl_restore_all(d);
+    child_stopped(d->child);
+}
+
+static void main_on_farewell(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    log_warn("vrrpd did not finish in time after the parent's end: withdrawing every address");
+    main_wind_down(arg);
+}
+
+static void main_peer_dead(struct child *c, enum role peer, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)c;
+    if (peer != ROLE_VRRPD)
+        return;
+    d->synced = false;
+    if (d->stopping)
+        main_wind_down(d);
+}
+
+static void main_stop(struct child *c, enum stop_why why, void *arg)
+{
+    struct ipvsd *d = arg;
+    d->stopping = true;
+    if (why == STOP_WHY_RESTART) { /* the successor goes on where we stood */
+        child_stopped(c);
+        return;
+    }
+    if (why == STOP_WHY_PARENT_GONE && child_peer(c, ROLE_VRRPD) != NULL) {
+        ev_timer_init(&d->farewell, main_on_farewell, d);
+        ev_timer_in(d->ev, &d->farewell, MAIN_FAREWELL);
+        return;
+    }
+    ev_timer_init(&d->farewell, main_on_farewell, d);
+    main_wind_down(d);
+}
+
+/* vrrpd cannot be kept alive: its routers resign, their addresses go, the peers take over. */
+static int main_handover(struct ipvsd *d, const struct msg_handover *m)
+{
+    if (m->role != ROLE_VRRPD)
+        return 0;
+    log_err("handing over in vrrpd's place: every address is withdrawn, priority 0 is sent for every MASTER");
+    will_send_all(d);
+    instance_withdraw_all(d);
+    return 0;
+}
+
+static int main_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
+{
+    (void)c;
+    if (from == ROLE_VRRPD)
+        return instance_msg(arg, m);
+    if (from == ROLE_PARENT && m->type == MSG_handover)
+        return main_handover(arg, &m->body->handover);
+    return -1;
+}
+
+static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)c;
+    (void)what;
+    dprintf(fd,
+            "ipvsd: %zu instances, %zu interfaces, %zu addresses mirrored\n"
+            "  added %llu, removed %llu, repaired %llu, exchanges %llu, resyncs %llu, announced %llu (%llu "
+            "refused)\n",
+            d->model->ninsts, d->links.n, d->links.addrs.n, (unsigned long long)d->adds,
+            (unsigned long long)d->dels, (unsigned long long)d->repairs, (unsigned long long)d->exchanges,
+            (unsigned long long)d->resyncs, (unsigned long long)d->garp.sent,
+            (unsigned long long)d->garp.dropped);
+    for (size_t k = 0; k < d->model->ninsts; k++)
+        dprintf(fd, "  %s: %s, %zu addresses\n", model_inst_name(&d->model->insts[k]),
+                vrrp_state_name(d->model->insts[k].state), d->model->insts[k].nvips);
+    for (size_t k = 0; k < d->links.n; k++)
+        dprintf(fd, "  interface %s: index %u, flags %x, mtu %u\n", d->links.v[k]->name,
+                d->links.v[k]->ifindex, d->links.v[k]->flags, d->links.v[k]->mtu);
+    sock_dump(d, fd);
+}
+
+int main(void)
+{
+    static const struct child_ops ops = {
+        .on_start = main_start,
+        .on_prepare = main_prepare,
+        .on_commit = main_commit,
+        .on_abort = main_abort,
+        .on_peer = main_peer,
+        .on_peer_dead = main_peer_dead,
+        .on_msg = main_msg,
+        .on_stop = main_stop,
+        .on_dump = main_dump,
+    };
+    return child_run(ROLE_IPVSD, &ops, NULL, xcalloc(1, sizeof(struct ipvsd)));
+}

@@ -1,0 +1,300 @@
+/*
+ * model.c - see model.h. Built aside from a slice (nothing anybody can see), then adopted: what has the same
+ * natural key in the old and the new configuration keeps its state, so that an unchanged object costs no
+ * kernel call.
+ */
+#include "ipvsd/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ipvsd/addr_apply.h"
+#include "ipvsd/garp.h"
+#include "ipvsd/link.h"
+#include "ipvsd/sysctl.h"
+
+#define MODEL_OWNER 255
+
+const char *model_inst_name(const struct inst *i)
+{
+    return i->obj != NULL ? i->obj->name : "static_ipaddress";
+}
+
+bool model_wanted(const struct vip *v)
+{
+    return v->inst->state == VRRP_STATE_MASTER;
+}
+
+struct inst *model_inst(const struct model *m, uint32_t id)
+{
+    size_t lo = 0, hi = m != NULL ? m->ninsts : 0;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (m->insts[mid].id == id)
+            return &m->insts[mid];
+        if (m->insts[mid].id < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return NULL;
+}
+
+struct vip *model_vip(const struct model *m, const struct vip *prev, const struct iface *i,
+                      const struct ipaddr *a)
+{
+    if (m == NULL)
+        return NULL;
+    struct vip *v =
+        prev != NULL ? LIST_NEXT(prev, hash) : LIST_FIRST(&m->buckets[kaddr_hash(a) & (m->nbuckets - 1)]);
+    while (v != NULL && !(v->iface == i && kaddr_same(&v->spec.addr, a)))
+        v = LIST_NEXT(v, hash);
+    return v;
+}
+
+void model_touch(struct ipvsd *d, struct inst *i)
+{
+    if (i->dirty)
+        return;
+    i->dirty = true;
+    TAILQ_INSERT_TAIL(&d->dirty, i, next_dirty);
+}
+
+/* ---- building
+ * ----------------------------------------------------------------------------------------------------- */
+
+static int model_build_vips(const struct slice *s, struct inst *i, uint32_t parent, struct err *e)
+{
+    size_t n = 0;
+    const struct slice_obj *o = NULL;
+    while ((o = slice_next(s, o, BLK_ADDR, parent)) != NULL)
+        n++;
+    i->vips = n > 0 ? xcalloc(n, sizeof *i->vips) : NULL;
+    while ((o = slice_next(s, o, BLK_ADDR, parent)) != NULL) {
+        struct vip *v = &i->vips[i->nvips++];
+        v->inst = i;
+        v->obj = o;
+        v->no_track = slice_bool(o, KW_ADDR_NO_TRACK, false);
+        if (addr_spec_read(o, &v->spec) < 0)
+            return err_set(e, "HF-INTERNAL", o->name, "address without an address in the slice");
+    }
+    return 0;
+}
+
+static void model_hash(struct model *m)
+{
+    size_t total = m->statics.nvips;
+    for (size_t k = 0; k < m->ninsts; k++)
+        total += m->insts[k].nvips;
+    for (m->nbuckets = 16; m->nbuckets < total; m->nbuckets *= 2)
+        ;
+    m->buckets = xcalloc(m->nbuckets, sizeof *m->buckets);
+    for (size_t k = 0; k <= m->ninsts; k++) {
+        struct inst *i = k < m->ninsts ? &m->insts[k] : &m->statics;
+        for (size_t n = 0; n < i->nvips; n++) {
+            struct vip *v = &i->vips[n];
+            LIST_INSERT_HEAD(&m->buckets[kaddr_hash(&v->spec.addr) & (m->nbuckets - 1)], v, hash);
+        }
+    }
+}
+
+struct model *model_build(const struct slice *s, struct err *e)
+{
+    struct model *m = xcalloc(1, sizeof *m);
+    const struct slice_obj *o = NULL;
+    size_t n = 0;
+    while ((o = slice_next(s, o, BLK_VI, SLICE_ANY_PARENT)) != NULL)
+        n++;
+    m->insts = xcalloc(n + 1, sizeof *m->insts);
+    while ((o = slice_next(s, o, BLK_VI, SLICE_ANY_PARENT)) != NULL) {
+        struct inst *i = &m->insts[m->ninsts++];
+        i->obj = o;
+        i->id = o->id;
+        i->owner = slice_uint(o, KW_VI_PRIORITY, 0) == MODEL_OWNER;
+        i->state = VRRP_STATE_INIT;
+        garp_init_inst(i);
+        if (model_build_vips(s, i, o->id, e) < 0) {
+            model_free(m);
+            return NULL;
+        }
+    }
+    garp_init_inst(&m->statics);
+    m->statics.state = VRRP_STATE_MASTER;
+    m->statics.known = true;
+    if (model_build_vips(s, &m->statics, 0, e) < 0) {
+        model_free(m);
+        return NULL;
+    }
+    model_hash(m);
+    return m;
+}
+
+void model_free(struct model *m)
+{
+    if (m == NULL)
+        return;
+    for (size_t k = 0; k < m->ninsts; k++) {
+        free(m->insts[k].vips);
+        free(m->insts[k].will);
+    }
+    free(m->statics.vips);
+    free(m->insts);
+    free(m->buckets);
+    free(m);
+}
+
+/* ---- adopting
+ * ------------------------------------------------------------------------------------------------------- */
+
+static void model_resolve(struct ipvsd *d, struct inst *i)
+{
+    const char *dflt = i->obj != NULL ? slice_str(i->obj, KW_VI_INTERFACE, NULL) : NULL;
+    i->d = d;
+    for (size_t k = 0; k < i->nvips; k++) {
+        struct vip *v = &i->vips[k];
+        v->iface = link_find(d, slice_str(v->obj, KW_ADDR_DEV, dflt));
+    }
+}
+
+static bool model_same_ip(const struct ipaddr *a, const struct ipaddr *b)
+{
+    return a->family == b->family && (a->family == 0 || (a->plen == b->plen && ipaddr_same(a, b)));
+}
+
+/* Would the kernel hold the same thing? */
+static bool model_same_spec(const struct addr_spec *a, const struct addr_spec *b)
+{
+    return model_same_ip(&a->addr, &b->addr) && model_same_ip(&a->peer, &b->peer) &&
+           model_same_ip(&a->brd, &b->brd) && a->flags == b->flags && a->preferred == b->preferred &&
+           a->scope == b->scope &&
+           strcmp(a->label != NULL ? a->label : "", b->label != NULL ? b->label : "") == 0;
+}
+
+static void model_move_vip(struct ipvsd *d, struct vip *from, struct vip *to)
+{
+    to->changed = from->changed || !model_same_spec(&from->spec, &to->spec);
+    to->ours = from->ours;
+    to->abandoned = from->abandoned && to->no_track;
+    to->lost = from->lost;
+    to->failed = from->failed;
+    to->culprit = from->culprit;
+    to->window = from->window;
+    to->held_until = from->held_until;
+    to->repairs = from->repairs;
+    to->said = from->said;
+    garp_move_vip(d, from, to);
+    from->iface = NULL; /* taken over */
+}
+
+static void model_move_inst(struct ipvsd *d, const struct model *old, struct inst *from, struct inst *to)
+{
+    if (to->obj != NULL) {
+        to->state = from->state;
+        to->known = from->known;
+        to->seq = from->seq;
+        to->will = from->will;
+        to->will_len = from->will_len;
+        from->will = NULL;
+        garp_move(d, from, to);
+    }
+    for (size_t k = 0; k < to->nvips; k++) {
+        struct vip *v = &to->vips[k], *was = NULL;
+        if (v->iface == NULL)
+            continue;
+        while ((was = model_vip(old, was, v->iface, &v->spec.addr)) != NULL && was->inst != from)
+            ;
+        if (was != NULL)
+            model_move_vip(d, was, v);
+    }
+}
+
+static int model_cmp_name(const void *a, const void *b)
+{
+    const struct inst *const *x = a, *const *y = b;
+    return strcmp((*x)->obj->name, (*y)->obj->name);
+}
+
+static bool model_same_router(const struct inst *a, const struct inst *b)
+{
+    return slice_uint(a->obj, KW_VI_VIRTUAL_ROUTER_ID, 0) == slice_uint(b->obj, KW_VI_VIRTUAL_ROUTER_ID, 0) &&
+           slice_uint(a->obj, KW_VI_X_FAMILY, 0) == slice_uint(b->obj, KW_VI_X_FAMILY, 0) &&
+           strcmp(slice_str(a->obj, KW_VI_INTERFACE, ""), slice_str(b->obj, KW_VI_INTERFACE, "")) == 0;
+}
+
+/* Pairs the instances of two generations: by name, the rest by VRID, family and interface. */
+static void model_match(struct ipvsd *d, struct model *old, struct model *m)
+{
+    struct inst **by_name = xcalloc(old->ninsts + 1, sizeof(struct inst *));
+    bool *paired = xcalloc(m->ninsts + 1, sizeof *paired);
+    for (size_t k = 0; k < old->ninsts; k++)
+        by_name[k] = &old->insts[k];
+    if (old->ninsts > 0)
+        qsort(by_name, old->ninsts, sizeof(struct inst *), model_cmp_name);
+    for (size_t k = 0; k < m->ninsts && old->ninsts > 0; k++) {
+        const struct inst *key = &m->insts[k];
+        struct inst **hit = bsearch(&key, by_name, old->ninsts, sizeof(struct inst *), model_cmp_name);
+        if (hit == NULL || (*hit)->paired)
+            continue;
+        (*hit)->paired = paired[k] = true;
+        model_move_inst(d, old, *hit, &m->insts[k]);
+    }
+    for (size_t k = 0; k < m->ninsts; k++) {
+        for (size_t n = 0; n < old->ninsts && !paired[k]; n++) {
+            if (old->insts[n].paired || !model_same_router(&old->insts[n], &m->insts[k]))
+                continue;
+            old->insts[n].paired = paired[k] = true;
+            model_move_inst(d, old, &old->insts[n], &m->insts[k]);
+        }
+    }
+    free(by_name);
+    free(paired);
+    model_move_inst(d, old, &old->statics, &m->statics);
+}
+
+static void model_promote(struct ipvsd *d, const struct model *m, bool hold)
+{
+    for (size_t k = 0; k < m->ninsts; k++) {
+        const struct inst *i = &m->insts[k];
+        struct iface *f = link_find(d, slice_str(i->obj, KW_VI_INTERFACE, NULL));
+        if (f != NULL && slice_bool(i->obj, KW_VI_PROMOTE_SECONDARIES, false))
+            sysctl_promote(d, f, hold);
+    }
+}
+
+/* The old generation lets go: clockwork off, addresses nobody names any more are taken out. */
+static void model_retire(struct ipvsd *d, struct model *old, const struct model *m)
+{
+    for (size_t k = 0; k <= old->ninsts; k++) {
+        struct inst *i = k < old->ninsts ? &old->insts[k] : &old->statics;
+        if (i->dirty)
+            TAILQ_REMOVE(&d->dirty, i, next_dirty);
+        for (size_t n = i->nvips; n-- > 0;) {
+            struct vip *v = &i->vips[n];
+            if (v->iface == NULL)
+                continue;
+            garp_clear(d, v);
+            if (model_vip(m, NULL, v->iface, &v->spec.addr) == NULL)
+                addr_apply_orphan(d, v);
+        }
+        garp_stop(d, i);
+    }
+}
+
+void model_adopt(struct ipvsd *d, struct model *m)
+{
+    struct model *old = d->model;
+    for (size_t k = 0; k < m->ninsts; k++)
+        model_resolve(d, &m->insts[k]);
+    model_resolve(d, &m->statics);
+    model_promote(d, m, true);
+    if (old != NULL) {
+        model_match(d, old, m);
+        model_promote(d, old, false);
+        model_retire(d, old, m);
+    }
+    d->model = m;
+    model_free(old);
+    for (size_t k = 0; k < m->ninsts; k++)
+        model_touch(d, &m->insts[k]);
+    model_touch(d, &m->statics);
+}

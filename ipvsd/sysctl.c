@@ -1,0 +1,169 @@
+/*
+ * sysctl.c - see sysctl.h. Original values survive us in snapshots (key = place in the list): a successor
+ * that finds the switch already set still knows what to put back.
+ */
+#include "ipvsd/sysctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ipvsd/link.h"
+
+#define SYSCTL_PER_SNAPSHOT 24
+
+struct sysctl_saved {
+    char name[IFNAMSIZ];
+    uint8_t value;
+};
+
+/* Interface names come from the slice, but a name with a slash or of dots would still be a path. */
+static int sysctl_path(char *buf, size_t size, const char *family, const char *name, const char *leaf)
+{
+    if (strchr(name, '/') != NULL || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return -1;
+    int n = snprintf(buf, size, "/proc/sys/net/%s/conf/%s/%s", family, name, leaf);
+    return n > 0 && (size_t)n < size ? 0 : -1;
+}
+
+/* -1: cannot be read. Values above 9 do not occur. */
+static int sysctl_read(const char *family, const char *name, const char *leaf)
+{
+    char path[128], c = 0;
+    if (sysctl_path(path, sizeof path, family, name, leaf) < 0)
+        return -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = read(fd, &c, 1);
+    close(fd);
+    return n == 1 && c >= '0' && c <= '9' ? c - '0' : -1;
+}
+
+static int sysctl_write(const char *family, const char *name, const char *leaf, int value)
+{
+    char path[128], c = (char)('0' + value);
+    if (sysctl_path(path, sizeof path, family, name, leaf) < 0)
+        return -1;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    ssize_t n = write(fd, &c, 1);
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return n == 1 ? 0 : -1;
+}
+
+static void sysctl_snapshot_part(struct ipvsd *d, uint32_t key, const struct sysctl_saved *v, size_t n)
+{
+    if (n > 0)
+        child_snapshot(d->child, key, v, n * sizeof *v);
+    else
+        child_snapshot_gone(d->child, key);
+}
+
+static void sysctl_snapshot(struct ipvsd *d)
+{
+    struct sysctl_saved part[SYSCTL_PER_SNAPSHOT];
+    size_t n = 0;
+    uint32_t key = 0;
+    memset(part, 0, sizeof part);
+    for (size_t k = 0; k < d->links.n; k++) {
+        const struct iface *i = d->links.v[k];
+        if (i->promote_saved < 0)
+            continue;
+        memcpy(part[n].name, i->name, sizeof i->name);
+        part[n++].value = (uint8_t)i->promote_saved;
+        if (n == SYSCTL_PER_SNAPSHOT) {
+            sysctl_snapshot_part(d, key++, part, n);
+            n = 0;
+        }
+    }
+    sysctl_snapshot_part(d, key, part, n);
+}
+
+void sysctl_restore_snapshot(struct ipvsd *d)
+{
+    struct child_snapshot s;
+    size_t cursor = 0;
+    while (child_snapshot_next(d->child, &cursor, &s)) {
+        struct sysctl_saved v;
+        for (size_t off = 0; off + sizeof v <= s.len; off += sizeof v) {
+            memcpy(&v, s.data + off, sizeof v);
+            v.name[sizeof v.name - 1] = '\0';
+            struct iface *i = link_find(d, v.name);
+            if (i != NULL && v.value <= 9)
+                i->promote_saved = v.value;
+        }
+    }
+}
+
+static void sysctl_promote_set(struct ipvsd *d, struct iface *i)
+{
+    int now = sysctl_read("ipv4", i->name, "promote_secondaries");
+    if (now == 1) {
+        return;
+    }
+    if (now < 0 || sysctl_write("ipv4", i->name, "promote_secondaries", 1) < 0) {
+        log_warn("%s: promote_secondaries cannot be set: %s; removing a primary address will take its "
+                 "secondaries along",
+                 i->name, strerror(errno));
+        return;
+    }
+    if (i->promote_saved < 0) {
+        i->promote_saved = now;
+        sysctl_snapshot(d);
+    }
+    log_info("%s: promote_secondaries set, it was %d", i->name, now);
+}
+
+static void sysctl_promote_unset(struct iface *i)
+{
+    if (i->promote_saved >= 0 && i->ifindex != 0)
+        sysctl_write("ipv4", i->name, "promote_secondaries", i->promote_saved);
+    i->promote_saved = -1;
+}
+
+void sysctl_promote(struct ipvsd *d, struct iface *i, bool hold)
+{
+    if (hold) {
+        if (i->promote_refs++ == 0 && i->ifindex != 0)
+            sysctl_promote_set(d, i);
+        return;
+    }
+    if (i->promote_refs > 0 && --i->promote_refs == 0 && i->promote_saved >= 0) {
+        sysctl_promote_unset(i);
+        sysctl_snapshot(d);
+    }
+}
+
+void sysctl_iface_there(struct ipvsd *d, struct iface *i)
+{
+    if (i->promote_refs > 0)
+        sysctl_promote_set(d, i);
+}
+
+void sysctl_iface_gone(struct iface *i)
+{
+    i->promote_saved = -1;
+    i->router_at = 0;
+}
+
+void sysctl_restore_all(struct ipvsd *d)
+{
+    for (size_t k = 0; k < d->links.n; k++)
+        sysctl_promote_unset(d->links.v[k]);
+}
+
+bool sysctl_forwarding6(struct ipvsd *d, struct iface *i)
+{
+    uint64_t now = ev_now(d->ev);
+    if (i->router_at == 0 || now - i->router_at >= NS_PER_SEC) {
+        i->router_at = now;
+        i->router = sysctl_read("ipv6", i->name, "forwarding") > 0;
+    }
+    return i->router;
+}

@@ -1,0 +1,22 @@
+/*
+ * will.h - the last will of a MASTER: its priority-0 advert, made by vrrpd while it was well, sent by ipvsd
+ * only when the parent orders a handover. Checked so that it can be nothing but the resignation of that
+ * router. Called by main.c.
+ */
+#ifndef HOLDFAST_IPVSD_WILL_H
+#define HOLDFAST_IPVSD_WILL_H
+
+#include "ipvsd/ipvsd.h"
+
+struct will_rule {
+    uint8_t version, vrid, family;
+    bool ah;
+};
+
+/* Pure. 0: may be sent. */
+int will_check(const struct will_rule *r, const uint8_t *data, size_t len);
+
+int will_store(struct inst *i, const uint8_t *data, size_t len); /* -1: not a resignation of this instance */
+void will_send_all(struct ipvsd *d);                             /* those of MASTERs */
+
+#endif
