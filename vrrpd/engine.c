@@ -395,7 +395,7 @@ void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now)
         e->adv_at = s->adv_at;
     } else {
         e->state = VRRP_STATE_BACKUP;
-        if (e->cfg.version == 3 && s->master_interval > 0)
+        if (e->cfg.version == 3 && s->master_interval > 0 && s->master_interval <= ENGINE_LEARNED_MAX)
             e->master_interval = s->master_interval;
         e->heard_at = s->master.family != 0 ? now : 0;
         engine_wait(e, now);

@@ -14,8 +14,9 @@
 #include "common/clock.h"
 #include "common/proto.h"
 
-#define ENGINE_OWNER     255
-#define ENGINE_CAUSE_MAX 160
+#define ENGINE_LEARNED_MAX (4095 * NS_PER_SEC / 100) /* longest interval a version 3 advert can carry */
+#define ENGINE_OWNER       255
+#define ENGINE_CAUSE_MAX   160
 #define ENGINE_ANSWER_GAP                                                                                    \
     (10 * NS_PER_MS) /* answers to lower masters are not sent closer together than this */
 #define ENGINE_GARP_GAP                                                                                      \

@@ -218,6 +218,7 @@ static void test_backup_hears(void **state)
         bench_run(&b, b.armed);
         assert_int_equal(b.e.state, VRRP_STATE_MASTER);
         assert_true(b.armed == b.now + S(1)); /* as a master it uses its own interval again */
+        assert_true(b.e.master_interval == S(1));
     }
 }
 
@@ -319,6 +320,18 @@ static void test_master_hears(void **state)
         else
             assert_true(b.armed == b.now + S(3.5));
     }
+}
+
+static void test_master_yields_and_learns(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_master(&b, config(3, 128, 1));
+    bench_rx(&b, "10.0.0.9", 129, 4);
+    assert_int_equal(b.e.state, VRRP_STATE_BACKUP);
+    assert_true(b.armed == b.now + S(14)); /* 3 x 4 s and a skew of 2 s: the new master's interval counts */
+    assert_int_equal(b.e.master_priority, 129);
+    assert_int_equal(b.learned, 1);
 }
 
 static void test_master_flood(void **state)
@@ -497,13 +510,21 @@ static void test_resume_backup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_intervals),     cmocka_unit_test(test_start),
-        cmocka_unit_test(test_backup_hears),  cmocka_unit_test(test_backup_resign_repeats),
-        cmocka_unit_test(test_preempt_delay), cmocka_unit_test(test_backup_late_timer),
-        cmocka_unit_test(test_master_hears),  cmocka_unit_test(test_master_flood),
-        cmocka_unit_test(test_master_grid),   cmocka_unit_test(test_fault),
-        cmocka_unit_test(test_stop),          cmocka_unit_test(test_reconfigure),
-        cmocka_unit_test(test_resume_master), cmocka_unit_test(test_resume_meets_others),
+        cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_start),
+        cmocka_unit_test(test_backup_hears),
+        cmocka_unit_test(test_backup_resign_repeats),
+        cmocka_unit_test(test_preempt_delay),
+        cmocka_unit_test(test_backup_late_timer),
+        cmocka_unit_test(test_master_hears),
+        cmocka_unit_test(test_master_flood),
+        cmocka_unit_test(test_master_yields_and_learns),
+        cmocka_unit_test(test_master_grid),
+        cmocka_unit_test(test_fault),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_reconfigure),
+        cmocka_unit_test(test_resume_master),
+        cmocka_unit_test(test_resume_meets_others),
         cmocka_unit_test(test_resume_backup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
