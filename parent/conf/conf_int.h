@@ -87,8 +87,8 @@ void conf_names_free(struct conf *c);
 void conf_validate_vrrp(struct conf *c);
 void conf_validate_lvs(struct conf *c);
 void conf_validate_scripts(struct conf *c);
-void conf_warn_iface(struct conf *c, struct conf_pos pos, const char *what, const char *name,
-                     const char *then);
+struct diag_item *conf_warn_iface(struct conf *c, struct conf_pos pos, const char *what, const char *name,
+                                  const char *then);
 bool conf_if_exists(const struct conf *c, const char *name); /* true when nobody can know */
 
 /* A word: is there one, and its text. */

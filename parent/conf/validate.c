@@ -19,8 +19,8 @@ bool conf_if_exists(const struct conf *c, const char *name)
     return false;
 }
 
-void conf_warn_iface(struct conf *c, struct conf_pos pos, const char *what, const char *name,
-                     const char *then)
+struct diag_item *conf_warn_iface(struct conf *c, struct conf_pos pos, const char *what, const char *name,
+                                  const char *then)
 {
     enum diag_severity sev =
         conf_get(c->global, KW_GLOBAL_DYNAMIC_INTERFACES) != NULL ? DIAG_NOTE : DIAG_WARNING;
@@ -29,6 +29,7 @@ void conf_warn_iface(struct conf *c, struct conf_pos pos, const char *what, cons
     for (size_t i = 0; c->env != NULL && i < c->env->nif; i++)
         if (strlen(name) > 2 && strncasecmp(c->env->ifname[i], name, strlen(name) - 1) == 0)
             diag_suggest(it, c->env->ifname[i]);
+    return it;
 }
 
 /* Keywords without which the block means nothing. The interface of an instance is judged elsewhere. */

@@ -34,10 +34,10 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
     diag_help(it, "two virtual routers on one network need different ids");
 }
 
-/* The network of a VIP is on another interface that exists: then the name is wrong, not early. */
+/* The network of a VIP is on another interface that exists: then the name is more likely wrong than early. */
 static const char *network_elsewhere(const struct conf *c, const struct conf_obj *vi)
 {
-    if (c->env == NULL || conf_get(c->global, KW_GLOBAL_DYNAMIC_INTERFACES) != NULL)
+    if (c->env == NULL)
         return NULL;
     for (const struct conf_obj *a = NULL; (a = conf_next(vi, a, BLK_ADDR)) != NULL;) {
         const struct ipaddr *ip = conf_ip(a, KW_ADDR_ADDRESS);
@@ -74,17 +74,10 @@ static void interface(struct conf *c, struct conf_obj *vi)
     if (conf_if_exists(c, v->v.s))
         return;
     const char *there = network_elsewhere(c, vi);
-    if (there != NULL) {
-        struct diag_item *it =
-            CONF_ERR(c, conf_pos_value(v), "HF-IFACE-WRONG",
-                     "interface %s does not exist, and the network of %s's addresses is on %s", v->v.s,
-                     vi->name, there);
-        diag_help(it, "write: interface %s; or, if %s is still to appear, dynamic_interfaces in global_defs",
-                  there, v->v.s);
-        return;
-    }
-    conf_warn_iface(c, conf_pos_value(v), "interface", v->v.s,
-                    conf_fmt(c, "%s stays in FAULT until it appears", vi->name));
+    const char *then = conf_fmt(c, "%s stays in FAULT until it appears", vi->name);
+    struct diag_item *it = conf_warn_iface(c, conf_pos_value(v), "interface", v->v.s, then);
+    if (there != NULL)
+        diag_help(it, "the network of its addresses is on %s; is that the one?", there);
 }
 
 static void address_iface(struct conf *c, const struct conf_obj *a, const struct conf_obj *vi)

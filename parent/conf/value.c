@@ -294,7 +294,7 @@ int conf_word_ip(struct conf *c, const struct conf_line *l, size_t word, bool pr
         }
         return 0;
     }
-    if (errno == ERANGE) {
+    if (errno == ERANGE && strchr(w, ',') == NULL) {
         const char *slash = strchr(w, '/');
         struct diag_item *it =
             CONF_ERR(c, pos, "HF-ADDR-PREFIX", "%s is not a prefix length of an IPv%d address (0-%d)", slash,
