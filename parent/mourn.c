@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/dump.h"
 #include "parent/lifecycle.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
@@ -178,12 +179,13 @@ static void room_after_death(struct room *m, const siginfo_t *si)
         lifecycle_end(p, si->si_code == CLD_EXITED && si->si_status != 0 ? si->si_status : 1);
         return;
     }
-    reload_on_death(p->reload, m->role);
+    dump_on_death(p->dumps, m->role);
     if (p->opt.no_respawn && !m->planned) {
         lifecycle_end(p, 1);
         return;
     }
     room_respawn(m);
+    reload_on_death(p->reload, m->role); /* behind the respawn: it may look for rooms that are off */
 }
 
 static void room_reap(struct room *m)

@@ -321,6 +321,7 @@ int reload_on_committed(struct reload *r, enum role who, uint32_t generation)
     if (r->stage != RELOAD_COMMITTING || generation != r->generation || !r->waiting[who])
         return -1;
     r->waiting[who] = false;
+    r->turn++;
     reload_commit_next(r);
     return 0;
 }
@@ -334,6 +335,7 @@ void reload_on_death(struct reload *r, enum role who)
         supervise_begin(r->p);
     } else if (r->stage == RELOAD_COMMITTING && r->waiting[who]) {
         r->waiting[who] = false; /* its successor begins with the new configuration */
+        r->turn++;
         reload_commit_next(r);
     }
 }

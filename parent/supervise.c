@@ -100,6 +100,8 @@ int supervise_spawn(struct parent *p, enum role r)
     struct room *m = &p->room[r];
     int ch[2], err[2];
     m->wanted = true;
+    if (m->pid != 0)
+        fatal("%s is started twice", role_name(r));
     if (chan_pair(ch) < 0)
         return -1;
     if (pipe2(err, O_CLOEXEC | O_NONBLOCK) < 0) {
