@@ -173,7 +173,7 @@ static struct conf_pos def_pos(const struct def *def)
 static void def_say_loop(struct conf_ctx *c, struct conf_pos use, struct def *def,
                          const struct def_chain *chain)
 {
-    const struct def *names[TEXT_NEST_MAX + 2];
+    const struct def *names[TEXT_NEST_MAX + 2] = { NULL };
     struct diag_item *it;
     char path[512];
     size_t n = 0, at = 0;

@@ -199,6 +199,17 @@ void diag_sort(struct diag *d)
         qsort(d->items, d->n, sizeof(d->items[0]), diag_compare);
 }
 
+bool diag_repeats(const struct diag *d, size_t i)
+{
+    const struct diag_item *a, *b = d->items[i];
+
+    if (!i)
+        return false;
+    a = d->items[i - 1];
+    return b->pos.src && a->pos.src == b->pos.src && a->pos.off == b->pos.off && a->severity == b->severity &&
+           !strcmp(a->code, b->code) && !strcmp(a->message, b->message);
+}
+
 size_t diag_total(const struct diag *d)
 {
     return d->n;

@@ -54,6 +54,9 @@ struct diag_excerpt {
 };
 
 void diag_sort(struct diag *d);
+/* Sorted item i says the same of the same place as the one before it (a generated or multi-line definition's
+ * line): it counts, but is not shown again. */
+bool diag_repeats(const struct diag *d, size_t i);
 void diag_place(const struct conf_pos *pos, struct diag_place *out);
 bool diag_excerpt(const struct diag_item *it, struct diag_excerpt *out); /* false: nothing to show */
 const char *diag_severity_name(enum diag_severity s);

@@ -93,8 +93,10 @@ int diag_print_json(struct diag *d, FILE *out, int status)
     int rc;
 
     diag_sort(d);
-    for (size_t i = 0; i < d->n; i++)
-        json_array_append_new(list, diag_json_item(d->items[i]));
+    for (size_t i = 0; i < d->n; i++) {
+        if (!diag_repeats(d, i))
+            json_array_append_new(list, diag_json_item(d->items[i]));
+    }
     json_object_set_new(root, "format", json_integer(1));
     json_object_set_new(root, "status", json_integer(status));
     json_object_set_new(root, "errors", json_integer((json_int_t)d->count[DIAG_ERROR]));

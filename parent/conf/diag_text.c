@@ -244,8 +244,10 @@ static void diag_print_item(const struct diag_item *it, FILE *out)
 int diag_print_text(struct diag *d, FILE *out)
 {
     diag_sort(d);
-    for (size_t i = 0; i < d->n; i++)
-        diag_print_item(d->items[i], out);
+    for (size_t i = 0; i < d->n; i++) {
+        if (!diag_repeats(d, i))
+            diag_print_item(d->items[i], out);
+    }
     if (d->dropped)
         fprintf(out, "... and %zu more, not shown\n", d->dropped);
     return fflush(out) || ferror(out) ? -1 : 0;

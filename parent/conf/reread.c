@@ -36,8 +36,9 @@ struct conf_pos conf_pos_file(const struct conf_text *t)
 
     if (!t->main)
         return (struct conf_pos){ .src = NULL };
-    src = conf_arena_alloc(t->arena, sizeof(*src), sizeof(void *));
-    *src = (struct conf_src){ .file = t->main, .text = "" };
+    src = conf_arena_alloc(t->arena, sizeof(struct conf_src), sizeof(void *));
+    src->file = t->main; /* line 0: all of it */
+    src->text = "";
     return (struct conf_pos){ .src = src };
 }
 
