@@ -42,7 +42,8 @@ struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, con
 void chan_free(struct chan *c); /* closes; queued messages are lost. NULL is fine */
 void chan_set_generation(struct chan *c, uint32_t gen);
 enum role chan_peer(const struct chan *c);
-bool chan_alive(const struct chan *c); /* false also from a failed send on: what the peer said before still arrives, then on_dead */
+bool chan_alive(const struct chan *c); /* false also from a failed send on: what the peer said before still
+                                          arrives, then on_dead */
 
 /* Queues a message; fds are duplicated by the kernel when it leaves, so they must stay open until then: chan
  * takes ownership and closes them. body is a struct msg_TYPE. -1: not alive or not encodable (a bug: logged).

@@ -1,8 +1,9 @@
 /*
  * proto.h - messages between processes: structs and codec generated from proto.def.
- * A datagram on a SEQPACKET channel is: struct msg_header, then TLVs (u16 tag, u16 length, data, padded to 4).
- * proto_decode is a pure function on hostile bytes: it demands a known type, an allowed sender and receiver, exact
- * scalar sizes, ranges, every field once, terminated strings, and that the message is consumed to the end.
+ * A datagram on a SEQPACKET channel is: struct msg_header, then TLVs (u16 tag, u16 length, data, padded to
+ * 4). proto_decode is a pure function on hostile bytes: it demands a known type, an allowed sender and
+ * receiver, exact scalar sizes, ranges, every field once, terminated strings, and that the message is
+ * consumed to the end.
  */
 #ifndef HOLDFAST_PROTO_H
 #define HOLDFAST_PROTO_H
@@ -43,8 +44,12 @@ struct msg_header {
 #define U32(f, lo, hi)                   uint32_t f;
 #define U64(f, lo, hi)                   uint64_t f;
 #define STR(f, size)                     char f[size];
-#define BLOB(f, size)                    uint16_t f##_len; uint8_t f[size];
-#define END(name)                        };
+#define BLOB(f, size)                                                                                        \
+    uint16_t f##_len;                                                                                        \
+    uint8_t f[size];
+#define END(name)                                                                                            \
+    }                                                                                                        \
+    ;
 #include "common/proto.def"
 #undef MSG
 #undef U8
@@ -104,17 +109,34 @@ unsigned int proto_receivers(enum msg_type t); /* ROLE_BITs */
 unsigned int proto_max_fds(enum msg_type t);
 uint32_t proto_key(enum msg_type t, const void *body); /* first field, for COALESCE */
 
-/* body is a struct msg_TYPE. Returns the datagram's length, or -1 EMSGSIZE / EINVAL (a field out of its range). */
-int proto_encode(enum msg_type t, const void *body, uint32_t seq, uint32_t gen, unsigned int nfds, void *buf, size_t size);
+/* body is a struct msg_TYPE. Returns the datagram's length, or -1 EMSGSIZE / EINVAL (a field out of its
+ * range). */
+int proto_encode(enum msg_type t, const void *body, uint32_t seq, uint32_t gen, unsigned int nfds, void *buf,
+                 size_t size);
 
 /* Why a datagram was refused. */
 enum proto_error {
-    PROTO_OK, PROTO_SHORT, PROTO_MAGIC_BAD, PROTO_VERSION_BAD, PROTO_LENGTH, PROTO_TYPE, PROTO_SENDER, PROTO_RECEIVER,
-    PROTO_FDS, PROTO_TAG, PROTO_TWICE, PROTO_SIZE, PROTO_RANGE, PROTO_STRING, PROTO_MISSING, PROTO_TRAILING,
+    PROTO_OK,
+    PROTO_SHORT,
+    PROTO_MAGIC_BAD,
+    PROTO_VERSION_BAD,
+    PROTO_LENGTH,
+    PROTO_TYPE,
+    PROTO_SENDER,
+    PROTO_RECEIVER,
+    PROTO_FDS,
+    PROTO_TAG,
+    PROTO_TWICE,
+    PROTO_SIZE,
+    PROTO_RANGE,
+    PROTO_STRING,
+    PROTO_MISSING,
+    PROTO_TRAILING,
 };
 const char *proto_error_name(enum proto_error e);
 
-/* Decodes buf[0..len) said by role from to role to. nfds: descriptors that came along. out: which member by header->type. */
+/* Decodes buf[0..len) said by role from to role to. nfds: descriptors that came along. out: which member by
+ * header->type. */
 enum proto_error proto_decode(const void *buf, size_t len, enum role from, enum role to, unsigned int nfds,
                               struct msg_header *header, union msg_any *out);
 

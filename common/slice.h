@@ -75,11 +75,14 @@ struct slice_writer *slice_writer_new(enum role role, uint32_t generation);
 void slice_writer_free(struct slice_writer *w);
 uint32_t slice_put_obj(struct slice_writer *w, enum blk blk, uint32_t parent, const char *name,
                        uint32_t line); /* its id */
-/* The same with an id chosen by the caller (holdfast-conf numbers once for all roles): greater than the last one, or 0 comes back. */
-uint32_t slice_put_obj_id(struct slice_writer *w, uint32_t id, enum blk blk, uint32_t parent, const char *name, uint32_t line);
-/* How a value is stored follows from the kind of its row: FLAG and BOOL one byte; numbers, times and enumerations 8; IP and
- * PREFIX struct ipaddr; WORD, IFNAME, REF, WORDS text with NUL; the others as put. A put_ that does not fit the row is fatal
- * (a bug); a name or value too long to be told makes slice_writer_finish fail with E2BIG. */
+/* The same with an id chosen by the caller (holdfast-conf numbers once for all roles): greater than the last
+ * one, or 0 comes back. */
+uint32_t slice_put_obj_id(struct slice_writer *w, uint32_t id, enum blk blk, uint32_t parent,
+                          const char *name, uint32_t line);
+/* How a value is stored follows from the kind of its row: FLAG and BOOL one byte; numbers, times and
+ * enumerations 8; IP and PREFIX struct ipaddr; WORD, IFNAME, REF, WORDS text with NUL; the others as put. A
+ * put_ that does not fit the row is fatal (a bug); a name or value too long to be told makes
+ * slice_writer_finish fail with E2BIG. */
 /* Fields go to the object opened last, in any order; the writer sorts them. */
 void slice_put_uint(struct slice_writer *w, enum kw kw, uint64_t v);
 void slice_put_int(struct slice_writer *w, enum kw kw, int64_t v);
