@@ -28,7 +28,7 @@ INCUMBENT = "/usr/sbin/keepalived"
 ROLES = ("vrrpd", "ipvsd")
 INTERVALS = (1, 0.1)
 SLACK_MS = 20
-PAUSE = {1: 4.2, 0.1: 2.4}  # long enough to see a peer take over; every process lives longer than what counts as a crash loop (2 s)
+PAUSE = {1: 4.2, 0.1: 4.2}  # long enough to see a peer take over; one role's deaths are 8 s apart: never 5 in 30 s
 ENDINGS = (("crash_loop", "vrrpd"), ("ipvsd_loop", "ipvsd"), ("parent_killed", ""))
 CONTROL_PAUSE = 5.2         # the incumbent needs seconds to be master again
 

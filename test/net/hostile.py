@@ -9,7 +9,7 @@ import time
 from case import case, check, gaps_ms
 from lab import Failure, Skip, Speaker, conf, now, packet, report
 
-RATE, SECONDS, ENOUGH = 100_000, 5, 50_000
+RATE, SECONDS = 100_000, 5
 STRANGER = "06:00:00:00:00:66"
 
 
@@ -76,11 +76,6 @@ def need_flood(lane):
         raise Skip("no C compiler here")
 
 
-def enough(rate):
-    if rate < ENOUGH:
-        raise Skip("this machine floods with only %.0f packets a second" % rate)
-
-
 @case("flood-master-v3", "100,000 bad packets a second at a master", alone=True, version=3, interval=0.1, auth=None)
 @case("flood-master-v2-pass", "the same, version 2 with a password", alone=True, version=2, interval=1, auth="1111")
 def flood_master(lane, version, interval, auth):
@@ -100,7 +95,6 @@ def flood_master(lane, version, interval, auth):
         check(not lab.events("addr", "a", since=since), "addresses moved: %s", lab.events("addr", "a", since=since)[:3])
         check(all(x.priority == 200 and not x.faults for x in seen), "the master changed its adverts")
         check(d.role("vrrpd") == pid, "vrrpd died in the flood")
-        enough(rate)
         late = report.percentile(gaps, 95) - interval * 1e3
         check(report.median(gaps) < interval * 1e3 + 5 and late < 20 and max(gaps) < 2e3 * interval,
               "adverts were late: gap median %.1f p95 %.1f max %.1f ms", report.median(gaps), report.percentile(gaps, 95), max(gaps))
@@ -125,7 +119,6 @@ def flood_backup(lane, version, interval, auth):
         first = lab.wait(lambda: lab.adverts("a", last), down + 3, "the take-over in the flood")[0]
         rate = flood.rate()
         late = (first.ts - last) / 1e6 - down * 1e3
-        enough(rate)
         check(-5 < late < 50, "the take-over was %.1f ms off", late)
         return "%.0f packets/s; take-over %+.1f ms from the master-down time" % (rate, late)
 
