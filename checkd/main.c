@@ -25,7 +25,7 @@ static void say_not_yet(const struct service_table *t)
              "in this version: no server is checked, none is added or removed for its health; use the "
              "balancer only with a "
              "monitoring of your own",
-             t->nchecks, t->nservers, t->nservices);
+             t->nchecks, t->nservers - t->nsorry, t->nservices);
 }
 
 static int checkd_start(struct child *c, const struct slice *s, void *arg)
@@ -113,9 +113,10 @@ static void checkd_dump(struct child *c, enum dump_what what, int fd, void *arg)
     dprintf(fd, "------< Health checks >------\n Generation = %u\n Restarted = %s\n", child_generation(c),
             child_restarted(c) ? "yes" : "no");
     dprintf(fd,
-            " Checks in force = no (HF-NOTYET)\n Virtual servers = %zu\n Real servers = %zu\n Checks "
+            " Checks in force = no (HF-NOTYET)\n Virtual servers = %zu\n Real servers = %zu\n Sorry servers "
+            "= %zu\n Checks "
             "configured = %zu\n",
-            d->now->nservices, d->now->nservers, d->now->nchecks);
+            d->now->nservices, d->now->nservers - d->now->nsorry, d->now->nsorry, d->now->nchecks);
     for (size_t i = 0; i < d->now->nservices; i++) {
         const struct service *v = &d->now->services[i];
 

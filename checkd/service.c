@@ -84,7 +84,9 @@ static int server_add(struct service_table *t, const struct slice *s, const stru
         for (const struct slice_obj *k = NULL; (k = slice_next(s, k, CHECK_BLOCKS[i], o->id)) != NULL;)
             r->nchecks++;
     t->nchecks += r->nchecks;
-    if (!r->sorry)
+    if (r->sorry)
+        t->nsorry++;
+    else
         t->services[v].nservers++;
     t->by_key[t->nservers] = (uint32_t)t->nservers;
     t->nservers++;

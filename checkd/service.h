@@ -34,7 +34,7 @@ struct service_table {
     struct service *services; /* ascending by id */
     struct server *servers;   /* ascending by id */
     uint32_t *by_key;         /* indices of servers, ascending by service and name */
-    size_t nchecks;
+    size_t nchecks, nsorry;
 };
 
 /* What a reload did. */

@@ -59,6 +59,7 @@ static void test_decode(void **state)
     assert_int_equal(t->nservices, 2);
     assert_int_equal(t->nservers, 3);
     assert_int_equal(t->nchecks, 5);
+    assert_int_equal(t->nsorry, 1);
     assert_string_equal(service_by_id(t, b)->name, "10.0.0.2:80:tcp");
     assert_int_equal(service_by_id(t, a)->nservers, 1); /* the sorry server is not counted */
     assert_int_equal(service_server_by_id(t, b1)->nchecks, 3);
