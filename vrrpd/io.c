@@ -161,6 +161,12 @@ struct io_times {
     uint64_t mono, real; /* now, on both clocks */
 };
 
+static uint64_t io_mono(const struct io *io)
+{
+    const struct clock *c = ev_clock(io->ev);
+    return c->now(c->arg);
+}
+
 /* Kernel receive time on our clock. The wall clock may have been stepped: never in the future, never before
  * the moment the queue was last seen empty. */
 static uint64_t io_rx_time(const struct io_sock *s, const struct io_times *t, uint64_t stamp)
@@ -232,7 +238,7 @@ static bool io_read(struct io_sock *s, bool rejected, unsigned int budget)
                                                  .msg_control = io->rx_control[i],
                                                  .msg_controllen = IO_CONTROL };
         }
-        struct io_times t = { .mono = clock_monotonic_ns() };
+        struct io_times t = { .mono = io_mono(io) };
         int n = recvmmsg(fd, io->rx, want, MSG_DONTWAIT, NULL);
         if (n <= 0) {
             if (n < 0 && errno == EINTR)
@@ -242,7 +248,7 @@ static bool io_read(struct io_sock *s, bool rejected, unsigned int budget)
             return true; /* EAGAIN, or an error of the interface the link facts will tell about */
         }
         uint64_t before = t.mono;
-        t.mono = clock_monotonic_ns();
+        t.mono = io_mono(io);
         t.real = clock_realtime_ns();
         for (int i = 0; i < n; i++)
             io_rx_one(s, (unsigned int)i, &t, rejected);

@@ -283,6 +283,8 @@ static void life_stop(struct child *c, enum stop_why why, void *arg)
         struct inst *i = v->inst[n];
         i->stop_wait = engine_stop(&i->e, orphan ? "the parent process is gone" : "stopping");
         v->stop_waiting += i->stop_wait;
+        if (child_keep_addresses(c))
+            i->say_state = false; /* -V: ipvsd must not hear of the end */
     }
     bool wait = v->stop_waiting > 0 && !child_keep_addresses(c) && child_peer(c, ROLE_IPVSD) != NULL;
     vrrpd_settle(v);
