@@ -83,6 +83,8 @@ const char *conf_range_text(struct conf *c,
 int conf_name_lookup(struct conf *c, enum schema_names which, const char *word, uint32_t *out);
 void conf_names_free(struct conf *c);
 
+/* resolve.c */
+void conf_count(struct conf *c);
 /* validate_*.c */
 void conf_validate_vrrp(struct conf *c);
 void conf_validate_lvs(struct conf *c);

@@ -169,7 +169,8 @@ bool conf_close_words(const char *a, const char *b)
     return left > 2 && left - pre - post <= 1;
 }
 
-static void count(struct conf *c)
+/* What there is to run: after resolution, and again when validation has dropped something. */
+void conf_count(struct conf *c)
 {
     uint64_t least = UINT64_MAX, instances = 0, services = 0, servers = 0;
     bool statics = false;
@@ -213,7 +214,7 @@ void conf_resolve(struct conf *c)
     resolve_lvs(c);
     resolve_sockets(c);
     resolve_trackers(c);
-    count(c);
+    conf_count(c);
 }
 
 bool conf_is_empty(const struct conf *c)

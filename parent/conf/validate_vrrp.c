@@ -32,6 +32,7 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
         conf_str(vi, KW_VI_INTERFACE, "this source"), other->name, conf_lineno(first->line));
     diag_related(it, conf_pos_value(first), "first used here");
     diag_help(it, "two virtual routers on one network need different ids");
+    vi->drop = true;
 }
 
 /* The network of a VIP is on another interface that exists: then the name is more likely wrong than early. */
@@ -65,10 +66,12 @@ static void interface(struct conf *c, struct conf_obj *vi)
             CONF_ERR(c, conf_pos_obj(vi), "HF-MISSING", "vrrp_instance %s has no interface", vi->name);
         if (unicast)
             diag_help(it, "add interface, or unicast_src_ip");
+        vi->drop = true;
         return;
     }
     if (strcmp(v->v.s, "lo") == 0) {
         CONF_ERR(c, conf_pos_value(v), "HF-IFACE", "%s: the loopback interface cannot carry VRRP", vi->name);
+        vi->drop = true;
         return;
     }
     if (conf_if_exists(c, v->v.s))

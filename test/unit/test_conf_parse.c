@@ -1,0 +1,333 @@
+/*
+ * test_conf_parse.c - the parser by table: every kind of value, blocks and braces with one error a mistake,
+ * hints.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "parent/conf/conf_int.h"
+#include "test/unit/conf_tree_util.h"
+
+static void expect_one(const char *text, const char *code, uint32_t line, const char *part)
+{
+    struct tree s;
+    tree_load(&s, text);
+    bool ok = tree_errors(&s) == 1 && tree_said(&s, DIAG_ERROR, code, line, part);
+    if (!ok) {
+        print_error("wanted one %s at line %u (%s) of:\n%s", code, line, part, text);
+        tree_show(&s);
+    }
+    tree_unload(&s);
+    assert_true(ok);
+}
+
+static void expect_clean(const char *text)
+{
+    struct tree s;
+    tree_load(&s, text);
+    if (tree_errors(&s) != 0)
+        tree_show(&s);
+    size_t n = tree_errors(&s);
+    tree_unload(&s);
+    assert_int_equal(n, 0);
+}
+
+static void numbers(void **state)
+{
+    (void)state;
+    int64_t v;
+    assert_int_equal(conf_number("42", false, &v), 0);
+    assert_int_equal(v, 42);
+    assert_int_equal(conf_number("+7", false, &v), 0);
+    assert_int_equal(v, 7);
+    assert_int_equal(conf_number("-12", false, &v), 0);
+    assert_int_equal(v, -12);
+    assert_int_equal(conf_number("-9223372036854775808", false, &v), 0);
+    assert_true(v == INT64_MIN);
+    assert_int_equal(conf_number("9223372036854775808", false, &v), -1);
+    assert_int_equal(conf_number("99999999999999999999999", false, &v), -1);
+    assert_int_equal(conf_number("0x1f", true, &v), 0);
+    assert_int_equal(v, 31);
+    assert_int_equal(conf_number("0x1f", false, &v), -1);
+    assert_int_equal(conf_number("010", true, &v), 0);
+    assert_int_equal(v, 8);
+    assert_int_equal(conf_number("010", false, &v), 0);
+    assert_int_equal(v, 10);
+    assert_int_equal(conf_number("", false, &v), -1);
+    assert_int_equal(conf_number("-", false, &v), -1);
+    assert_int_equal(conf_number("3x", false, &v), -1);
+    assert_int_equal(conf_number("08", true, &v), -1);
+}
+
+static void times(void **state)
+{
+    (void)state;
+    uint64_t us;
+    assert_int_equal(conf_seconds("1", 6, &us), 0);
+    assert_int_equal(us, 1000000);
+    assert_int_equal(conf_seconds("0.01", 6, &us), 0);
+    assert_int_equal(us, 10000);
+    assert_int_equal(conf_seconds(".5", 6, &us), 0);
+    assert_int_equal(us, 500000);
+    assert_int_equal(conf_seconds("0.0000015", 6, &us), 1);
+    assert_int_equal(us, 2);
+    assert_int_equal(conf_seconds("4294.967295", 6, &us), 0);
+    assert_true(us == UINT64_C(4294967295));
+    assert_int_equal(conf_seconds("1s", 6, &us), -1);
+    assert_int_equal(conf_seconds("", 6, &us), -1);
+    assert_int_equal(conf_seconds(".", 6, &us), -1);
+    assert_int_equal(conf_seconds("-1", 6, &us), -1);
+    assert_int_equal(conf_seconds("99999999999999999999", 6, &us), -1);
+}
+
+static void values_and_ranges(void **state)
+{
+    (void)state;
+    expect_clean(VI_TEXT("V", "51", VIPS("10.0.0.1/24\n")));
+    expect_one(VI_TEXT("V", "256", VIPS("10.0.0.1/24\n")), "HF-RANGE", 4,
+               "virtual_router_id 256 is not in 1-255");
+    expect_one(VI_TEXT("V", "51", " advert_int 1s\n" VIPS("10.0.0.1/24\n")), "HF-RANGE", 6, "advert_int 1s");
+    expect_one(VI_TEXT("V", "51", " garp_master_delay\n" VIPS("10.0.0.1/24\n")), "HF-VALUE-MISSING", 6,
+               "needs a value");
+    expect_one(VI_TEXT("V", "51", " preempt_delay = 3\n" VIPS("10.0.0.1/24\n")), "HF-VALUE", 6, "\"=\"");
+    expect_one(VI_TEXT("V", "51", " garp_master_repeat 3;\n" VIPS("10.0.0.1/24\n")), "HF-VALUE", 6,
+               "ends in");
+    expect_one(VI_TEXT("V", "51", " smtp_alert maybe\n" VIPS("10.0.0.1/24\n")), "HF-BOOL", 6,
+               "not on or off");
+    expect_one(VI_TEXT("V", "51", VIPS("10.0.0.256/24\n")), "HF-ADDR", 7, "is not an IP address");
+    expect_one(VI_TEXT("V", "51", VIPS("10.0.0.1/33\n")), "HF-ADDR-PREFIX", 7, "(0-32)");
+    expect_one(VI_TEXT("V", "51", VIPS("10.0.0.1/255.255.255.0\n")), "HF-ADDR-PREFIX", 7, "prefix length");
+    expect_one(VI_TEXT("V", "51", VIPS("10.0.0.1/24 devv eth1\n")), "HF-OPTION", 7, "devv");
+    expect_one(VI_TEXT("V", "51", VIPS("www.example.com\n")), "HF-ADDR", 7, "a name where an address");
+    expect_one("bfd_instance b {\n neighbor_ip 10.0.0.2\n min_rx 0\n}\n", "HF-RANGE", 3, "milliseconds");
+}
+
+static void flags(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s, VI_TEXT("V", "51",
+                          " skip_check_adv_addr off\n nopreempt off\n preempt_delay 7\n" VIPS("10.0.0.1\n")));
+    const struct conf_obj *vi = conf_find(s.c, BLK_VI, "V");
+    assert_int_equal(tree_errors(&s), 0);
+    assert_int_equal(conf_uint(vi, KW_VI_SKIP_CHECK_ADV_ADDR, 9), 0);
+    assert_int_equal(conf_uint(vi, KW_VI_NOPREEMPT, 9), 0);
+    assert_int_equal(conf_uint(vi, KW_VI_PREEMPT_DELAY, 9), 7000000);
+    tree_unload(&s);
+}
+
+static void duplicates(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s, VI_TEXT("V", "51", " priority 120\n" VIPS("10.0.0.1\n")));
+    assert_int_equal(conf_uint(conf_find(s.c, BLK_VI, "V"), KW_VI_PRIORITY, 0), 120);
+    assert_true(tree_said(&s, DIAG_WARNING, "HF-TWICE", 6, "the last one counts"));
+    tree_unload(&s);
+    tree_load(&s, "instance a\ninstance b\n");
+    assert_string_equal(conf_instance(s.c), "a");
+    assert_true(tree_said(&s, DIAG_WARNING, "HF-TWICE", 2, "the first one counts"));
+    tree_unload(&s);
+    expect_one(VI_TEXT("V", "51", VIPS("10.0.0.1\n")) VI_TEXT("V", "52", VIPS("10.0.0.2\n")), "HF-DUP", 10,
+               "already defined at line 1");
+}
+
+static void braces(void **state)
+{
+    (void)state;
+    const char *vip = VIPS("10.0.0.1\n");
+    char text[1024];
+    (void)vip;
+    /* the } of the first instance is missing */
+    expect_one(
+        "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n  10.0.0.1\n }\n"
+        "vrrp_instance B {\n interface eth0\n virtual_router_id 2\n virtual_ipaddress {\n  10.0.0.2\n }\n}\n",
+        "HF-BRACE-CLOSE", 7, "opened at line 1");
+    /* the } of an inner block is missing: indentation tells */
+    expect_one(
+        "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n  10.0.0.1\n}\n",
+        "HF-BRACE-CLOSE", 4, "virtual_ipaddress is never closed");
+    expect_one(
+        "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n  10.0.0.1\n }\n",
+        "HF-BRACE-CLOSE", 1, "vrrp_instance A is never closed");
+    expect_one(
+        "vrrp_instance A\n interface eth0\n virtual_router_id 1\n virtual_ipaddress {\n  10.0.0.1\n }\n}\n",
+        "HF-BRACE-OPEN", 1, "expected after vrrp_instance A");
+    expect_one(
+        "vrrp_instance A {\n interface eth0\n virtual_router_id 1\n virtual_ipaddress\n  10.0.0.1\n }\n}\n",
+        "HF-BRACE-OPEN", 4, "expected after virtual_ipaddress");
+    snprintf(text, sizeof text, "%s}\n", VI_TEXT("A", "1", VIPS("10.0.0.1\n")));
+    expect_one(text, "HF-BRACE-EXTRA", 10, "closes nothing");
+    expect_one(VI_TEXT("A", "1", " advert_int 1 {\n" VIPS("10.0.0.1\n")), "HF-BRACE-OPEN", 6, "not a block");
+    expect_one(VI_TEXT("A", "1", " advert_int 1 {\n }\n" VIPS("10.0.0.1\n")), "HF-BRACE-OPEN", 6,
+               "not a block");
+    /* a surplus } deeper than its block, then the rest of the block */
+    expect_one("vrrp_instance A {\n interface eth0\n   }\n virtual_router_id 1\n virtual_ipaddress {\n  "
+               "10.0.0.1\n }\n}\n",
+               "HF-BRACE-EXTRA", 3, "closes nothing");
+    /* one line */
+    expect_clean(
+        "vrrp_instance A { \n interface eth0\n virtual_router_id 1\n virtual_ipaddress { 10.0.0.1/24 }\n}\n");
+    expect_clean("vrrp_instance A\n{\n interface eth0\n virtual_router_id 1\n virtual_ipaddress\n {\n "
+                 "10.0.0.1\n }\n}\n");
+}
+
+static void unknown_words(void **state)
+{
+    (void)state;
+    struct tree s;
+    expect_one("global_defs {\n ruoter_id x\n}\n", "HF-KEYWORD", 2, "ruoter_id");
+    expect_one("vrrp_instanse V {\n state MASTER\n foo {\n  bar\n }\n}\n", "HF-KEYWORD", 1, "vrrp_instanse");
+    expect_one(VI_TEXT("V", "51", " State BACKUP\n" VIPS("10.0.0.1\n")), "HF-KEYWORD", 6, "State");
+    expect_one(VI_TEXT("V", "51", " nopreempt: yes\n" VIPS("10.0.0.1\n")), "HF-KEYWORD", 6, "nopreempt:");
+    expect_one("priority 100\n", "HF-KEYWORD-PLACE", 1, "belongs inside vrrp_instance");
+    expect_one(
+        VI_TEXT(
+            "V", "51",
+            VIPS("10.0.0.1\n") " vrrp_script s {\n  script \"/bin/true\"\n }\n track_script {\n  s\n }\n"),
+        "HF-KEYWORD-PLACE", 9, "at the top level");
+    tree_load(&s, "global_defs {\n ruoter_id x\n}\n");
+    struct diag_view v;
+    diag_view(s.d, 0, &v);
+    assert_string_equal(v.suggest, "router_id");
+    tree_unload(&s);
+}
+
+static void every_error_in_one_run(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(
+        &s,
+        "global_defs {\n ruoter_id x\n vrrp_version 9\n}\nvrrp_instance V {\n state MASTR\n interface eth0\n"
+        " virtual_router_id 0\n priority 300\n virtual_ipaddress {\n  1.2.3\n 10.0.0.1 foo\n }\n "
+        "track_script {\n  nope\n }\n}\n");
+    static const uint32_t lines[] = { 2, 3, 6, 8, 9, 11, 12, 15 };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        size_t n = 0;
+        for (size_t k = 0; k < diag_total(s.d); k++) {
+            struct diag_view v;
+            diag_view(s.d, k, &v);
+            n += v.severity == DIAG_ERROR && v.line == lines[i];
+        }
+        assert_int_equal(n, 1);
+    }
+    assert_int_equal(tree_errors(&s), sizeof lines / sizeof *lines);
+    tree_unload(&s);
+}
+
+static void order_never_matters(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(
+        &s,
+        VI_TEXT(
+            "V", "51",
+            VIPS("10.0.0.1\n") " track_script {\n  chk weight 5 reverse\n }\n") "vrrp_script chk {\n script "
+                                                                                "\"/bin/"
+                                                                                "true\"\n}\nglobal_defs {\n "
+                                                                                "script_user root\n "
+                                                                                "enable_script_security\n"
+                                                                                " vrrp_garp_master_repeat "
+                                                                                "2\n vrrp_version 3\n}\n");
+    const struct conf_obj *vi = conf_find(s.c, BLK_VI, "V");
+    const struct conf_obj *t = conf_next(vi, NULL, BLK_TRK_SCRIPT);
+    if (tree_errors(&s) != 0)
+        tree_show(&s);
+    assert_int_equal(tree_errors(&s), 0);
+    assert_int_equal(conf_uint(vi, KW_VI_VERSION, 0), 3);
+    assert_int_equal(conf_uint(vi, KW_VI_GARP_MASTER_REPEAT, 0), 2);
+    assert_non_null(t);
+    assert_int_equal(conf_get(t, KW_TRK_SCRIPT_WEIGHT)->v.i, 5);
+    assert_int_equal(conf_uint(t, KW_TRK_SCRIPT_X_REVERSE, 0), 1);
+    tree_unload(&s);
+}
+
+static void line_grammars(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(
+        &s, "static_routes {\n 192.168.100.0/24 table 6909 nexthop via 192.168.101.1 dev eth0 onlink weight "
+            "1 nexthop via"
+            " 192.168.101.2 dev eth0 weight 2\n blackhole 192.168.110.0/24\n to default via inet 10.0.0.1 "
+            "mtu lock 1400"
+            " rtt 20ms realms 1/2\n 10.1.0.0/16 dev eth1 encap mpls 100/200\n}\nstatic_rules {\n from "
+            "10.0.0.0/8 table 7"
+            " priority 100 no_track\n to 10.0.0.1 fwmark 0x10/0xff blackhole preference 5 sport 100-200\n}\n"
+            "static_ipaddress {\n 10.9.9.9/24 dev eth1 brd + scope link label eth1:1\n 2001:db8::1 dev eth1 "
+            "-nodad\n}\n");
+    if (tree_errors(&s) != 0)
+        tree_show(&s);
+    assert_int_equal(tree_errors(&s), 0);
+    const struct conf_obj *r = conf_next(conf_top(s.c), NULL, BLK_ROUTE), *a;
+    assert_int_equal(conf_uint(r, KW_ROUTE_TABLE, 0), 6909);
+    const struct conf_obj *n = conf_next(r, NULL, BLK_NEXTHOP);
+    assert_int_equal(conf_uint(n, KW_NEXTHOP_WEIGHT, 0), 1);
+    n = conf_next(r, n, BLK_NEXTHOP);
+    assert_int_equal(conf_uint(n, KW_NEXTHOP_WEIGHT, 0), 2);
+    r = conf_next(conf_top(s.c), r, BLK_ROUTE);
+    assert_int_equal(conf_uint(r, KW_ROUTE_TYPE, 0), 6);
+    r = conf_next(conf_top(s.c), r, BLK_ROUTE);
+    assert_int_equal(conf_uint(r, KW_ROUTE_MTU, 0), 1400);
+    assert_int_equal(conf_uint(r, KW_ROUTE_X_LOCK, 0), 1u << 2);
+    assert_int_equal(*(const uint64_t *)conf_get(r, KW_ROUTE_RTT)->v.raw, 160);
+    assert_int_equal(*(const uint64_t *)conf_get(r, KW_ROUTE_REALMS)->v.raw, 65538);
+    a = conf_next(conf_top(s.c), NULL, BLK_ADDR);
+    char text[IPADDR_STRLEN];
+    assert_string_equal(ipaddr_str(conf_ip(a, KW_ADDR_BRD), text), "10.9.9.255");
+    assert_int_equal(conf_uint(a, KW_ADDR_SCOPE, 0), 253);
+    a = conf_next(conf_top(s.c), a, BLK_ADDR);
+    assert_int_equal(conf_uint(a, KW_ADDR_PREFERRED_LFT, 9), 0);
+    assert_int_equal(conf_uint(a, KW_ADDR_NODAD, 0), 1);
+    tree_unload(&s);
+    expect_one("static_routes {\n 10.0.0.0/8 vai 10.0.0.1\n}\n", "HF-OPTION", 2, "vai");
+    expect_one("static_rules {\n from 10.0.0.0/8 priority 3\n}\n", "HF-VALUE-MISSING", 2, "needs an action");
+}
+
+static void scripts(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s,
+              VI_TEXT("V", "51",
+                      VIPS("10.0.0.1\n") " notify_master \"/bin/echo 'two words' three\" nobody nogroup\n"));
+    const struct conf_obj *cmd = conf_next(conf_find(s.c, BLK_VI, "V"), NULL, BLK_CMD);
+    const char *want[] = { "/bin/echo", "two words", "three" };
+    size_t n = 0;
+    assert_int_equal(tree_errors(&s), 0);
+    assert_non_null(cmd);
+    for (const struct conf_value *v = cmd->values; v != NULL; v = v->next)
+        if (v->kw == KW_CMD_X_ARGV) {
+            assert_true(n < 3);
+            assert_string_equal(v->v.raw, want[n++]);
+        }
+    assert_int_equal(n, 3);
+    assert_string_equal(conf_get(cmd, KW_CMD_X_USER)->v.raw, "nobody");
+    assert_string_equal(conf_get(cmd, KW_CMD_X_GROUP)->v.raw, "nogroup");
+    tree_unload(&s);
+    expect_one("vrrp_script s {\n interval 2\n}\n", "HF-MISSING", 1, "has no script");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers),
+        cmocka_unit_test(times),
+        cmocka_unit_test(values_and_ranges),
+        cmocka_unit_test(flags),
+        cmocka_unit_test(duplicates),
+        cmocka_unit_test(braces),
+        cmocka_unit_test(unknown_words),
+        cmocka_unit_test(line_grammars),
+        cmocka_unit_test(every_error_in_one_run),
+        cmocka_unit_test(scripts),
+        cmocka_unit_test(order_never_matters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
