@@ -12,10 +12,10 @@
 
 static uint64_t backoff_delay(unsigned int streak)
 {
-    if (streak <= 1)
-        return 0;
+    if (streak <= BACKOFF_LOOP_DEATHS)
+        return 0; /* a master with short intervals has no time to lose; the fifth death ends that anyway */
     uint64_t d = BACKOFF_FIRST;
-    for (unsigned int i = 2; i < streak && d < BACKOFF_MAX; i++)
+    for (unsigned int i = BACKOFF_LOOP_DEATHS + 1; i < streak && d < BACKOFF_MAX; i++)
         d *= 2;
     return d < BACKOFF_MAX ? d : BACKOFF_MAX;
 }
@@ -36,9 +36,7 @@ struct backoff_verdict backoff_death(struct backoff *b, uint64_t now_ns, uint64_
         uint64_t oldest = b->deaths[b->ndeaths % BACKOFF_LOOP_DEATHS];
         v.crash_loop = now_ns - oldest <= BACKOFF_LOOP_WINDOW;
     }
-    if (v.crash_loop) {
+    if (v.crash_loop)
         b->ndeaths = 0; /* said once; the next five say it again */
-        v.delay_ns = BACKOFF_MAX;
-    }
     return v;
 }

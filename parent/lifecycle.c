@@ -26,6 +26,7 @@
 #include "parent/status.h"
 
 #define LIFECYCLE_CHILD_WAIT (5 * NS_PER_SEC)
+#define LIFECYCLE_TELL       (100 * NS_PER_MS)
 #define LIFECYCLE_HURRY      (100 * NS_PER_MS)
 #define LIFECYCLE_RUN        "/run"
 #define LIFECYCLE_RUNDIR     "/run/holdfast"
@@ -51,13 +52,23 @@ bool lifecycle_needs(const struct parent *p, const struct config *c, enum role r
     return r == ROLE_IPVSD && (vrrp || check || (options_want_vrrp(o) && config_needs(c, ROLE_IPVSD)));
 }
 
-static void lifecycle_tell_status(struct parent *p)
+static void lifecycle_on_tell(struct ev_timer *t, uint64_t now, void *arg)
 {
+    struct parent *p = arg;
     char line[300];
+    (void)t;
+    (void)now;
     if (p->sd.fd < 0 || p->phase != PARENT_PHASE_RUNNING)
         return;
     status_line(p, line, sizeof line);
     sdnotify_send(&p->sd, "STATUS=%s", line);
+}
+
+/* Many instances change at once: one line says it. */
+static void lifecycle_tell_status(struct parent *p)
+{
+    if (p->sd.fd >= 0 && !ev_timer_armed(&p->tell))
+        ev_timer_in(p->ev, &p->tell, LIFECYCLE_TELL);
 }
 
 /* ---- start
@@ -208,6 +219,7 @@ int lifecycle_begin(struct parent *p)
         enum role r;
         bool (*want)(const struct options *o);
     } early[] = { { ROLE_VRRPD, options_want_vrrp }, { ROLE_IPVSD, NULL } };
+    ev_timer_init(&p->tell, lifecycle_on_tell, p);
     if (conf_run_start(&p->conf, p, 1, lifecycle_on_conf, p) < 0) {
         log_err("%s/%s cannot be started: %s", p->libexec, role_binary(ROLE_CONF), strerror(errno));
         return -1;
@@ -338,9 +350,10 @@ void lifecycle_on_reload_done(struct parent *p, int status)
         return;
     sdnotify_ready(&p->sd);
     lifecycle_tell_status(p);
-    control_on_reload_done(p->control);
     if (p->hup_waiting)
-        lifecycle_reload(p);
+        lifecycle_reload(p); /* who asked meanwhile wants to know what comes of the newest file */
+    else
+        control_on_reload_done(p->control);
 }
 
 /* ---- stop

@@ -17,6 +17,7 @@
 #include "parent/room.h"
 
 #define ROOM_PING_SLOW   NS_PER_SEC
+#define ROOM_PING_OTHERS (2 * NS_PER_SEC)
 #define ROOM_PING_FAST   (100 * NS_PER_MS)
 #define ROOM_PING_MISSED 3
 #define ROOM_EOF_LIMIT   (100 * NS_PER_MS) /* a dead process' channel ends by itself; if not, we end it */
@@ -29,7 +30,7 @@
 static uint64_t room_ping_interval(const struct room *m)
 {
     if (m->role != ROLE_VRRPD)
-        return ROOM_PING_SLOW;
+        return ROOM_PING_OTHERS;
     uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW);
     return adv < ROOM_PING_FAST ? ROOM_PING_FAST : adv > ROOM_PING_SLOW ? ROOM_PING_SLOW : adv;
 }
@@ -152,10 +153,12 @@ static void room_respawn(struct room *m)
 
 static void room_obituary(const struct room *m, const siginfo_t *si)
 {
-    bool wanted = m->wanted && !m->planned && m->p->phase != PARENT_PHASE_STOPPING;
+    bool wanted = m->wanted && !m->planned && !m->dropped && m->p->phase != PARENT_PHASE_STOPPING;
     enum log_level level = wanted ? LOG_LEVEL_ERR : LOG_LEVEL_DEBUG;
     const char *name = role_name(m->role);
-    const char *next = wanted ? "; it is started again, addresses and connections stay" : "";
+    const char *next = wanted && m->ever_started && !m->p->opt.no_respawn
+                           ? "; it is started again, addresses and connections stay"
+                           : "";
     if (m->why[0] != '\0')
         log_emit(level, "%s (pid %d) was killed: %s%s", name, (int)m->pid, m->why, next);
     else if (si->si_code == CLD_EXITED)
@@ -170,7 +173,7 @@ static void room_after_death(struct room *m, const siginfo_t *si)
     struct parent *p = m->p;
     bool first = !m->ever_started && p->phase == PARENT_PHASE_STARTING;
     m->state = ROOM_OFF;
-    if (!m->wanted || p->phase == PARENT_PHASE_STOPPING) {
+    if (m->dropped || !m->wanted || p->phase == PARENT_PHASE_STOPPING) {
         lifecycle_on_gone(p, m->role);
         return;
     }
@@ -193,7 +196,8 @@ static void room_reap(struct room *m)
     siginfo_t si = { 0 };
     if (waitid(P_PID, (id_t)m->pid, &si, WEXITED | WNOHANG) < 0 || si.si_pid == 0)
         return;
-    if (si.si_code != CLD_EXITED && si.si_status == SIGKILL && m->why[0] == '\0')
+    bool ordered = si.si_status == SIGKILL || si.si_status == SIGTERM;
+    if (si.si_code != CLD_EXITED && ordered && m->why[0] == '\0')
         m->outside = true; /* an administrator or the kernel, short of memory */
     room_stderr_drain(m);
     room_obituary(m, &si);

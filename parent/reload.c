@@ -245,8 +245,11 @@ static void reload_prepare(struct reload *r)
         if (!in)
             continue;
         int fd = config_dup_slice(r->next, room->role);
-        if (fd < 0)
-            fatal("dup: %s", strerror(errno));
+        if (fd < 0) {
+            reload_abort(r);
+            reload_refuse(r, 1, "no descriptor left: %s", strerror(errno));
+            return;
+        }
         chan_send(room->ch, MSG_prepare, &m, &fd, 1);
         chan_flush(room->ch);
     }

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/compat.h"
@@ -155,7 +156,11 @@ int spawn_process(const char *path, char *const argv[], char *const envp[], int 
     }
     int pidfd =
         (int)syscall(SYS_pidfd_open, *pid, 0); /* ours and not reaped: the number cannot be anybody else's */
-    if (pidfd < 0)
-        fatal("pidfd_open: %s (the kernel must be 5.3 or newer)", strerror(errno));
+    if (pidfd < 0) { /* no descriptor left, or a kernel before 5.3: a child we cannot watch must not live */
+        int saved = errno;
+        kill(*pid, SIGKILL);
+        waitpid(*pid, NULL, 0);
+        errno = saved;
+    }
     return pidfd;
 }

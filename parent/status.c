@@ -4,12 +4,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/jail.h"
 #include "parent/logsink.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
+
+#define STATUS_LINES_MAX 40
 
 static const char *status_phase(const struct parent *p)
 {
@@ -63,6 +66,18 @@ static void status_instances(FILE *f, const struct config *c)
     }
 }
 
+/* The diagnosis of the last reload, as far as a person reads it. */
+static void status_lines(FILE *f, const struct reload_report *r)
+{
+    const char *p = r->text, *end = p + r->len;
+    for (unsigned int n = 1; p < end && n <= STATUS_LINES_MAX; n++) {
+        const char *nl = memchr(p, '\n', (size_t)(end - p));
+        size_t len = (size_t)((nl != NULL ? nl : end) - p);
+        fprintf(f, "line_%02u=%.*s\n", n, (int)len, p);
+        p += len + 1;
+    }
+}
+
 static void status_reload(FILE *f, const struct parent *p)
 {
     struct reload_report r;
@@ -74,6 +89,7 @@ static void status_reload(FILE *f, const struct parent *p)
             (unsigned long long)(r.at / NS_PER_SEC));
     if (r.status != 0)
         fprintf(f, "result=refused, the old configuration is in force\n");
+    status_lines(f, &r);
 }
 
 char *status_text(const struct parent *p, size_t *len)

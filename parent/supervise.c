@@ -83,7 +83,7 @@ static void room_born(struct room *m, int chan_fd, int err_fd)
     m->spawned_ns = clock_monotonic_ns();
     m->started_ns = 0;
     m->missed = 0;
-    m->heard = m->pinged = m->said_stopped = m->outside = m->planned = m->told_start = false;
+    m->heard = m->pinged = m->said_stopped = m->outside = m->planned = m->told_start = m->dropped = false;
     m->why[0] = '\0';
     m->errlen = 0;
     memset(m->linked, 0, sizeof m->linked);
@@ -171,8 +171,10 @@ void room_tell(struct room *m)
                            .log_level = room_log_level(p),
                            .keep_addresses = p->opt.keep_addresses };
     fds[n] = config_dup_slice(p->cur, m->role);
-    if (fds[n++] < 0)
-        fatal("dup: %s", strerror(errno));
+    if (fds[n++] < 0) {
+        supervise_kill(m, "no descriptor left to hand it its configuration");
+        return;
+    }
     if (m->ever_started && snapshots_count(m->snaps) > 0) {
         fds[n] = snapshots_memfd(m->snaps);
         if (fds[n] >= 0) {
@@ -236,8 +238,9 @@ void supervise_drop(struct parent *p, enum role r)
     struct room *m = &p->room[r];
     m->wanted = false;
     if (m->pid != 0) {
-        m->outside = true;
-        supervise_kill(m, "not needed by this configuration");
+        m->dropped = true;
+        m->state = ROOM_STOPPING;
+        supervise_kill(m, "not needed as it was started");
     }
 }
 

@@ -53,6 +53,7 @@ struct room {
     bool said_stopped;
     bool outside;    /* the coming death is somebody else's doing, not its own fault */
     bool planned;    /* holdctl restart */
+    bool dropped;    /* killed because it was not needed as it was */
     bool told_start; /* it may have touched the world */
     char why[160];   /* why it was killed; "" = it died by itself */
     bool linked[ROLE_MAX];

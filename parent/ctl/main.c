@@ -20,6 +20,7 @@
 
 #define CTL_SOCKET      "/run/holdfast/control"
 #define CTL_WAIT_MS     150000 /* a reload of a huge configuration */
+#define CTL_STOP_MS     20000
 #define CTL_FAILED      1
 #define CTL_NOT_RUNNING 3 /* as init scripts say "not running" */
 
@@ -113,6 +114,13 @@ static void ctl_print(const char *text)
     fflush(stdout);
 }
 
+/* The daemon keeps the connection until the very end. */
+static void ctl_wait_gone(const struct ctl *c)
+{
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    poll(&p, 1, CTL_STOP_MS);
+}
+
 static int ctl_ask(struct ctl *c, const struct msg_ctl_request *r)
 {
     char *text = NULL;
@@ -132,6 +140,8 @@ static int ctl_ask(struct ctl *c, const struct msg_ctl_request *r)
         free(out);
     } else {
         ctl_print(text);
+        if (r->verb == CTL_VERB_STOP)
+            ctl_wait_gone(c);
         if (r->verb == CTL_VERB_RELOAD && status == 0)
             ctl_print("reload complete\n");
     }
