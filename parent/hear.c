@@ -116,6 +116,8 @@ static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
     struct parent *p = m->p;
     (void)c;
     m->heard = true;
+    if (m->dropped)
+        return 0; /* the words of one who is dying already */
     switch (msg->type) {
     case MSG_ready: return hear_ready(m, msg);
     case MSG_log: return hear_log(m, msg);

@@ -16,12 +16,13 @@
 #include "parent/reload.h"
 #include "parent/room.h"
 
-#define ROOM_PING_SLOW   NS_PER_SEC
-#define ROOM_PING_OTHERS (2 * NS_PER_SEC)
-#define ROOM_PING_FAST   (100 * NS_PER_MS)
-#define ROOM_PING_MISSED 3
-#define ROOM_EOF_LIMIT   (100 * NS_PER_MS) /* a dead process' channel ends by itself; if not, we end it */
-#define ROOM_RETRY       (100 * NS_PER_MS)
+#define ROOM_PING_SLOW      NS_PER_SEC
+#define ROOM_PING_OTHERS    (2 * NS_PER_SEC)
+#define ROOM_PING_FAST      (100 * NS_PER_MS)
+#define ROOM_PING_MISSED    3
+#define ROOM_EOF_LIMIT      (100 * NS_PER_MS) /* a dead process' channel ends by itself; if not, we end it */
+#define ROOM_AFTER_HANDOVER (5 * NS_PER_SEC)  /* the new master shall settle first */
+#define ROOM_RETRY          (100 * NS_PER_MS)
 
 /* ---- life signs
  * ------------------------------------------------------------------------------------------------ */
@@ -139,8 +140,11 @@ static void room_respawn(struct room *m)
     }
     uint64_t lived = m->started_ns != 0 ? now - m->started_ns : 0;
     struct backoff_verdict v = backoff_death(&m->backoff, now, lived, !m->outside);
-    if (v.crash_loop)
+    if (v.crash_loop) {
         room_handover(m);
+        if (m->role == ROLE_VRRPD)
+            v.delay_ns = ROOM_AFTER_HANDOVER;
+    }
     if (v.delay_ns == 0) {
         room_again(m);
         return;
