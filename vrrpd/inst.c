@@ -339,7 +339,7 @@ static bool inst_resume(struct inst *i, uint64_t now)
     if (!master && s->state != VRRP_STATE_BACKUP)
         return false;
     uint64_t alive = i->v->alive_at > s->taken_at ? i->v->alive_at : s->taken_at;
-    if (master && !engine_fresh(&i->b->engine, alive, i->v->heartbeat_every, now)) {
+    if (master && !engine_fresh(&i->b->engine, alive, LIFE_HEARTBEAT, now)) {
         log_warn("%s: was MASTER, but this process was away too long to assume it still is", i->b->name);
         return false;
     }

@@ -9,10 +9,9 @@
 #include "common/err.h"
 #include "vrrpd/vrrpd.h"
 
-#define LIFE_STOP_WAIT     (100 * NS_PER_MS)
-#define LIFE_ORPHAN_WAIT   (200 * NS_PER_MS)
-#define LIFE_HEARTBEAT_MIN (100 * NS_PER_MS)
-#define LIFE_HEARTBEAT_MAX NS_PER_SEC
+#define LIFE_STOP_WAIT      (100 * NS_PER_MS)
+#define LIFE_ORPHAN_WAIT    (200 * NS_PER_MS)
+#define LIFE_COUNTERS_EVERY 10 /* heartbeats */
 
 /* ---- end of a turn */
 
@@ -50,14 +49,26 @@ void vrrpd_say_all(struct vrrpd *v)
     v->sync_owed = false;
 }
 
+static bool life_any_master(const struct vrrpd *v)
+{
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->e.state == VRRP_STATE_MASTER)
+            return true;
+    return false;
+}
+
+/* Cheap on purpose, it must not show in the cost of an advert: one word a second while somebody is MASTER,
+ * one instance's counters (they move without transitions) every ten. */
 static void life_heartbeat(struct vrrpd *v, uint64_t now)
 {
     uint8_t buf[SNAPSHOT_MAX];
-    v->heartbeat_at = now + v->heartbeat_every;
-    int len = snapshot_alive_encode(now, buf);
-    child_snapshot(v->child, SNAPSHOT_KEY_ALIVE, buf, (size_t)len);
-    if (v->ninst > 0) /* counters move without transitions: refresh one a beat */
-        inst_snapshot(v->inst[v->heartbeat_next++ % v->ninst]);
+    v->heartbeat_at = now + LIFE_HEARTBEAT;
+    if (life_any_master(v)) {
+        int len = snapshot_alive_encode(now, buf);
+        child_snapshot(v->child, SNAPSHOT_KEY_ALIVE, buf, (size_t)len);
+    }
+    if (v->ninst > 0 && ++v->heartbeats % LIFE_COUNTERS_EVERY == 0)
+        inst_snapshot(v->inst[v->heartbeats / LIFE_COUNTERS_EVERY % v->ninst]);
 }
 
 void vrrpd_settle(struct vrrpd *v)
@@ -94,15 +105,6 @@ static void life_hook(void *arg)
 }
 
 /* ---- start */
-
-void vrrpd_pace(struct vrrpd *v)
-{
-    uint64_t least = LIFE_HEARTBEAT_MAX;
-    for (size_t n = 0; n < v->ninst; n++)
-        if (v->inst[n]->b->engine.interval < least)
-            least = v->inst[n]->b->engine.interval;
-    v->heartbeat_every = least < LIFE_HEARTBEAT_MIN ? LIFE_HEARTBEAT_MIN : least;
-}
 
 static void life_snapshots(struct vrrpd *v)
 {

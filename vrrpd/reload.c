@@ -165,7 +165,6 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
     v->ninst = total;
     facts_index(v);
     facts_tables_sweep(v);
-    vrrpd_pace(v);
     reload_gone_keys(v, ids, old.n);
     free(ids);
     for (size_t n = 0; n < v->ninst; n++)

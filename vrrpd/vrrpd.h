@@ -19,6 +19,8 @@
 #include "vrrpd/io.h"
 #include "vrrpd/snapshot.h"
 
+#define LIFE_HEARTBEAT NS_PER_SEC /* between signs of life for our successor */
+
 struct vrrpd;
 struct inst;
 
@@ -98,8 +100,7 @@ struct vrrpd {
     bool hooked, running, sync_owed, reloading, stopping;
     uint32_t facts_generation; /* ipvsd has told everything of this generation */
     struct vrrpd_stash *stash; /* messages of a generation we have not committed to yet */
-    uint64_t heartbeat_at, heartbeat_every;
-    size_t heartbeat_next; /* whose snapshot is refreshed next */
+    uint64_t heartbeat_at, heartbeats;
     struct ev_timer stop_timer;
     size_t stop_waiting;
 };
@@ -109,7 +110,6 @@ int vrrpd_run(void);                /* the whole of main */
 void vrrpd_settle(struct vrrpd *v); /* end of turn: adverts, then states, then snapshots */
 void vrrpd_dirty(struct inst *i);
 void vrrpd_stop_done(struct vrrpd *v, struct inst *i); /* its addresses are gone */
-void vrrpd_pace(struct vrrpd *v);                      /* how often the heartbeat beats */
 void vrrpd_say_all(struct vrrpd *v);                   /* every wanted state, then sync */
 
 /* facts.c */

@@ -21,6 +21,7 @@
 #define VRIDS_MAX   3
 #define QUEUE_MAX   64
 #define WIRE_MAX    4096
+#define BEAT        NS_PER_SEC /* vrrpd.h: LIFE_HEARTBEAT */
 #define ROUNDS      4
 #define TROUBLES    40
 
@@ -202,12 +203,6 @@ static void settle(struct node *n)
 
 /* ---- life of a node */
 
-static uint64_t beat(const struct node *n)
-{
-    uint64_t b = n->cfg.interval;
-    return b < 100 * NS_PER_MS ? 100 * NS_PER_MS : b > NS_PER_SEC ? NS_PER_SEC : b;
-}
-
 static void feed(struct node *n)
 {
     for (unsigned int i = 0; i < n->nq; i++)
@@ -230,14 +225,14 @@ static void come_back(struct node *n)
 {
     struct world *w = n->w;
     struct snapshot s;
-    uint64_t lag = rnd(w, beat(n));
+    uint64_t lag = rnd(w, BEAT);
     uint64_t alive = n->died_at > lag ? n->died_at - lag : 0;
     bool have = n->keeps_snapshot && n->snap_len > 0 && snapshot_decode(n->snap, n->snap_len, &s) == 0;
     bool master = have && s.saved.state == VRRP_STATE_MASTER;
     if (have && s.saved.taken_at > alive)
         alive = s.saved.taken_at;
     if (!have || (!master && s.saved.state != VRRP_STATE_BACKUP) ||
-        (master && !engine_fresh(&n->cfg, alive, beat(n), w->now))) {
+        (master && !engine_fresh(&n->cfg, alive, BEAT, w->now))) {
         boot(n);
         return;
     }
