@@ -32,11 +32,11 @@ struct conf_pos conf_pos_word(const struct conf_line *l, const struct conf_word 
 
 struct conf_pos conf_pos_file(const struct conf_text *t)
 {
-    struct conf_src *src;
+    struct conf_src *src =
+        t->main ? conf_arena_alloc(t->arena, sizeof(struct conf_src), sizeof(void *)) : NULL;
 
-    if (!t->main)
+    if (!src)
         return (struct conf_pos){ .src = NULL };
-    src = conf_arena_alloc(t->arena, sizeof(struct conf_src), sizeof(void *));
     src->file = t->main; /* line 0: all of it */
     src->text = "";
     return (struct conf_pos){ .src = src };
