@@ -1,0 +1,377 @@
+/*
+ * vrrpd_false.h - a false parent and a false ipvsd around vrrpd's own code, on a clock the test owns:
+ * supplies common/child.h, slices, facts and adverts. For test_vrrpd.c alone (it defines functions).
+ */
+#ifndef HOLDFAST_TEST_VRRPD_FALSE_H
+#define HOLDFAST_TEST_VRRPD_FALSE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/child.h"
+#include "common/clock.h"
+#include "vrrpd/packet.h"
+#include "vrrpd/snapshot.h"
+#include "vrrpd/vrrpd.h"
+
+#define T0   (1000 * NS_PER_SEC)
+#define KEYS 16
+
+struct stored {
+    bool used;
+    uint16_t len;
+    uint8_t data[SNAPSHOT_MAX];
+};
+
+/* What was heard on a channel, newest state a key. */
+struct heard {
+    char text[4096]; /* "state 3 MASTER 7;" ... */
+    uint32_t seq[64];
+};
+
+struct child {
+    const struct child_ops *ops;
+    void *arg;
+    struct ev *ev;
+    uint64_t now;
+    struct slice *slice;
+    struct chan *parent, *ipvsd;         /* vrrpd's ends */
+    struct chan *parent_far, *ipvsd_far; /* the test's ends */
+    struct heard to_parent, to_ipvsd;
+    struct stored snap[KEYS];
+    bool restarted, keep, stopped;
+    int accept_far, reject_far; /* what is written here vrrpd receives */
+};
+
+/* ---- common/child.h, false */
+
+static struct child *running;
+
+int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg)
+{
+    assert_int_equal(r, ROLE_VRRPD);
+    assert_null(pre_jail);
+    running->ops = ops;
+    running->arg = arg;
+    return 0;
+}
+
+struct ev *child_ev(struct child *c)
+{
+    return c->ev;
+}
+
+struct chan *child_parent(struct child *c)
+{
+    return c->parent;
+}
+
+struct chan *child_peer(struct child *c, enum role peer)
+{
+    return peer == ROLE_IPVSD ? c->ipvsd : NULL;
+}
+
+const struct slice *child_slice(struct child *c)
+{
+    return c->slice;
+}
+
+uint32_t child_generation(struct child *c)
+{
+    return slice_generation(c->slice);
+}
+
+bool child_restarted(struct child *c)
+{
+    return c->restarted;
+}
+
+bool child_keep_addresses(struct child *c)
+{
+    return c->keep;
+}
+
+bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out)
+{
+    while (*cursor < KEYS && !c->snap[*cursor].used)
+        ++*cursor;
+    if (*cursor >= KEYS)
+        return false;
+    *out = (struct child_snapshot){ .key = (uint32_t)*cursor,
+                                    .len = c->snap[*cursor].len,
+                                    .data = c->snap[*cursor].data };
+    ++*cursor;
+    return true;
+}
+
+void child_snapshot(struct child *c, uint32_t key, const void *data, size_t len)
+{
+    assert_true(key < KEYS && len <= SNAPSHOT_MAX);
+    c->snap[key] = (struct stored){ .used = true, .len = (uint16_t)len };
+    memcpy(c->snap[key].data, data, len);
+}
+
+void child_snapshot_gone(struct child *c, uint32_t key)
+{
+    assert_true(key < KEYS);
+    c->snap[key].used = false;
+}
+
+void child_stopped(struct child *c)
+{
+    c->stopped = true;
+}
+
+/* ---- the other ends */
+
+static void hear(struct heard *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void hear(struct heard *h, const char *fmt, ...)
+{
+    size_t n = strlen(h->text);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(h->text + n, sizeof h->text - n, fmt, ap);
+    va_end(ap);
+}
+
+static int on_msg(struct chan *c, const struct chan_msg *m, void *arg)
+{
+    struct heard *h = arg;
+    (void)c;
+    switch (m->type) {
+    case MSG_inst_state:
+        h->seq[m->body->inst_state.inst] = m->body->inst_state.seq;
+        hear(h, "g%u:%u=%s ", m->generation, m->body->inst_state.inst,
+             vrrp_state_name((enum vrrp_state)m->body->inst_state.state));
+        break;
+    case MSG_sync: hear(h, "g%u:sync ", m->generation); break;
+    case MSG_will: hear(h, "will%u ", m->body->will.inst); break;
+    case MSG_garp: hear(h, "garp%u ", m->body->garp.inst); break;
+    case MSG_inst_event:
+        hear(h, "%u=%s ", m->body->inst_event.inst,
+             vrrp_state_name((enum vrrp_state)m->body->inst_event.state));
+        break;
+    default: fail_msg("unexpected message %s", proto_name(m->type));
+    }
+    return 0;
+}
+
+static void on_dead(struct chan *c, enum chan_end how, const char *why, void *arg)
+{
+    (void)c;
+    (void)how;
+    (void)why;
+    (void)arg;
+}
+
+static const struct chan_ops far_ops = { on_msg, on_dead };
+
+static int ours_msg(struct chan *ch, const struct chan_msg *m, void *arg)
+{
+    struct child *c = arg;
+    return c->ops->on_msg(c, chan_peer(ch), m, c->arg);
+}
+
+static const struct chan_ops near_ops = { ours_msg, on_dead };
+
+static void connect_pair(struct child *c, enum role peer, struct chan **near_end, struct chan **far_end,
+                         struct heard *h)
+{
+    int fd[2];
+    assert_int_equal(chan_pair(fd), 0);
+    *near_end = chan_new(c->ev, fd[0], ROLE_VRRPD, peer, &near_ops, c);
+    *far_end = chan_new(c->ev, fd[1], peer, ROLE_VRRPD, &far_ops, h);
+    chan_set_generation(*near_end, child_generation(c));
+    chan_set_generation(*far_end, child_generation(c));
+}
+
+static uint64_t clock_now(void *arg)
+{
+    return ((struct child *)arg)->now;
+}
+
+static void turns(struct child *c)
+{
+    for (int i = 0; i < 6; i++)
+        ev_turn(c->ev, 0);
+}
+
+/* Time passes, deadline by deadline. */
+static void pass(struct child *c, uint64_t until)
+{
+    turns(c);
+    while (ev_next_deadline(c->ev) <= until) {
+        if (ev_next_deadline(c->ev) > c->now)
+            c->now = ev_next_deadline(c->ev);
+        ev_turn(c->ev, 0);
+    }
+    c->now = until;
+    turns(c);
+}
+
+/* ---- configuration */
+
+struct vi {
+    const char *name, *iface;
+    uint8_t vrid, priority;
+    uint64_t interval_us;
+    const char *addr;
+};
+
+static struct slice *make_slice(uint32_t generation, const struct vi *vi, size_t n)
+{
+    struct slice_writer *w = slice_writer_new(ROLE_VRRPD, generation);
+    struct err e;
+    char name[64];
+    for (size_t i = 0; i < n;
+         i++) { /* a real one has each once: the tests use an interface each, or the first */
+        bool first = true;
+        for (size_t k = 0; k < i; k++)
+            first = first && strcmp(vi[k].iface, vi[i].iface) != 0;
+        if (!first)
+            continue;
+        slice_put_obj(w, BLK_IFACE, 0, vi[i].iface, 0);
+        snprintf(name, sizeof name, "%s/4/mcast/224.0.0.18", vi[i].iface);
+        slice_put_obj(w, BLK_SOCKET, 0, name, 0);
+        slice_put_uint(w, KW_SOCKET_X_FAMILY, 4);
+        slice_put_str(w, KW_SOCKET_X_IFACE, vi[i].iface);
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct ipaddr a;
+        uint32_t id = slice_put_obj(w, BLK_VI, 0, vi[i].name, 1);
+        snprintf(name, sizeof name, "%s/4/mcast/224.0.0.18", vi[i].iface);
+        slice_put_uint(w, KW_VI_VIRTUAL_ROUTER_ID, vi[i].vrid);
+        slice_put_uint(w, KW_VI_PRIORITY, vi[i].priority);
+        slice_put_uint(w, KW_VI_VERSION, 3);
+        slice_put_uint(w, KW_VI_X_FAMILY, 4);
+        slice_put_str(w, KW_VI_INTERFACE, vi[i].iface);
+        slice_put_str(w, KW_VI_X_SOCKET, name);
+        slice_put_us(w, KW_VI_ADVERT_INT, vi[i].interval_us);
+        slice_put_obj(w, BLK_ADDR, id, vi[i].addr, 2);
+        assert_int_equal(ipaddr_parse_prefix(vi[i].addr, &a), 0);
+        slice_put_ip(w, KW_ADDR_ADDRESS, &a);
+    }
+    size_t len;
+    const void *bytes = slice_writer_bytes(w, &len);
+    struct slice *s = slice_parse(bytes, len, ROLE_VRRPD, &e);
+    assert_non_null(s);
+    slice_writer_free(w);
+    return s;
+}
+
+static uint32_t id_of(const struct child *c, enum blk blk, const char *name)
+{
+    const struct slice_obj *o = slice_find(c->slice, blk, name);
+    assert_non_null(o);
+    return o->id;
+}
+
+/* ---- the false ipvsd speaks */
+
+static void tell_link(struct child *c, const char *iface, bool up)
+{
+    struct msg_link m = { .iface = id_of(c, BLK_IFACE, iface),
+                          .ifindex = 7,
+                          .up = up,
+                          .running = up,
+                          .mtu = 1500,
+                          .multicast = 1,
+                          .addr4_len = 4,
+                          .addr4 = { 10, 0, 0, 5 } };
+    chan_send(c->ipvsd_far, MSG_link, &m, NULL, 0);
+}
+
+static void tell_sock(struct child *c, const char *iface)
+{
+    char name[64];
+    int a[2], r[2];
+    snprintf(name, sizeof name, "%s/4/mcast/224.0.0.18", iface);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, a), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, r), 0);
+    struct msg_sock m = { .sock = id_of(c, BLK_SOCKET, name), .ok = 1 };
+    chan_send(c->ipvsd_far, MSG_sock, &m, (int[2]){ a[0], r[0] }, 2);
+    if (c->accept_far >= 0)
+        close(c->accept_far);
+    if (c->reject_far >= 0)
+        close(c->reject_far);
+    c->accept_far = a[1];
+    c->reject_far = r[1];
+}
+
+static void tell_done(struct child *c)
+{
+    struct msg_facts_done m = { .generation = child_generation(c) };
+    chan_send(c->ipvsd_far, MSG_facts_done, &m, NULL, 0);
+}
+
+static void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
+{
+    uint8_t b[256] = { 0x45, 0xc0, 0, 0, 0, 1, 0, 0, 255, 112, 0, 0, 10, 0, 0, 9, 224, 0, 0, 18 };
+    struct ipaddr a;
+    struct packet_spec s = { .family = 4,
+                             .version = 3,
+                             .vrid = vrid,
+                             .priority = priority,
+                             .interval_ns = NS_PER_SEC,
+                             .addrs = &a,
+                             .naddrs = 1 };
+    ipaddr_parse(addr, &a);
+    ipaddr_parse("10.0.0.9", &s.src);
+    ipaddr_parse("224.0.0.18", &s.dst);
+    int n = packet_build(&s, b + 20, sizeof b - 20);
+    assert_true(n > 0);
+    b[3] = (uint8_t)(20 + n);
+    assert_int_equal(send(fd, b, (size_t)(20 + n), 0), 20 + n);
+}
+
+/* ---- life */
+
+static struct child *start(struct slice *s, const struct child *former)
+{
+    struct child *c = calloc(1, sizeof *c);
+    c->now = former != NULL ? former->now : T0;
+    c->accept_far = c->reject_far = -1;
+    c->ev = ev_new(&(struct clock){ clock_now, c });
+    /* ev keeps the pointer: give it one that lives as long */
+    static struct clock clocks[64];
+    static size_t nclocks;
+    assert_true(nclocks < 64);
+    clocks[nclocks] = (struct clock){ clock_now, c };
+    ev_free(c->ev);
+    c->ev = ev_new(&clocks[nclocks++]);
+    c->slice = s;
+    if (former != NULL) {
+        memcpy(c->snap, former->snap, sizeof c->snap);
+        c->restarted = true;
+    }
+    running = c;
+    assert_int_equal(vrrpd_run(), 0);
+    connect_pair(c, ROLE_PARENT, &c->parent, &c->parent_far, &c->to_parent);
+    assert_int_equal(c->ops->on_start(c, s, c->arg), 0);
+    return c;
+}
+
+static void meet_ipvsd(struct child *c)
+{
+    connect_pair(c, ROLE_IPVSD, &c->ipvsd, &c->ipvsd_far, &c->to_ipvsd);
+    c->ops->on_peer(c, c->ipvsd, ROLE_IPVSD, c->arg);
+}
+
+static void lose_ipvsd(struct child *c)
+{
+    chan_free(c->ipvsd);
+    chan_free(c->ipvsd_far);
+    c->ipvsd = c->ipvsd_far = NULL;
+    c->ops->on_peer_dead(c, ROLE_IPVSD, c->arg);
+}
+
+#endif
