@@ -92,18 +92,22 @@ static void status_reload(FILE *f, const struct parent *p)
     status_lines(f, &r);
 }
 
-char *status_text(const struct parent *p, size_t *len)
+static void status_all(FILE *f, const struct parent *p)
 {
-    char *text = NULL;
-    FILE *f = open_memstream(&text, len);
-    if (f == NULL)
-        fatal("out of memory");
     status_daemon(f, p);
     for (int r = ROLE_VRRPD; r <= ROLE_IPVSD; r++)
         status_room(f, &p->room[r]);
     status_instances(f, p->cur);
     status_reload(f, p);
-    if (fclose(f) != 0)
+}
+
+char *status_text(const struct parent *p, size_t *len)
+{
+    char *text = NULL;
+    FILE *f = open_memstream(&text, len);
+    if (f != NULL)
+        status_all(f, p);
+    if (f == NULL || fclose(f) != 0)
         fatal("out of memory");
     return text;
 }

@@ -119,11 +119,10 @@ char *render_people(char *text)
     char *out = NULL;
     size_t len;
     FILE *f = open_memstream(&out, &len);
-    if (f == NULL)
-        fatal("out of memory");
     struct render_ops o = { render_people_section, render_people_pair, f };
-    render_lines(text, &o);
-    if (fclose(f) != 0)
+    if (f != NULL)
+        render_lines(text, &o);
+    if (f == NULL || fclose(f) != 0)
         fatal("out of memory");
     return out;
 }
