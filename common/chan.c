@@ -15,7 +15,7 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define CHAN_READ_BUDGET 128       /* datagrams a turn: nobody starves the timers */
+#define CHAN_READ_BUDGET 1024      /* datagrams a turn: nobody starves the timers */
 #define CHAN_SEND_BATCH  32        /* datagrams a sendmmsg */
 #define CHAN_QUEUE_MAX   65536     /* messages; a peer this far behind is not coming back */
 #define CHAN_DROP_AT     256       /* DROP messages are not queued beyond this */
@@ -40,6 +40,7 @@ struct chan {
     const struct chan_ops *ops;
     void *arg;
     uint32_t generation, seq;
+    uint64_t linger;    /* how long a message may wait for company */
     struct chan_out *q; /* q[head..tail) */
     size_t head, tail, cap;
     bool stalled; /* the kernel took no more: waiting for EV_WRITE */
@@ -286,7 +287,7 @@ int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds,
     for (unsigned int i = 0; i < nfds; i++)
         o->fds[i] = fds[i];
     if (!c->stalled && !ev_timer_armed(&c->flush))
-        ev_timer_at(c->ev, &c->flush, ev_now(c->ev));
+        ev_timer_at(c->ev, &c->flush, ev_now(c->ev) + c->linger);
     return 0;
 }
 
@@ -433,6 +434,11 @@ struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, con
     ev_timer_init(&c->flush, chan_on_timer, c);
     c->io = ev_io_add(ev, fd, EV_READ, chan_on_io, c);
     return c;
+}
+
+void chan_linger(struct chan *c, uint64_t ns)
+{
+    c->linger = ns;
 }
 
 void chan_set_generation(struct chan *c, uint32_t gen)

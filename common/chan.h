@@ -40,6 +40,9 @@ int chan_pair(int fd[2]); /* socketpair(SEQPACKET, CLOEXEC, NONBLOCK) */
 struct chan *chan_new(struct ev *ev, int fd, enum role self, enum role peer, const struct chan_ops *ops,
                       void *arg);
 void chan_free(struct chan *c); /* closes; queued messages are lost. NULL is fine */
+/* Messages may wait this long (default 0: the end of the turn) unless chan_flush is called: for news that
+ * must not compete with the work they tell about. */
+void chan_linger(struct chan *c, uint64_t ns);
 void chan_set_generation(struct chan *c, uint32_t gen);
 enum role chan_peer(const struct chan *c);
 bool chan_alive(const struct chan *c); /* false also from a failed send on: what the peer said before still

@@ -21,6 +21,7 @@
 
 #define CHILD_START_WAIT_S    60 /* a configuration of this size is read by then, or the parent is lost */
 #define CHILD_SNAPSHOT_MAX    (8 << 20) /* bytes */
+#define CHILD_LINGER_NS       NS_PER_MS /* logs and events give way to adverts and addresses */
 #define CHILD_LAST_WORDS_MS   50
 #define CHILD_SNAPSHOT_HEADER 8 /* u32 key, u16 len, u16 zero */
 
@@ -314,9 +315,8 @@ static void child_stop(struct child *c, enum stop_why why)
         child_stopped(c);
 }
 
-static int child_parent_msg(struct chan *ch, const struct chan_msg *m, void *arg)
+static int child_order(struct child *c, struct chan *ch, const struct chan_msg *m)
 {
-    struct child *c = arg;
     switch (m->type) {
     case MSG_start: return child_on_start(c, m);
     case MSG_peer: return child_on_peer(c, m);
@@ -331,6 +331,16 @@ static int child_parent_msg(struct chan *ch, const struct chan_msg *m, void *arg
     case MSG_dump: return child_on_dump(c, m);
     default: return c->started ? c->ops->on_msg(c, ROLE_PARENT, m, c->arg) : -1;
     }
+}
+
+/* What the parent asks is answered at once; news (log, events, snapshots) may linger. */
+static int child_parent_msg(struct chan *ch, const struct chan_msg *m, void *arg)
+{
+    struct child *c = arg;
+    int rc = child_order(c, ch, m);
+    if (rc == 0 && c->parent == ch)
+        chan_flush(ch);
+    return rc;
 }
 
 static void child_parent_dead(struct chan *ch, enum chan_end how, const char *why, void *arg)
@@ -402,9 +412,11 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     jail_enter(r, &(struct jail_opts){ .keep_fds = keep, .nkeep = 1 }, &ready);
     c->ev = ev_new(NULL);
     c->parent = chan_new(c->ev, ROLE_PARENT_FD, r, ROLE_PARENT, &child_parent_ops, c);
+    chan_linger(c->parent, CHILD_LINGER_NS);
     log_sink(child_log, c);
     log_last_words_hook(child_last_words, c);
     chan_send(c->parent, MSG_ready, &ready, NULL, 0);
+    chan_flush(c->parent);
     ev_timer_init(&c->start_wait, child_no_start, c);
     ev_timer_in(c->ev, &c->start_wait, CHILD_START_WAIT_S * NS_PER_SEC);
     return ev_run(c->ev);

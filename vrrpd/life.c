@@ -71,29 +71,40 @@ static void life_heartbeat(struct vrrpd *v, uint64_t now)
         inst_snapshot(v->inst[v->heartbeats / LIFE_COUNTERS_EVERY % v->ninst]);
 }
 
+/* All states of the turn in one burst: ipvsd makes one exchange with the kernel of what it reads in one turn.
+ */
+static void life_say_states(struct vrrpd *v, struct chan *ipvsd)
+{
+    bool said = false;
+    for (struct inst *i = v->dirty; i != NULL; i = i->next_dirty) {
+        if (i->say_state) {
+            life_say_state(i, ipvsd);
+            said = true;
+        }
+    }
+    if (said)
+        chan_flush(ipvsd);
+}
+
 void vrrpd_settle(struct vrrpd *v)
 {
     struct chan *ipvsd = child_peer(v->child, ROLE_IPVSD);
-    bool said = false;
+    /* Before everything was told once, silence is right: "not MASTER" would take addresses away. */
+    bool tell = ipvsd != NULL && v->running && !v->sync_owed;
     io_flush(v->io);
+    if (tell)
+        life_say_states(v, ipvsd);
     while (v->dirty != NULL) {
         struct inst *i = v->dirty;
         v->dirty = i->next_dirty;
         i->dirty = false;
-        /* Before everything was told once, silence is right: "not MASTER" would take addresses away. */
-        bool tell = ipvsd != NULL && v->running && !v->sync_owed;
-        if (tell && i->say_state)
-            life_say_state(i, ipvsd);
         if (tell && i->say_will && i->e.state == VRRP_STATE_MASTER)
             inst_will(i);
-        said |= tell;
         i->say_will = false;
         if (i->snap)
             inst_snapshot(i);
         i->snap = false;
     }
-    if (said)
-        chan_flush(ipvsd);
     if (v->running && !v->stopping && ev_now(v->ev) >= v->heartbeat_at)
         life_heartbeat(v, ev_now(v->ev));
 }
