@@ -181,9 +181,11 @@ void control_free(struct control *c)
 {
     if (c == NULL)
         return;
-    while (c->clients != NULL) {
-        chan_flush(c->clients->ch);
-        control_drop(c->clients);
+    for (struct control_client *k = c->clients, *next; k != NULL; k = next) {
+        next = k->next;
+        chan_flush(k->ch);
+        chan_free(k->ch);
+        free(k);
     }
     ev_io_del(c->p->ev, c->io);
     close(c->fd);

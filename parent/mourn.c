@@ -32,7 +32,8 @@ static uint64_t room_ping_interval(const struct room *m)
 {
     if (m->role != ROLE_VRRPD)
         return ROOM_PING_OTHERS;
-    uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW);
+    /* three missed at half an interval: back before the peers' three intervals are over */
+    uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW) / 2;
     return adv < ROOM_PING_FAST ? ROOM_PING_FAST : adv > ROOM_PING_SLOW ? ROOM_PING_SLOW : adv;
 }
 

@@ -38,6 +38,7 @@ struct parent {
     struct sdnotify sd;
     struct daemonise dm;
     struct room room[ROLE_MAX];
+    struct ev_timer link;  /* a channel between two rooms could not be made: again */
     struct ev_timer tell;  /* the status line for systemd is due */
     struct conf_run *conf; /* the first reading; NULL afterwards */
     struct config *cur;    /* what is in force; NULL before the first */

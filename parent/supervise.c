@@ -24,6 +24,7 @@
 #define SUPERVISE_READY_LIMIT   (10 * NS_PER_SEC) /* to build a jail on a drowning machine */
 #define SUPERVISE_STARTED_LIMIT (30 * NS_PER_SEC) /* to read a huge slice */
 #define SUPERVISE_RESTART_LIMIT NS_PER_SEC
+#define SUPERVISE_LINK_RETRY    (200 * NS_PER_MS)
 #define SUPERVISE_SNAPSHOTS     15000 /* of 512 bytes at most: below what child.c takes back */
 
 static const enum role supervise_rooms[] = { ROLE_IPVSD, ROLE_VRRPD, ROLE_CHECKD };
@@ -35,18 +36,6 @@ const char *room_state_name(enum room_state s)
         "off", "delayed", "spawned", "ready", "told", "started", "stopping"
     };
     return names[s];
-}
-
-void supervise_init(struct parent *p)
-{
-    for (int r = 0; r < ROLE_MAX; r++) {
-        struct room *m = &p->room[r];
-        m->p = p;
-        m->role = (enum role)r;
-        m->pidfd = m->errfd = -1;
-        m->snaps = snapshots_new(SUPERVISE_SNAPSHOTS);
-        room_timers_init(m);
-    }
 }
 
 void supervise_free(struct parent *p)
@@ -133,11 +122,20 @@ static bool room_linkable(const struct room *m)
     return (m->state == ROOM_TOLD || m->state == ROOM_STARTED) && chan_alive(m->ch);
 }
 
+/* No descriptor left, most likely: two rooms that do not hear each other are worth another try until it
+ * works. */
+static void room_link_again(struct parent *p)
+{
+    if (!ev_timer_armed(&p->link))
+        ev_timer_in(p->ev, &p->link, SUPERVISE_LINK_RETRY);
+}
+
 static void room_link(struct room *a, struct room *b)
 {
     int fd[2];
     if (chan_pair(fd) < 0) {
         log_err("no channel between %s and %s: %s", role_name(a->role), role_name(b->role), strerror(errno));
+        room_link_again(a->p);
         return;
     }
     struct msg_peer to_a = { .role = (uint8_t)b->role }, to_b = { .role = (uint8_t)a->role };
@@ -152,6 +150,28 @@ static void room_link_all(struct parent *p, struct room *m)
         struct room *o = &p->room[supervise_rooms[i]];
         if (o != m && room_linkable(m) && room_linkable(o) && !m->linked[o->role])
             room_link(m, o);
+    }
+}
+
+static void supervise_on_link(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct parent *p = arg;
+    (void)t;
+    (void)now;
+    for (size_t i = 0; i < SUPERVISE_ROOMS; i++)
+        room_link_all(p, &p->room[supervise_rooms[i]]);
+}
+
+void supervise_init(struct parent *p)
+{
+    ev_timer_init(&p->link, supervise_on_link, p);
+    for (int r = 0; r < ROLE_MAX; r++) {
+        struct room *m = &p->room[r];
+        m->p = p;
+        m->role = (enum role)r;
+        m->pidfd = m->errfd = -1;
+        m->snaps = snapshots_new(SUPERVISE_SNAPSHOTS);
+        room_timers_init(m);
     }
 }
 
