@@ -19,6 +19,7 @@
 #include "ipvsd/model.h"
 #include "ipvsd/sysctl.h"
 
+#define GARP_SNAPSHOT_KEY 0x47415250u
 #define GARP_BATCH        64
 #define GARP_TURN_REPEATS 1024            /* repetitions in one turn */
 #define GARP_RETRY        (2 * NS_PER_MS) /* the device's queue was full */
@@ -198,6 +199,9 @@ void garp_flush(struct ipvsd *d)
 {
     uint64_t wake = TIME_NEVER;
     struct garp *g = &d->garp;
+    if (g->burst_news)
+        child_snapshot(d->child, GARP_SNAPSHOT_KEY, &g->burst_until, sizeof g->burst_until);
+    g->burst_news = false;
     if (TAILQ_EMPTY(&g->active) && g->batch->n == 0)
         return;
     if (!garp_push(g) || garp_round(d, true, UINT32_MAX, &wake) ||
@@ -266,19 +270,32 @@ void garp_init_inst(struct inst *i)
     ev_timer_init(&i->refresh, garp_on_refresh, i);
 }
 
-void garp_resume(struct ipvsd *d, struct inst *i)
+static void garp_refresh_from(struct ipvsd *d, struct inst *i, uint64_t delay)
 {
-    uint64_t delay = garp_delay(i), every = garp_ns(i, KW_VI_GARP_MASTER_REFRESH, 0);
-    if (delay > 0)
-        ev_timer_in(d->ev, &i->burst, delay);
+    uint64_t every = garp_ns(i, KW_VI_GARP_MASTER_REFRESH, 0);
     if (every > 0)
         ev_timer_in(d->ev, &i->refresh, delay + every);
 }
 
+void garp_resume(struct ipvsd *d, struct inst *i)
+{
+    if (d->garp.burst_until > ev_now(d->ev))
+        ev_timer_at(d->ev, &i->burst, d->garp.burst_until);
+    garp_refresh_from(d, i, 0);
+}
+
 void garp_master(struct ipvsd *d, struct inst *i)
 {
+    uint64_t delay = garp_delay(i), until = ev_now(d->ev) + delay;
     garp_ask_all(d, i, garp_repeat(i));
-    garp_resume(d, i);
+    garp_refresh_from(d, i, delay);
+    if (delay == 0)
+        return;
+    ev_timer_at(d->ev, &i->burst, until);
+    if (until > d->garp.burst_until) {
+        d->garp.burst_until = until;
+        d->garp.burst_news = true;
+    }
 }
 
 void garp_lower(struct ipvsd *d, struct inst *i)
@@ -374,8 +391,19 @@ static void garp_on_timer(struct ev_timer *t, uint64_t now, void *arg)
     (void)arg; /* the end of this turn flushes */
 }
 
+/* Of our predecessor: when the last second burst was due. */
+static void garp_read_snapshot(struct ipvsd *d)
+{
+    struct child_snapshot s;
+    size_t cursor = 0;
+    while (child_snapshot_next(d->child, &cursor, &s))
+        if (s.key == GARP_SNAPSHOT_KEY && s.len == sizeof d->garp.burst_until)
+            memcpy(&d->garp.burst_until, s.data, sizeof d->garp.burst_until);
+}
+
 int garp_open(struct ipvsd *d)
 {
+    garp_read_snapshot(d);
     TAILQ_INIT(&d->garp.active);
     ev_timer_init(&d->garp.timer, garp_on_timer, d);
     d->garp.batch = xcalloc(1, sizeof *d->garp.batch);

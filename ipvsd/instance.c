@@ -13,7 +13,7 @@ static void instance_set(struct ipvsd *d, struct inst *i, enum vrrp_state state)
     bool was = i->state == VRRP_STATE_MASTER, is = state == VRRP_STATE_MASTER;
     if (is && !was) {
         /* A successor of a dead ipvsd hears of MASTERs that have long been announced. */
-        if (child_restarted(d->child) && !i->known)
+        if (child_restarted(d->child) && !d->ever_synced)
             garp_resume(d, i);
         else
             i->fresh = true;
@@ -44,7 +44,7 @@ static int instance_on_state(struct ipvsd *d, const struct msg_inst_state *m)
 
 static int instance_on_sync(struct ipvsd *d)
 {
-    d->synced = true;
+    d->synced = d->ever_synced = true;
     for (size_t k = 0; k < d->model->ninsts; k++) {
         struct inst *i = &d->model->insts[k];
         if (!i->told)

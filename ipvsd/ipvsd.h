@@ -136,6 +136,8 @@ struct garp {
     struct ev_timer timer;
     struct garp_batch *batch;
     uint64_t sent, dropped;
+    uint64_t burst_until; /* the last second burst is due then; survives us in a snapshot */
+    bool burst_news;
 };
 
 struct ipvsd {
@@ -153,7 +155,8 @@ struct ipvsd {
     struct ev_timer repair; /* something was held back */
     struct vsocks socks;
     struct garp garp;
-    bool synced; /* the present vrrpd has told everything */
+    bool synced;      /* the present vrrpd has told everything */
+    bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */
     bool stopping;
     struct ev_timer farewell;
     uint64_t adds, dels, repairs, exchanges, resyncs; /* for the dump */

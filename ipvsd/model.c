@@ -121,6 +121,7 @@ struct model *model_build(const struct slice *s, struct err *e)
     garp_init_inst(&m->statics);
     m->statics.state = VRRP_STATE_MASTER;
     m->statics.known = true;
+    m->statics.owner = true; /* one that was there before us belongs to the host and stays at stop */
     if (model_build_vips(s, &m->statics, 0, e) < 0) {
         model_free(m);
         return NULL;

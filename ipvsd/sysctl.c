@@ -13,6 +13,7 @@
 #include "ipvsd/link.h"
 
 #define SYSCTL_PER_SNAPSHOT 24
+#define SYSCTL_KEY_MAX      1024
 
 struct sysctl_saved {
     char name[IFNAMSIZ];
@@ -91,6 +92,8 @@ void sysctl_restore_snapshot(struct ipvsd *d)
     size_t cursor = 0;
     while (child_snapshot_next(d->child, &cursor, &s)) {
         struct sysctl_saved v;
+        if (s.key > SYSCTL_KEY_MAX)
+            continue;
         for (size_t off = 0; off + sizeof v <= s.len; off += sizeof v) {
             memcpy(&v, s.data + off, sizeof v);
             v.name[sizeof v.name - 1] = '\0';

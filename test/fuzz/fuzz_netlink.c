@@ -1,6 +1,6 @@
 /*
- * fuzz_netlink.c - what the kernel (or something that pretends) says on a netlink socket: links, addresses, answers. Every event
- * must be a value within its bounds whatever the bytes.
+ * fuzz_netlink.c - what the kernel (or something that pretends) says on a netlink socket: links, addresses,
+ * answers. Every event must be a value within its bounds whatever the bytes.
  */
 #include <stddef.h>
 #include <stdint.h>
