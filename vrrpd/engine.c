@@ -369,7 +369,8 @@ void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t
 
 bool engine_fresh(const struct engine_cfg *c, uint64_t alive, uint64_t beat, uint64_t now)
 {
-    return alive <= now && now - alive <= c->down_adverts * c->interval + beat;
+    uint64_t longest_skew = c->version == 2 ? NS_PER_SEC : c->interval;
+    return alive <= now && now - alive <= c->down_adverts * c->interval + longest_skew + beat;
 }
 
 void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out)

@@ -436,6 +436,26 @@ static void test_reconfigure(void **state)
     assert_true(b.armed == b.now + S(6.5));
 }
 
+static void test_fresh(void **state)
+{
+    (void)state;
+    static const struct {
+        uint8_t version;
+        double interval, age;
+        bool fresh;
+    } rows[] = {
+        { 3, 1, 0, true },       { 3, 1, 5, true },        { 3, 1, 5.001, false }, /* 3 + 1 (skew) + 1 (beat)
+                                                                                    */
+        { 3, 0.1, 1.4, true },   { 3, 0.1, 1.401, false }, { 2, 10, 32, true },    { 2, 10, 32.001, false },
+        { 3, 1, -0.001, false }, /* from the future: another boot, or nonsense */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct engine_cfg c = config(rows[i].version, 100, rows[i].interval);
+        uint64_t alive = (uint64_t)((int64_t)T0 - (int64_t)(rows[i].age * 1e9));
+        assert_int_equal(engine_fresh(&c, alive, NS_PER_SEC, T0), rows[i].fresh);
+    }
+}
+
 struct resume_row {
     double since_grid; /* now - saved.adv_at */
     double alive;      /* alive - saved.adv_at */
@@ -526,6 +546,7 @@ int main(void)
         cmocka_unit_test(test_resume_master),
         cmocka_unit_test(test_resume_meets_others),
         cmocka_unit_test(test_resume_backup),
+        cmocka_unit_test(test_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

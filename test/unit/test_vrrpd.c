@@ -1,7 +1,6 @@
 /*
- * test_vrrpd.c - vrrpd's life with a false parent and a false ipvsd: start, facts, takeover, reload with
- * shifting ids, a crash with snapshots, an ipvsd that dies, stop in the right order. This file supplies
- * common/child.h itself, so the role's own code runs as it is, on a clock the test owns.
+ * test_vrrpd.c - vrrpd's life with a false parent and a false ipvsd (vrrpd_false.h): start, facts, takeover,
+ * reload with shifting ids, a crash with snapshots, an ipvsd that dies, stop in the right order.
  */
 #include "test/unit/vrrpd_false.h"
 
