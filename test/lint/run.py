@@ -148,7 +148,8 @@ def rule_cppcheck(o):
     need("cppcheck")
     work = os.path.join(TOP, o.build, "cppcheck")
     os.makedirs(work, exist_ok=True)
-    p = subprocess.run(["cppcheck", "-q", "--std=c11", "--enable=warning,portability,performance", "--inline-suppr",
+    queue = ["--include=" + f for f in glob.glob("/usr/include/*/sys/queue.h") + glob.glob("/usr/include/sys/queue.h")]
+    p = subprocess.run(["cppcheck", "-q", "--std=c11", "--library=" + os.path.join(TOP, "test/lint/cppcheck.cfg"), *queue, "--enable=warning,portability,performance", "--inline-suppr",
                         "-j%d" % (os.cpu_count() or 1), "--cppcheck-build-dir=" + work, "-I.", "-D_GNU_SOURCE",
                         "--suppress=missingInclude", "--suppress=*:test/*", "--template={file}:{line} {severity} {id}: {message}",
                         *[f for f in sources(".c") if not f.startswith("test/")]], cwd=TOP, capture_output=True, text=True)
@@ -161,7 +162,9 @@ def rule_clang_tidy(o):
     flags = ["--", "-std=c17", "-D_GNU_SOURCE", "-I."]
     flags += subprocess.run(["pkg-config", "--cflags", "libnl-3.0"], capture_output=True, text=True).stdout.split()
     todo = [f for f in sources(".c") if not f.startswith("test/")]
-    bad, live = set(), []
+    bad, live, used = set(), [], set()
+    known = {tuple(x.strip() for x in line.split("|")[:2]) for line in text("test/lint/known.txt").split("\n")
+             if "|" in line and not line.startswith("#")}
     jobs = os.cpu_count() or 1
     while todo or live:
         while todo and len(live) < jobs:
@@ -169,9 +172,13 @@ def rule_clang_tidy(o):
             live.append(subprocess.Popen(["clang-tidy", "--quiet", "--checks=" + TIDY, *chunk, *flags], cwd=TOP,
                                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
         p = live.pop(0)
-        for m in re.finditer(r"^(\S+:\d+):\d+: (?:warning|error): (.*)$", p.communicate()[0], re.M):
-            bad.add("%s %s" % (os.path.relpath(m[1], TOP), m[2]))
-    return sorted(bad)
+        for m in re.finditer(r"^(\S+):(\d+):\d+: (?:warning|error): (.*) \[([\w.,-]+)\]$", p.communicate()[0], re.M):
+            file = os.path.relpath(m[1], TOP)
+            if (file, m[4]) in known:
+                used.add((file, m[4]))
+            else:
+                bad.add("%s:%s %s [%s]" % (file, m[2], m[3], m[4]))
+    return sorted(bad) + ["test/lint/known.txt: %s %s is not found any more" % k for k in sorted(known - used)]
 
 
 def main():
