@@ -27,7 +27,7 @@ def begin(lab, spec):
     lab.wait_master("a", conf.VIPS, 4 * spec["interval"] + 8)
     b = lab.b.start(spec["peer"], backup)
     lab.wait(lambda: b.role("vrrpd"), 8, "the peer's VRRP process")
-    time.sleep(4.2 + spec["interval"])  # also past the second burst of gratuitous ARPs, 5 s after the transition
+    time.sleep(5.3 + spec["interval"])  # also past the second burst of gratuitous ARPs, 5 s after the transition
     if lab.adverts("b"):
         raise Failure("the peer advertises although a better master lives: the lab is not what it should be")
     return a, b
