@@ -18,6 +18,7 @@
 #include "common/err.h"
 #include "common/jail.h"
 #include "common/log.h"
+#include "common/pulse.h"
 
 #define CHILD_START_WAIT_S    60 /* a configuration of this size is read by then, or the parent is lost */
 #define CHILD_SNAPSHOT_MAX    (8 << 20) /* bytes */
@@ -35,6 +36,7 @@ struct child {
     int early[ROLE_MAX]; /* peer ends that came before start: unread, so nothing is said to a child without a
                             slice */
     struct slice *slice, *next;
+    struct pulse *pulse; /* the parent reads in it when we last finished a turn */
     uint32_t next_generation;
     uint8_t *snap; /* of the former incarnation */
     size_t snap_len;
@@ -219,17 +221,25 @@ static void child_set_generation(struct child *c)
         chan_set_generation(c->peers[r], child_generation(c));
 }
 
+static void child_beat(void *arg)
+{
+    struct child *c = arg;
+    pulse_beat(c->pulse, ev_now(c->ev));
+}
+
 static int child_on_start(struct child *c, const struct chan_msg *m)
 {
     const struct msg_start *s = &m->body->start;
     struct err e = { 0 };
-    if (c->started || m->nfds != 1u + s->has_snapshot)
+    if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse)
         return -1;
     c->slice = slice_open(m->fds[0], c->role, &e);
     if (c->slice == NULL || slice_generation(c->slice) != s->generation)
         fatal("the configuration slice cannot be used: %s", c->slice == NULL ? e.text : "generation differs");
     if (s->has_snapshot)
         child_snapshot_load(c, m->fds[1]);
+    if (s->has_pulse && (c->pulse = pulse_map(m->fds[1 + s->has_snapshot], true)) == NULL)
+        fatal("the pulse page cannot be mapped: %s", strerror(errno));
     c->restarted = s->restart != 0;
     c->keep_addresses = s->keep_addresses != 0;
     log_set_level((enum log_level)s->log_level);
@@ -237,6 +247,8 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     child_set_generation(c);
     if (c->ops->on_start(c, c->slice, c->arg) < 0)
         fatal("start refused");
+    if (c->pulse != NULL) /* after the role's own hooks: a turn is over when its adverts have left */
+        ev_hook_add(c->ev, child_beat, c);
     c->started = true;
     free(c->snap);
     c->snap = NULL;

@@ -19,7 +19,8 @@
 #define ROOM_PING_SLOW      NS_PER_SEC
 #define ROOM_PING_OTHERS    (2 * NS_PER_SEC)
 #define ROOM_PING_FAST      (100 * NS_PER_MS)
-#define ROOM_PING_MISSED    3
+#define ROOM_MISSED_VRRPD   1 /* pings, after one interval without a turn of its loop */
+#define ROOM_MISSED_OTHERS  2
 #define ROOM_EOF_LIMIT      (100 * NS_PER_MS) /* a dead process' channel ends by itself; if not, we end it */
 #define ROOM_AFTER_HANDOVER (5 * NS_PER_SEC)  /* the new master shall settle first */
 #define ROOM_RETRY          (100 * NS_PER_MS)
@@ -27,13 +28,15 @@
 /* ---- life signs
  * ------------------------------------------------------------------------------------------------ */
 
-/* vrrpd must not hang longer than its peers' patience; the others work in the kernel's or a disk's time. */
+/* vrrpd must not hang longer than its peers' patience; the others work in the kernel's or a disk's time. A
+ * child whose loop turns is seen in its pulse page and costs nothing more; only a silent one is pinged. */
 static uint64_t room_ping_interval(const struct room *m)
 {
     if (m->role != ROLE_VRRPD)
         return ROOM_PING_OTHERS;
-    /* three missed at half an interval: back before the peers' three intervals are over */
-    uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW) / 2;
+    /* A MASTER turns once an interval. Silent for one, pinged for another: back before the peers' three are
+     * over. */
+    uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW);
     return adv < ROOM_PING_FAST ? ROOM_PING_FAST : adv > ROOM_PING_SLOW ? ROOM_PING_SLOW : adv;
 }
 
@@ -42,21 +45,26 @@ static void room_on_ping(struct ev_timer *t, uint64_t now, void *arg)
     struct room *m = arg;
     uint64_t interval = room_ping_interval(m);
     bool we_were_late = now - t->deadline > interval / 2; /* a machine that slept is not a child that hangs */
-    if (m->heard)
+    uint64_t beat = pulse_last(m->pulse);
+    bool turned = beat != m->pulse_seen;
+    m->pulse_seen = beat;
+    if (m->heard || turned)
         m->missed = 0;
     else if (m->pinged && !we_were_late)
         m->missed++;
-    if (m->missed >= ROOM_PING_MISSED) {
+    if (m->missed >= (m->role == ROLE_VRRPD ? ROOM_MISSED_VRRPD : ROOM_MISSED_OTHERS)) {
         char why[80];
         snprintf(why, sizeof why, "it hangs: no sign of life for %llu ms",
-                 (unsigned long long)(ROOM_PING_MISSED * interval / NS_PER_MS));
+                 (unsigned long long)((m->missed + 1) * interval / NS_PER_MS));
         supervise_kill(m, why);
         return;
     }
-    struct msg_ping ping = { .nonce = ++m->nonce };
     m->heard = false;
-    m->pinged = true;
-    chan_send(m->ch, MSG_ping, &ping, NULL, 0);
+    m->pinged = !turned;
+    if (!turned) {
+        struct msg_ping ping = { .nonce = ++m->nonce };
+        chan_send(m->ch, MSG_ping, &ping, NULL, 0);
+    }
     ev_timer_at(m->p->ev, t, now + interval);
 }
 
@@ -89,6 +97,8 @@ void room_bury(struct room *m)
     m->pidfd = m->errfd = -1;
     chan_free(m->ch);
     m->ch = NULL;
+    pulse_unmap(m->pulse);
+    m->pulse = NULL;
     m->pid = 0;
     ev_timer_stop(ev, &m->ping);
     ev_timer_stop(ev, &m->limit);

@@ -180,11 +180,23 @@ static uint8_t room_log_level(const struct parent *p)
     return p->opt.detail > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
+/* A fresh page for this incarnation. Without one it is pinged like any silent child. */
+static int room_pulse(struct room *m)
+{
+    int fd = pulse_create();
+    m->pulse = fd >= 0 ? pulse_map(fd, false) : NULL;
+    m->pulse_seen = 0;
+    if (m->pulse == NULL)
+        log_warn("no pulse page for %s (%s): it is watched by pings alone", role_name(m->role),
+                 strerror(errno));
+    return fd;
+}
+
 /* The jail is verified and the configuration is here. */
 void room_tell(struct room *m)
 {
     struct parent *p = m->p;
-    int fds[2];
+    int fds[3];
     unsigned int n = 0;
     struct msg_start s = { .generation = p->cur->generation,
                            .restart = m->ever_started,
@@ -203,6 +215,10 @@ void room_tell(struct room *m)
         } else {
             log_warn("the snapshots of %s are lost: %s", role_name(m->role), strerror(errno));
         }
+    }
+    if ((fds[n] = room_pulse(m)) >= 0) {
+        s.has_pulse = 1;
+        n++;
     }
     chan_set_generation(m->ch, p->cur->generation);
     chan_send(m->ch, MSG_start, &s, fds, n);

@@ -14,6 +14,7 @@
 #include "common/chan.h"
 #include "common/ev.h"
 #include "common/proto.h"
+#include "common/pulse.h"
 #include "common/role.h"
 #include "parent/backoff.h"
 #include "parent/snapshots.h"
@@ -46,6 +47,8 @@ struct room {
     struct ev_timer delay, limit, ping;
     struct backoff backoff;
     uint64_t spawned_ns, started_ns;
+    struct pulse *pulse; /* when its loop last turned */
+    uint64_t pulse_seen;
     unsigned int restarts, missed;
     uint32_t nonce;
     bool heard, pinged;
