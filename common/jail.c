@@ -33,7 +33,7 @@
 /* What its children are born with, to build their jails and to do ipvsd's work. */
 #define JAIL_CHILD_CAPS                                                                                      \
     (JAIL_BIT(CAP_NET_ADMIN) | JAIL_BIT(CAP_NET_RAW) | JAIL_BIT(CAP_SYS_ADMIN) |                             \
-     JAIL_BIT(CAP_DAC_READ_SEARCH))
+     JAIL_BIT(CAP_DAC_READ_SEARCH) | JAIL_BIT(CAP_SYS_NICE))
 
 static _Noreturn void jail_die(enum role r, const char *step, const char *remedy)
 {
@@ -167,9 +167,19 @@ static int jail_set_limits(const struct jail_row *row)
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
+/* Not a fence: when it is refused the role works as before, only less punctually on a busy machine. */
+static void jail_set_nice(enum role r, const struct jail_row *row)
+{
+    if (row->nice != 0 && setpriority(PRIO_PROCESS, 0, row->nice) < 0)
+        log_warn("%s: priority %d was refused (%s): on a busy machine adverts may be late; give holdfast "
+                 "CAP_SYS_NICE",
+                 role_name(r), row->nice, strerror(errno));
+}
+
 /* The steps only root can take: where the process lives and who it is. */
 static void jail_leave_root(enum role r, const struct jail_row *row, const struct passwd *pw)
 {
+    jail_set_nice(r, row);
     if (row->own_netns && unshare(CLONE_NEWNET) < 0)
         jail_die(r, "network namespace",
                  "the kernel must allow new network namespaces (CAP_SYS_ADMIN at start)");

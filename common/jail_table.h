@@ -39,6 +39,7 @@ struct jail_row {
     bool empty_root;  /* chroot into JAIL_EMPTY_DIR */
     enum jail_landlock landlock;
     bool outbound_tcp; /* Landlock leaves TCP alone; socket() and connect() are then for seccomp to allow */
+    int nice;          /* adverts and announcements do not queue behind a busy machine's work */
     uint32_t nofile;   /* limits, lowered further by what the administrator's hard limit is */
     uint64_t fsize;
     struct jail_rules rules; /* besides the common ones */

@@ -20,7 +20,7 @@ sys.path[:0] = [os.path.dirname(HERE)]
 from lab import Lab, alive, conf, need_root, report  # noqa: E402
 
 CAP = {"DAC_READ_SEARCH": 2, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12, "NET_RAW": 13, "SYS_CHROOT": 18,
-       "SYS_ADMIN": 21}
+       "SYS_ADMIN": 21, "SYS_NICE": 23}
 MIB = 1 << 20
 PARENT = ["KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"]
 TABLE = {
@@ -141,7 +141,7 @@ def check_child(tally, role, pid, parent):
 
 def check_parent(tally, pid):
     c = Check(tally, "parent", pid)
-    bounding = mask(PARENT + ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "DAC_READ_SEARCH"])
+    bounding = mask(PARENT + ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "DAC_READ_SEARCH", "SYS_NICE"])
     c.credentials(0, 0, mask(PARENT), bounding, 0, 0)
     inet = []
     with open("/proc/%d/net/unix" % pid) as f:
