@@ -19,11 +19,12 @@
 #include "parent/conf/diag.h"
 #include "parent/conf/lex.h"
 
-/* What the machine looks like now. Filled by conf_env_load() BEFORE the jail (it reads /proc/net/dev and the
+/* What the machine looks like now. Filled by conf_env_load() BEFORE the jail (it reads /proc/net and the
  * addresses of this network namespace); tests fill it by hand. */
 struct conf_env_addr {
     char ifname[16];
     struct ipaddr addr; /* with prefix length */
+    bool uplink;        /* the default route leaves here */
 };
 struct conf_env {
     bool known; /* false: interfaces are not judged */

@@ -126,6 +126,21 @@ static bool has_command(const struct conf_obj *o)
     return false;
 }
 
+/* Under --lenient: what lost the thing it is about. */
+static bool hollow(const struct conf_obj *o)
+{
+    switch (o->blk) {
+    case BLK_VI: return conf_get(o, KW_VI_VIRTUAL_ROUTER_ID) == NULL;
+    case BLK_ADDR: return conf_get(o, KW_ADDR_ADDRESS) == NULL || conf_get(o, KW_ADDR_DEV) == NULL;
+    case BLK_VI_PEER: return conf_get(o, KW_VI_PEER_IP) == NULL;
+    case BLK_RS: return conf_get(o, KW_RS_X_IP) == NULL;
+    case BLK_VS:
+        return conf_get(o, KW_VS_X_IP) == NULL && conf_get(o, KW_VS_X_FWMARK) == NULL &&
+               conf_get(o, KW_VS_X_GROUP) == NULL;
+    default: return false;
+    }
+}
+
 struct emit {
     struct conf *c;
     struct slice_writer *w;
@@ -138,7 +153,7 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
     bool mine = (e->roles[o->blk] & ROLE_BIT(e->role)) != 0;
     if (e->role == ROLE_PARENT && (o->blk == BLK_VS || o->blk == BLK_RS || o->blk == BLK_MISC))
         mine = has_command(o);
-    if (!mine)
+    if (!mine || hollow(o))
         return;
     slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), conf_lineno(o->line));
     for (const struct conf_value *v = o->values; v != NULL; v = v->next) {

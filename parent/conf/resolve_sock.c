@@ -96,6 +96,10 @@ void resolve_sockets(struct conf *c)
         static const enum kw named[] = { KW_ADDR_DEV, KW_ROUTE_DEV, KW_RULE_DEV, KW_RULE_OIF };
         for (size_t i = 0; !o->drop && i < sizeof named / sizeof *named; i++)
             iface(c, conf_str(o, named[i], NULL));
+        for (const struct conf_value *v = o->values; v != NULL; v = v->next)
+            if (v->kw == KW_GARPG_INTERFACE || v->kw == KW_GARPG_INTERFACES || v->kw == KW_LINKBEAT_X_IF ||
+                v->kw == KW_UPDOWN_IF)
+                iface(c, v->v.s);
         if (!o->drop && o->blk != BLK_VS)
             line_ifaces(c, o);
         if (o == last)

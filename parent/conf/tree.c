@@ -287,6 +287,23 @@ const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_ob
 }
 
 /* Interfaces of this network namespace; a machine without /proc is one whose interfaces nobody can judge. */
+/* Interfaces of IPv4 default routes: first column the name, second the destination, eighth the mask. */
+static void env_uplinks(struct conf_env *e)
+{
+    char line[512], name[16];
+    unsigned long dst, mask;
+    FILE *f = fopen("/proc/net/route", "re");
+    if (f == NULL)
+        return;
+    while (fgets(line, sizeof line, f) != NULL) {
+        if (sscanf(line, "%15s %lx %*x %*x %*d %*d %*d %lx", name, &dst, &mask) != 3 || dst != 0 || mask != 0)
+            continue;
+        for (size_t i = 0; i < e->naddrs; i++)
+            e->addrs[i].uplink |= strcmp(e->addrs[i].ifname, name) == 0;
+    }
+    fclose(f);
+}
+
 void conf_env_load(struct conf_env *e)
 {
     memset(e, 0, sizeof *e);
@@ -318,10 +335,11 @@ void conf_env_load(struct conf_env *e)
         for (size_t i = 0; i < ipaddr_len(&mask) * 8 && (mask.b[i / 8] & (0x80u >> i % 8)); i++)
             addr.plen++;
         e->addrs = xrealloc(e->addrs, (e->naddrs + 1) * sizeof *e->addrs);
-        snprintf(e->addrs[e->naddrs].ifname, sizeof e->addrs->ifname, "%.15s", a->ifa_name);
-        e->addrs[e->naddrs++].addr = addr;
+        e->addrs[e->naddrs] = (struct conf_env_addr){ .addr = addr };
+        snprintf(e->addrs[e->naddrs++].ifname, sizeof e->addrs->ifname, "%.15s", a->ifa_name);
     }
     freeifaddrs(list);
+    env_uplinks(e);
 }
 
 void conf_env_free(struct conf_env *e)

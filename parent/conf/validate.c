@@ -24,11 +24,16 @@ struct diag_item *conf_warn_iface(struct conf *c, struct conf_pos pos, const cha
 {
     enum diag_severity sev =
         conf_get(c->global, KW_GLOBAL_DYNAMIC_INTERFACES) != NULL ? DIAG_NOTE : DIAG_WARNING;
-    struct diag_item *it = diag_add(c->diag, sev, "HF-IFACE-ABSENT", pos, "%s %s does not exist now%s%s",
+    struct diag_item *it = diag_add(c->diag, sev, "HF-IFACE-MISSING", pos, "%s %s does not exist now%s%s",
                                     what, name, then[0] ? "; " : "", then);
-    for (size_t i = 0; c->env != NULL && i < c->env->nif; i++)
-        if (strlen(name) > 2 && strncasecmp(c->env->ifname[i], name, strlen(name) - 1) == 0)
-            diag_suggest(it, c->env->ifname[i]);
+    for (size_t i = 0; c->env != NULL && i < c->env->nif;
+         i++) { /* ens3 for ens33, Eth0 for eth0; not eth1 for eth0 */
+        const char *there = c->env->ifname[i];
+        size_t a = strlen(there), b = strlen(name), least = a < b ? a : b;
+        if (least > 2 && (a == b ? strcasecmp(there, name) == 0
+                                 : a + b - 2 * least == 1 && strncmp(there, name, least) == 0))
+            diag_suggest(it, there);
+    }
     return it;
 }
 

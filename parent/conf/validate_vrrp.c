@@ -35,7 +35,8 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
     vi->drop = true;
 }
 
-/* The network of a VIP is on another interface that exists: then the name is more likely wrong than early. */
+/* The network of a VIP is on another interface that exists: then the name is wrong, not early. The interface
+ * of the default route proves nothing: on a single-homed machine every network the machine knows is there. */
 static const char *network_elsewhere(const struct conf *c, const struct conf_obj *vi)
 {
     if (c->env == NULL)
@@ -48,7 +49,7 @@ static const char *network_elsewhere(const struct conf *c, const struct conf_obj
                         !ipaddr_is_linklocal6(net);
             for (unsigned int bit = 0; same && bit < net->plen; bit++)
                 same = ((net->b[bit / 8] ^ ip->b[bit / 8]) & (0x80u >> bit % 8)) == 0;
-            if (same && strcmp(c->env->addrs[i].ifname, "lo") != 0)
+            if (same && !c->env->addrs[i].uplink && strcmp(c->env->addrs[i].ifname, "lo") != 0)
                 return c->env->addrs[i].ifname;
         }
     }
@@ -77,10 +78,17 @@ static void interface(struct conf *c, struct conf_obj *vi)
     if (conf_if_exists(c, v->v.s))
         return;
     const char *there = network_elsewhere(c, vi);
-    const char *then = conf_fmt(c, "%s stays in FAULT until it appears", vi->name);
-    struct diag_item *it = conf_warn_iface(c, conf_pos_value(v), "interface", v->v.s, then);
-    if (there != NULL)
-        diag_help(it, "the network of its addresses is on %s; is that the one?", there);
+    if (there != NULL && conf_get(c->global, KW_GLOBAL_DYNAMIC_INTERFACES) == NULL) {
+        struct diag_item *it =
+            CONF_ERR(c, conf_pos_value(v), "HF-IFACE-WRONG",
+                     "interface %s does not exist, and the network of %s's addresses is on %s", v->v.s,
+                     vi->name, there);
+        diag_help(it, "write: interface %s; or, if %s is still to appear, dynamic_interfaces in global_defs",
+                  there, v->v.s);
+        return;
+    }
+    conf_warn_iface(c, conf_pos_value(v), "interface", v->v.s,
+                    conf_fmt(c, "%s stays in FAULT until it appears", vi->name));
 }
 
 static void address_iface(struct conf *c, const struct conf_obj *a, const struct conf_obj *vi)

@@ -20,6 +20,17 @@ struct tree {
     struct conf_env env;
 };
 
+/* The machine of the tests: eth0 leads to the world, eth1 to the servers. */
+static inline void tree_addr(struct tree *s, const char *ifname, const char *addr, bool uplink)
+{
+    s->env.addrs = realloc(s->env.addrs, (s->env.naddrs + 1) * sizeof *s->env.addrs);
+    struct conf_env_addr *a = &s->env.addrs[s->env.naddrs++];
+    memset(a, 0, sizeof *a);
+    snprintf(a->ifname, sizeof a->ifname, "%s", ifname);
+    ipaddr_parse_prefix(addr, &a->addr);
+    a->uplink = uplink;
+}
+
 static inline struct tree *tree_load(struct tree *s, const char *text)
 {
     static const char *const names[] = { "lo", "eth0", "eth1" };
@@ -29,6 +40,8 @@ static inline struct tree *tree_load(struct tree *s, const char *text)
     s->env.ifname = calloc(3, sizeof *s->env.ifname);
     for (; s->env.nif < 3; s->env.nif++)
         snprintf(s->env.ifname[s->env.nif], sizeof *s->env.ifname, "%s", names[s->env.nif]);
+    tree_addr(s, "eth0", "198.51.100.1/24", true);
+    tree_addr(s, "eth1", "203.0.113.1/24", false);
     s->d = diag_new();
     conf_text_load_buf(&s->t, "t.conf", text, strlen(text), &o, s->d);
     s->c = conf_new(&s->t, s->d, &s->env);

@@ -170,6 +170,19 @@ static void duplicates(void **state)
     tree_unload(&s);
 }
 
+#define ON_ETH9(vip) VI_TEXT("V", "51", " interface eth9\n virtual_ipaddress {\n  " vip "\n }\n")
+
+/* Early, or a wrong name? Another interface that holds the network of the addresses decides. */
+static void absent_interface(void **state)
+{
+    (void)state;
+    expect(ON_ETH9("192.0.2.9/24"), DIAG_WARNING, "HF-IFACE-MISSING", "until it appears");
+    expect(ON_ETH9("203.0.113.9/24"), DIAG_ERROR, "HF-IFACE-WRONG", "is on eth1");
+    expect(ON_ETH9("198.51.100.9/24"), DIAG_WARNING, "HF-IFACE-MISSING", "until it appears");
+    expect("global_defs {\n dynamic_interfaces\n}\n" ON_ETH9("203.0.113.9/24"), DIAG_NOTE, "HF-IFACE-MISSING",
+           "until it appears");
+}
+
 static void groups_and_trackers(void **state)
 {
     (void)state;
@@ -177,9 +190,9 @@ static void groups_and_trackers(void **state)
            "vrrp_instance X is not defined");
     expect("vrrp_sync_group G {\n group {\n V\n }\n}\n" V(""), DIAG_WARNING, "HF-SYNC-ONE", "one member");
     expect(V(" track_interface {\n eth0\n }\n"), DIAG_WARNING, "HF-NO-EFFECT", "tracked anyway");
-    expect(V(" track_interface {\n eth7\n }\n"), DIAG_WARNING, "HF-IFACE-ABSENT", "does not exist now");
+    expect(V(" track_interface {\n eth7\n }\n"), DIAG_WARNING, "HF-IFACE-MISSING", "does not exist now");
     expect(V(" track_script {\n chk\n }\n"), DIAG_ERROR, "HF-REF", "vrrp_script chk is not defined");
-    expect(VI_TEXT("V", "51", " interface eth9\n" VIP1), DIAG_WARNING, "HF-IFACE-ABSENT", "FAULT");
+    expect(VI_TEXT("V", "51", " interface eth9\n" VIP1), DIAG_WARNING, "HF-IFACE-MISSING", "FAULT");
 }
 
 #define RS(ip)         " real_server " ip " 80 {\n  weight 1\n  TCP_CHECK {\n  }\n }\n"
@@ -284,6 +297,7 @@ int main(void)
         cmocka_unit_test(missing),
         cmocka_unit_test(no_interface_unicast),
         cmocka_unit_test(duplicates),
+        cmocka_unit_test(absent_interface),
         cmocka_unit_test(groups_and_trackers),
         cmocka_unit_test(services),
         cmocka_unit_test(service_inheritance),
