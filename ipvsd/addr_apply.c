@@ -99,11 +99,10 @@ void addr_apply_orphan(struct ipvsd *d, const struct vip *v)
         apply_request(d, NULL, v->iface, &v->spec.addr, false);
 }
 
-/* Backwards: a primary address must not take secondaries along that are about to go anyway. */
-static void apply_plan_inst(struct ipvsd *d, struct inst *i)
+static void apply_plan_decide(struct ipvsd *d, struct inst *i)
 {
     bool told = i->known || d->synced;
-    for (size_t n = i->nvips; n-- > 0;) {
+    for (size_t n = 0; n < i->nvips; n++) {
         struct vip *v = &i->vips[n];
         struct addr_case c = apply_case(d, v);
         v->op = told ? (uint8_t)addr_plan_decide(&c) : ADDR_OP_NONE;
@@ -111,8 +110,21 @@ static void apply_plan_inst(struct ipvsd *d, struct inst *i)
             apply_wake_at(d, v->held_until);
         if (!c.wanted || c.present)
             v->lost = false;
-        if (v->op == ADDR_OP_DEL || v->op == ADDR_OP_REPLACE)
-            apply_request(d, v, v->iface, &v->spec.addr, false);
+    }
+}
+
+/* Secondaries go before any primary, which might take some along that are to stay or are about to go anyway.
+ */
+static void apply_plan_dels(struct ipvsd *d, struct inst *i, bool secondaries)
+{
+    for (size_t n = 0; n < i->nvips; n++) {
+        struct vip *v = &i->vips[n];
+        if (v->op != ADDR_OP_DEL && v->op != ADDR_OP_REPLACE)
+            continue;
+        const struct kaddr *k = kaddr_find(&d->links.addrs, v->iface->ifindex, &v->spec.addr);
+        bool secondary = k != NULL && v->spec.addr.family == 4 && (k->a.flags & IFA_F_SECONDARY) != 0;
+        if (secondary == secondaries)
+            apply_request(d, v, v->iface, k != NULL ? &k->a.addr : &v->spec.addr, false);
     }
 }
 
@@ -323,10 +335,14 @@ void addr_apply(struct ipvsd *d)
         }
         struct inst_queue now = TAILQ_HEAD_INITIALIZER(now);
         TAILQ_CONCAT(&now, &d->dirty, next_dirty);
-        TAILQ_FOREACH(i, &now, next_dirty)
-        apply_plan_inst(d, i);
-        TAILQ_FOREACH(i, &now, next_dirty)
-        apply_plan_adds(d, i);
+        TAILQ_FOREACH (i, &now, next_dirty)
+            apply_plan_decide(d, i);
+        TAILQ_FOREACH (i, &now, next_dirty)
+            apply_plan_dels(d, i, true);
+        TAILQ_FOREACH (i, &now, next_dirty)
+            apply_plan_dels(d, i, false);
+        TAILQ_FOREACH (i, &now, next_dirty)
+            apply_plan_adds(d, i);
         while ((i = TAILQ_FIRST(&now)) != NULL) {
             TAILQ_REMOVE(&now, i, next_dirty);
             i->dirty = false;

@@ -21,7 +21,7 @@
 
 #define GARP_SNAPSHOT_KEY 0x47415250u
 #define GARP_BATCH        64
-#define GARP_TURN_REPEATS 1024            /* repetitions in one turn */
+#define GARP_TURN_REPEATS 16              /* in one turn: who becomes MASTER meanwhile goes first */
 #define GARP_RETRY        (2 * NS_PER_MS) /* the device's queue was full */
 
 struct garp_batch {
@@ -150,6 +150,7 @@ static bool garp_take(struct ipvsd *d, struct iface *i, enum garp_kind kind, boo
         return false;
     }
     uint32_t left = v->pend > 0 ? v->pend - 1 : 0, owed = v->owed;
+    d->garp.firsts += first;
     garp_frame(d, v);
     garp_clear(d, v);
     v->owed = owed;
@@ -164,8 +165,7 @@ static bool garp_take(struct ipvsd *d, struct iface *i, enum garp_kind kind, boo
 static bool garp_round(struct ipvsd *d, bool first, unsigned int budget, uint64_t *wake)
 {
     struct iface *i;
-    TAILQ_FOREACH(i, &d->garp.active, garp_next)
-    {
+    TAILQ_FOREACH (i, &d->garp.active, garp_next) {
         for (int kind = 0; kind < GARP_KIND_MAX; kind++) {
             while (budget > 0 && garp_take(d, i, (enum garp_kind)kind, first, wake)) {
                 budget--;
@@ -204,8 +204,13 @@ void garp_flush(struct ipvsd *d)
     g->burst_news = false;
     if (TAILQ_EMPTY(&g->active) && g->batch->n == 0)
         return;
-    if (!garp_push(g) || garp_round(d, true, UINT32_MAX, &wake) ||
-        garp_round(d, false, GARP_TURN_REPEATS, &wake))
+    uint64_t before = g->firsts;
+    bool full = !garp_push(g) || garp_round(d, true, UINT32_MAX, &wake);
+    if (!full && g->firsts == before)
+        full = garp_round(d, false, GARP_TURN_REPEATS, &wake);
+    else
+        wake = ev_now(d->ev); /* the next turn may bring more that has not been said at all */
+    if (full)
         wake = ev_now(d->ev) + GARP_RETRY;
     garp_retire(d);
     if (wake != TIME_NEVER)

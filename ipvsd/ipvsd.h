@@ -135,7 +135,7 @@ struct garp {
     struct iface_queue active;
     struct ev_timer timer;
     struct garp_batch *batch;
-    uint64_t sent, dropped;
+    uint64_t sent, dropped, firsts;
     uint64_t burst_until; /* the last second burst is due then; survives us in a snapshot */
     bool burst_news;
 };

@@ -38,9 +38,9 @@ bool kaddr_same(const struct ipaddr *a, const struct ipaddr *b)
 struct kaddr *kaddr_find(const struct kaddr_table *t, uint32_t ifindex, const struct ipaddr *a)
 {
     struct kaddr *k;
-    LIST_FOREACH(k, &t->buckets[kaddr_hash(a) & (t->nbuckets - 1)], hash)
-    if (k->a.ifindex == ifindex && kaddr_same(&k->a.addr, a))
-        return k;
+    LIST_FOREACH (k, &t->buckets[kaddr_hash(a) & (t->nbuckets - 1)], hash)
+        if (k->a.ifindex == ifindex && kaddr_same(&k->a.addr, a))
+            return k;
     return NULL;
 }
 

@@ -46,9 +46,9 @@ struct iface *link_find(struct ipvsd *d, const char *name)
 struct iface *link_by_index(struct ipvsd *d, uint32_t ifindex)
 {
     struct iface *i;
-    LIST_FOREACH(i, &d->links.buckets[ifindex % LINKS_BUCKETS], by_index)
-    if (i->ifindex == ifindex)
-        return i;
+    LIST_FOREACH (i, &d->links.buckets[ifindex % LINKS_BUCKETS], by_index)
+        if (i->ifindex == ifindex)
+            return i;
     return NULL;
 }
 
@@ -331,8 +331,8 @@ void link_resync(struct ipvsd *d)
     link_sweep_links(d, &x);
     for (size_t k = 0; k < d->links.n; k++) {
         struct kaddr *a;
-        TAILQ_FOREACH(a, &d->links.v[k]->addrs, on_iface)
-        a->seen = false;
+        TAILQ_FOREACH (a, &d->links.v[k]->addrs, on_iface)
+            a->seen = false;
     }
     d->resync = false;
     if (link_dump(d, RTM_GETADDR, &x) < 0)
@@ -380,8 +380,7 @@ static bool link_is_vip(struct ipvsd *d, const struct iface *i, const struct kad
 struct ipaddr link_source(struct ipvsd *d, struct iface *i, uint8_t family)
 {
     const struct kaddr *k, *spare = NULL;
-    TAILQ_FOREACH(k, &i->addrs, on_iface)
-    {
+    TAILQ_FOREACH (k, &i->addrs, on_iface) {
         if (k->a.addr.family != family || (k->a.flags & LINK_UNUSABLE) != 0)
             continue;
         if (family == 6 && !ipaddr_is_linklocal6(&k->a.addr))
