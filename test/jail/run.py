@@ -65,13 +65,19 @@ def inode(pid, what):
 
 
 def targets(pid):
-    out = {}
+    """What each descriptor is: (text, stat)."""
     for fd in os.listdir("/proc/%d/fd" % pid):
         try:
-            out[int(fd)] = os.readlink("/proc/%d/fd/%s" % (pid, fd))
+            yield os.readlink("/proc/%d/fd/%s" % (pid, fd)), os.stat("/proc/%d/fd/%s" % (pid, fd))
         except FileNotFoundError:
             pass
-    return out
+
+
+def host_files(pid, allowed):
+    """Open files and directories of the host; those in allowed under their own name, /dev/null and memfds left out."""
+    null, names = os.stat(os.devnull).st_rdev, {(st.st_dev, st.st_ino): f for f in allowed for st in [os.stat(f)]}
+    return sorted(names.get((st.st_dev, st.st_ino), text) for text, st in targets(pid)
+                  if text.startswith("/") and not text.startswith("/memfd:") and not (stat.S_ISCHR(st.st_mode) and st.st_rdev == null))
 
 
 class Tally:
@@ -134,8 +140,7 @@ def check_child(tally, role, pid, parent):
     c.same("limit-core", lim["Max core file size"], ["0", "0"])
     c.same("limit-file-size", lim["Max file size"], [str(16 * MIB)] * 2)
     c.same("limit-files", 0 < int(lim["Max open files"][1]) <= row["nofile"], True)
-    files = sorted(t for t in targets(pid).values() if t.startswith("/") and not t.startswith(("/dev/null", "/memfd:")))
-    c.same("open-files", files, FILES[role])
+    c.same("open-files", host_files(pid, FILES[role]), FILES[role])
     c.memory()
 
 
@@ -146,7 +151,7 @@ def check_parent(tally, pid):
     inet = []
     with open("/proc/%d/net/unix" % pid) as f:
         unix = {line.split()[6] for line in f.readlines()[1:]}
-    for t in targets(pid).values():
+    for t, _ in targets(pid):
         if t.startswith("socket:[") and t[8:-1] not in unix:
             inet.append(t)
     c.same("only-unix-sockets", inet, [])

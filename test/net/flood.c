@@ -1,6 +1,7 @@
 /*
- * flood.c - sends frames from a file (16-bit length, bytes, repeated) out of an interface at a steady rate, as fast as
- * sendmmsg allows. Part of the net lane: run.py writes the frames, this only hurries. Trusts its command line.
+ * flood.c - sends frames from a file (16-bit length, bytes, repeated) out of an interface at a steady rate,
+ * as fast as sendmmsg allows. Part of the net lane: run.py writes the frames, this only hurries. Trusts its
+ * command line.
  *
  *   flood INTERFACE FILE RATE SECONDS      prints the number sent and the rate reached
  */
@@ -51,7 +52,7 @@ static int flood_read(struct flood *f, const char *path)
 
 static int flood_open(struct flood *f, const char *ifname)
 {
-    struct sockaddr_ll to = {.sll_family = AF_PACKET};
+    struct sockaddr_ll to = { .sll_family = AF_PACKET };
     to.sll_ifindex = (int)if_nametoindex(ifname);
     f->fd = socket(AF_PACKET, SOCK_RAW, 0);
     if (f->fd < 0 || to.sll_ifindex == 0)
@@ -66,7 +67,7 @@ static uint64_t flood_run(struct flood *f, double rate, double seconds)
         uint64_t due = (uint64_t)((double)(t - start) / 1e9 * rate);
         unsigned int n = 0;
         if (due <= sent) {
-            struct timespec nap = {0, 200000};
+            struct timespec nap = { 0, 200000 };
             nanosleep(&nap, NULL);
             continue;
         }
