@@ -17,6 +17,10 @@
 #define IO_POLL_BUDGET   4096
 #define IO_REJECT_BUDGET 64
 #define IO_REJECT_REST   (10 * NS_PER_MS)
+#define IO_BUSY_GAP      NS_PER_MS /* wake-ups closer than this are hurried, */
+#define IO_BUSY_AFTER    32        /* so many in a row, and the socket is read by the clock, */
+#define IO_BUSY_EVERY                                                                                        \
+    (2 * NS_PER_MS) /* this often. Deadlines count from kernel receive time: nothing shifts */
 
 struct io {
     struct ev *ev;
@@ -247,6 +251,8 @@ static bool io_read(struct io_sock *s, bool rejected, unsigned int budget)
                 s->empty_at = t.mono;
             return true; /* EAGAIN, or an error of the interface the link facts will tell about */
         }
+        if (!rejected)
+            s->received += (unsigned int)n;
         uint64_t before = t.mono;
         t.mono = io_mono(io);
         t.real = clock_realtime_ns();
@@ -262,11 +268,35 @@ static bool io_read(struct io_sock *s, bool rejected, unsigned int budget)
     return false;
 }
 
+/* A wake-up an advert is most of what hundreds of instances cost; a few adverts a wake-up cost little more
+ * than one. */
 static void io_on_accept(struct ev_io *w, unsigned int got, void *arg)
 {
-    (void)w;
+    struct io_sock *s = arg;
+    uint64_t now = ev_now(s->io->ev);
     (void)got;
-    io_read(arg, false, IO_ACCEPT_BUDGET);
+    bool emptied = io_read(s, false, IO_ACCEPT_BUDGET);
+    s->hurried = now - s->woke_at < IO_BUSY_GAP ? s->hurried + 1 : 0;
+    s->woke_at = now;
+    if (!emptied || s->hurried < IO_BUSY_AFTER || s->accept_io != w)
+        return;
+    ev_io_want(s->io->ev, w, 0);
+    ev_timer_in(s->io->ev, &s->busy, IO_BUSY_EVERY);
+}
+
+static void io_on_busy(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct io_sock *s = arg;
+    uint64_t before = s->received;
+    if (s->accept_io == NULL)
+        return;
+    if (io_read(s, false, IO_ACCEPT_BUDGET) && s->received - before > 1) {
+        ev_timer_at(s->io->ev, t, now + IO_BUSY_EVERY);
+        return;
+    }
+    s->hurried = 0; /* quiet again, or a flood that wants every turn */
+    if (s->accept_io != NULL)
+        ev_io_want(s->io->ev, s->accept_io, EV_READ);
 }
 
 static void io_on_reject(struct ev_io *w, unsigned int got, void *arg)
@@ -299,6 +329,7 @@ void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
     s->accept_fd = -1;
     s->reject_fd = -1;
     ev_timer_init(&s->reject_rest, io_on_rested, s);
+    ev_timer_init(&s->busy, io_on_busy, s);
 }
 
 bool io_sock_ready(const struct io_sock *s)
@@ -309,6 +340,8 @@ bool io_sock_ready(const struct io_sock *s)
 static void io_sock_close(struct io_sock *s)
 {
     ev_timer_stop(s->io->ev, &s->reject_rest);
+    ev_timer_stop(s->io->ev, &s->busy);
+    s->hurried = 0;
     if (s->accept_io != NULL)
         ev_io_del(s->io->ev, s->accept_io);
     if (s->reject_io != NULL)

@@ -156,6 +156,32 @@ static void test_packets(void **state)
     finish(c);
 }
 
+/* Many adverts are read by the clock, and still every one of them is heard; a quiet socket wakes us again. */
+static void test_busy_socket(void **state)
+{
+    (void)state;
+    struct child *c = master();
+    uint32_t id = id_of(c, BLK_VI, "VI_1");
+    char want[64];
+    for (int i = 0; i < 100; i++) {
+        advert_to(c->accept_far, 52, 200, "10.0.0.102");
+        c->now += 100 * NS_PER_US;
+        ev_turn(c->ev, 0);
+    }
+    advert_to(c->accept_far, 51, 200, "10.0.0.100");
+    turns(c);
+    assert_string_equal(c->to_parent.text, ""); /* not a wake-up each */
+    pass(c, c->now + 2 * NS_PER_MS);
+    snprintf(want, sizeof want, "%u=BACKUP ", id);
+    assert_string_equal(c->to_parent.text, want);
+    pass(c, c->now + 5 * NS_PER_SEC); /* silence: MASTER again */
+    c->to_parent.text[0] = '\0';
+    advert_to(c->accept_far, 51, 200, "10.0.0.100");
+    turns(c);
+    assert_string_equal(c->to_parent.text, want);
+    finish(c);
+}
+
 static const struct vi three[] = {
     { "NEW", "eth1", 9, 50, 1000000, "10.1.0.100/24" },
     { "VI_1", "eth0", 51, 140, 300000, "10.0.0.100/24" },
@@ -390,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_cold_start),
         cmocka_unit_test(test_facts_decide),
         cmocka_unit_test(test_packets),
+        cmocka_unit_test(test_busy_socket),
         cmocka_unit_test(test_reload_shifts_ids),
         cmocka_unit_test(test_reload_unchanged),
         cmocka_unit_test(test_crash),
