@@ -105,17 +105,6 @@ def rule_no_extern(o):
     return ["%s: %s" % (f, m[0].strip()) for f in sources(".c", ".h") for m in re.finditer(r"^\s*extern\s+[^(;]*;", text(f), re.M)]
 
 
-def rule_no_global(o):
-    """No object file of a room defines a variable that others could see and change."""
-    bad = []
-    for f in sorted(glob.glob(os.path.join(TOP, o.build, "o/**/*.o"), recursive=True)):
-        if "/o/test/" in f:
-            continue
-        p = subprocess.run(["nm", "-g", "--defined-only", f], capture_output=True, text=True)
-        bad += ["%s: %s" % (os.path.relpath(f, TOP), m[1]) for m in re.finditer(r"^\S+ [BDCSG] (\S+)$", p.stdout, re.M)]
-    return bad
-
-
 def rule_no_todo(o):
     """Nothing is left to do in a comment."""
     word = re.compile(r"\b(TODO|FIXME|XXX)\b")
@@ -140,6 +129,34 @@ def rule_scripts(o):
     for f in [".ci/run", "test/deps"] + sources(".sh"):
         p = subprocess.run(["bash", "-n", f], cwd=TOP, capture_output=True, text=True)
         bad += [p.stderr.strip()] if p.returncode else []
+    return bad
+
+
+def rule_both_compilers(o):
+    """The whole tree, tests included, builds without a warning with gcc and with clang."""
+    bad = []
+    for cc in ("gcc", "clang"):
+        need(cc)
+        p = subprocess.run(["make", "--no-print-directory", "-k", "-j%d" % (os.cpu_count() or 1), "CC=" + cc,
+                            "B=%s/lint-%s" % (o.build, cc), "all", "unit-bins", "sim-bin", "jail-bin"], cwd=TOP,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        bad += ["%s: %s" % (cc, line) for line in p.stdout.split("\n") if re.search(r"(error|warning|undefined reference):? ", line)]
+        if p.returncode and not bad:
+            bad.append("%s: make failed: %s" % (cc, p.stdout[-500:]))
+    return bad
+
+
+def rule_no_global(o):
+    """No object file of a room defines a variable that others could see and change."""
+    bad = []
+    objects = sorted(glob.glob(os.path.join(TOP, o.build, "lint-gcc/o/**/*.o"), recursive=True))
+    if not objects:
+        return ["no object file to look at"]
+    for f in objects:
+        if "/o/test/" in f:
+            continue
+        p = subprocess.run(["nm", "-g", "--defined-only", f], capture_output=True, text=True)
+        bad += ["%s: %s" % (os.path.relpath(f, TOP), m[1]) for m in re.finditer(r"^\S+ [BDCSG] (\S+)$", p.stdout, re.M)]
     return bad
 
 
