@@ -1,0 +1,34 @@
+#!/usr/bin/env python3
+"""The vm lane: everything of guest.py in one boot of a stock Debian kernel. One line a test; SKIP where no such kernel or no
+qemu can be had (both are installed when missing).
+
+    run.py [--daemon build/holdfast] [--limit SECONDS]
+"""
+import argparse
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+KERNEL = os.environ.get("HOLDFAST_VM", "/var/cache/holdfast-vm")
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--daemon", default=TOP + "/build/holdfast")
+    p.add_argument("--limit", type=int, default=600)
+    o = p.parse_args()
+    made = subprocess.run([HERE + "/kernel.sh", KERNEL], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if made.returncode:
+        print("SKIP vm: no test kernel here: %s" % (made.stdout.strip().splitlines() or ["?"])[-1])
+        return 0
+    run = subprocess.run([HERE + "/vmrun", "-t", str(o.limit), "--", sys.executable, HERE + "/guest.py", os.path.abspath(o.daemon)],
+                         cwd=TOP)
+    if run.returncode not in (0, 1):
+        print("FAIL vm-boot: the guest ended with status %d" % run.returncode)
+    return run.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
