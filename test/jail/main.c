@@ -134,6 +134,55 @@ static int probe_dac(void)
     return failed;
 }
 
+static int cache_open_sysctl(void)
+{
+    int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDWR | O_CLOEXEC);
+    int error = fd < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* ipvsd's Landlock rule hangs on an inode of /proc that the kernel may drop from its cache and make anew. */
+static int probe_cache_child(int told, int go)
+{
+    const int keep[] = { told, go };
+    const struct jail_opts o = { .keep_fds = keep, .nkeep = 2 };
+    char c;
+    jail_enter(ROLE_IPVSD, &o, NULL);
+    int before = cache_open_sysctl();
+    if (before != 0 || write(told, "x", 1) != 1 || read(go, &c, 1) != 1)
+        return 255;
+    return cache_open_sysctl();
+}
+
+static int probe_cache(void)
+{
+    static const char name[] = "sysctl-after-the-kernel-dropped-its-cache";
+    int told[2], go[2], st = 0;
+    int drop = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+    if (drop < 0) {
+        printf("SKIP ipvsd/%s: cannot drop caches here: %s\n", name, strerror(errno));
+        return 0;
+    }
+    if (pipe(told) < 0 || pipe(go) < 0)
+        return probe_say(0, "ipvsd", name, strerror(errno));
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(probe_cache_child(told[1], go[0]));
+    char c, why[64];
+    close(told[1]); /* so that a child that died is not waited for */
+    int ok = read(told[0], &c, 1) == 1 && write(drop, "2", 1) == 1 && write(go[1], "x", 1) == 1;
+    waitpid(pid, &st, 0);
+    close(told[0]);
+    close(go[0]);
+    close(go[1]);
+    close(drop);
+    snprintf(why, sizeof why, "status 0x%x", (unsigned int)st);
+    return probe_say(ok && st == 0, "ipvsd", name, why);
+}
+
 static int probe_all(const struct probe_case *cases, size_t n, const struct probe_ctx *c)
 {
     int failed = 0;
@@ -166,6 +215,7 @@ int main(void)
     cases = probe_attempts(&n);
     failed += probe_all(cases, n, &c);
     failed += probe_dac();
+    failed += probe_cache();
     failed += probe_layers();
     failed += probe_reports();
     kill(c.victim, SIGKILL);
