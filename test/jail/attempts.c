@@ -128,7 +128,7 @@ static int try_open_truncate(const struct probe_ctx *c)
 static int try_open_tmpfile(const struct probe_ctx *c)
 {
     (void)c;
-    return DONE(open("/var/tmp", O_RDWR | O_TMPFILE, 0600));
+    return DONE(open("/tmp", O_RDWR | O_TMPFILE, 0600));
 }
 
 static int try_open_proc_mem(const struct probe_ctx *c)
