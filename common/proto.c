@@ -53,14 +53,6 @@ static const struct message MESSAGES[MSG_TYPE_MAX] = {
 #define BLOB(f, size)
 #define END(name)
 #include "common/proto.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
 };
 
 /* The fields of a message. The typedef is local to each case: it lets a field row name the struct it belongs
@@ -91,14 +83,6 @@ static struct fields message_fields(enum msg_type t)
     return (struct fields){ NULL, 0, 0 };
 }
 #undef SCALAR
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
 
 static const struct message *message_row(enum msg_type t)
 {

@@ -51,14 +51,6 @@ struct msg_header {
     }                                                                                                        \
     ;
 #include "common/proto.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
 
 enum msg_type {
     MSG_TYPE_NONE,
@@ -71,14 +63,6 @@ enum msg_type {
 #define BLOB(f, size)
 #define END(name)
 #include "common/proto.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
     MSG_TYPE_MAX
 };
 
@@ -92,14 +76,6 @@ union msg_any {
 #define BLOB(f, size)
 #define END(name)
 #include "common/proto.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
 };
 
 const char *proto_name(enum msg_type t);

@@ -40,14 +40,6 @@ static const struct row ROWS[] = {
 #define BLOB(f, size)                    { MSG_TYPE_NONE, BYTES, (size), 0, 0 },
 #define END(name)
 #include "common/proto.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
 };
 #define NROWS (sizeof ROWS / sizeof ROWS[0])
 
@@ -65,14 +57,6 @@ static const struct who WHO[MSG_TYPE_MAX] = {
 #define BLOB(f, size)
 #define END(name)
 #include "common/proto.def"
-#undef MSG
-#undef U8
-#undef U16
-#undef U32
-#undef U64
-#undef STR
-#undef BLOB
-#undef END
 };
 
 enum fill { FILL_LOW, FILL_HIGH };
