@@ -123,11 +123,10 @@ link set %s master br0 up
 
     def argv(self, argv, cgroup=""):
         """argv in this namespace, with a private /run and a private /dev/log that somebody reads."""
-        script = ("mount -t tmpfs none /run && mkdir /run/dev && "
-                  "mount --bind /dev /run/dev && mount -t tmpfs -o mode=755 none /dev && "
-                  "for n in null zero full random urandom tty; do : >/dev/$n; mount --bind /run/dev/$n /dev/$n; done; "
-                  "mkdir /dev/shm; ln -s /proc/self/fd /dev/fd; ln -s \"$HFLAB_LOG\" /dev/log; umount /run/dev; rmdir /run/dev; "
-                  "exec \"$@\"")
+        script = ("mount -t tmpfs none /run && mkdir /run/dev && mount -t tmpfs -o mode=755 none /run/dev && "
+                  "for n in null zero full random urandom tty; do : >/run/dev/$n; mount --bind /dev/$n /run/dev/$n; done; "
+                  "mkdir /run/dev/shm; ln -s /proc/self/fd /run/dev/fd; ln -s \"$HFLAB_LOG\" /run/dev/log; "
+                  "mount --move /run/dev /dev && rmdir /run/dev; exec \"$@\"")
         join = ["sh", "-c", "echo $$ >\"$1/cgroup.procs\" && shift && exec \"$@\"", "sh", cgroup] if cgroup else []
         return [*join, "ip", "netns", "exec", self.ns, "sh", "-c", script, "sh", *argv]
 
