@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -88,7 +89,11 @@ static void dump_publish(struct dumps *d, enum role r, enum dump_what what)
 {
     char *tmp = d->tmp[r][what];
     const char *name = dump_name(r, what);
-    if (renameat(d->dir, tmp, d->dir, name) < 0) {
+    struct stat st;
+    if (fstatat(d->dir, tmp, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0) {
+        unlinkat(d->dir, tmp, 0); /* an older dump is worth more than an empty one; the room has said why */
+        log_info("%s has nothing to write to %s/%s", role_name(r), d->dirname, name);
+    } else if (renameat(d->dir, tmp, d->dir, name) < 0) {
         log_err("%s/%s cannot be written: %s; remove what is in the way", d->dirname, name, strerror(errno));
         unlinkat(d->dir, tmp, 0);
     } else {
