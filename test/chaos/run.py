@@ -28,6 +28,7 @@ INCUMBENT = "/usr/sbin/keepalived"
 ROLES = ("vrrpd", "ipvsd")
 INTERVALS = (1, 0.1)
 SLACK_MS = 20
+MEDIAN_FROM = 10  # hits: the promise is a median over runs; of fewer it is only demanded that no second advert was missed
 PAUSE = {1: 4.2, 0.1: 4.2}  # long enough to see a peer take over; one role's deaths are 8 s apart: never 5 in 30 s
 ENDINGS = (("crash_loop", "vrrpd"), ("ipvsd_loop", "ipvsd"), ("parent_killed", ""))
 CONTROL_PAUSE = 5.2         # the incumbent needs seconds to be master again
@@ -122,7 +123,7 @@ def judge(group):
         why.append("an address was absent for %.0f ms" % absent)
     if taken:
         why.append("the peer took over in %d" % taken)
-    if median >= interval + SLACK_MS:
+    if median >= (1 if len(good) >= MEDIAN_FROM else 2) * interval + SLACK_MS:
         why.append("median of the longest gap is %.1f ms" % median)
     if dead:
         why.append("no new process in %d" % dead)
