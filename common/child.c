@@ -41,7 +41,7 @@ struct child {
     uint8_t *snap; /* of the former incarnation */
     size_t snap_len;
     struct ev_timer start_wait;
-    bool started, restarted, keep_addresses, stopping;
+    bool started, restarted, keep_addresses, keep_ipvs, stopping;
     bool logging; /* inside the sink: a failing channel must not log about logging */
 };
 
@@ -78,6 +78,11 @@ bool child_restarted(struct child *c)
 bool child_keep_addresses(struct child *c)
 {
     return c->keep_addresses;
+}
+
+bool child_keep_ipvs(struct child *c)
+{
+    return c->keep_ipvs;
 }
 
 /* ---- log: to the parent, or stderr once it is gone
@@ -242,6 +247,7 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
         fatal("the pulse page cannot be mapped: %s", strerror(errno));
     c->restarted = s->restart != 0;
     c->keep_addresses = s->keep_addresses != 0;
+    c->keep_ipvs = s->keep_ipvs != 0;
     log_set_level((enum log_level)s->log_level);
     ev_timer_stop(c->ev, &c->start_wait);
     child_set_generation(c);

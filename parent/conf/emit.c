@@ -117,11 +117,11 @@ static void put_value(struct slice_writer *w, const struct kw_row *row, const st
     }
 }
 
-/* The parent needs of services and servers only those with a command. */
+/* The parent needs of checks only those with a command. */
 static bool has_command(const struct conf_obj *o)
 {
     for (const struct conf_obj *in = o->child; in != NULL; in = in->sibling)
-        if (!in->drop && (in->blk == BLK_CMD || has_command(in)))
+        if (!in->drop && in->blk == BLK_CMD)
             return true;
     return false;
 }
@@ -151,7 +151,7 @@ struct emit {
 static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
 {
     bool mine = (e->roles[o->blk] & ROLE_BIT(e->role)) != 0;
-    if (e->role == ROLE_PARENT && (o->blk == BLK_VS || o->blk == BLK_RS || o->blk == BLK_MISC))
+    if (e->role == ROLE_PARENT && o->blk == BLK_MISC)
         mine = has_command(o);
     if (!mine || hollow(o))
         return;

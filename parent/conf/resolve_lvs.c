@@ -176,6 +176,34 @@ static void vs_default(struct conf *c, struct conf_obj *vs, enum kw kw, uint64_t
     conf_set_uint(c, vs, kw, value);
 }
 
+/* The form FIFO readers and mail filters know: [ADDRESS]:tcp:PORT, FWM N, [GROUP]:tcp. */
+static const char *label(struct conf *c, const struct ipaddr *ip, uint64_t protocol, uint64_t port)
+{
+    char text[IPADDR_STRLEN];
+    const char *name = protocol == 6 ? "tcp" : protocol == 132 ? "sctp" : "udp";
+    return conf_fmt(c, "[%s]:%s:%llu", ipaddr_str(ip, text), name, (unsigned long long)port);
+}
+
+static void labels(struct conf *c, struct conf_obj *vs)
+{
+    uint64_t protocol = conf_uint(vs, KW_VS_PROTOCOL, 17);
+    const struct ipaddr *ip = conf_ip(vs, KW_VS_X_IP);
+    const struct conf_value *mark = conf_get(vs, KW_VS_X_FWMARK);
+    const char *text;
+    if (ip != NULL)
+        text = label(c, ip, protocol, conf_uint(vs, KW_VS_X_PORT, 0));
+    else if (mark != NULL)
+        text = conf_fmt(c, "FWM %llu", (unsigned long long)mark->v.u);
+    else
+        text = conf_fmt(c, "[%s]:%s", conf_str(vs, KW_VS_X_GROUP, ""),
+                        protocol == 6 ? "tcp" : protocol == 132 ? "sctp" : "udp");
+    conf_set_str(c, vs, KW_VS_X_LABEL, text);
+    for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
+        if (conf_ip(rs, KW_RS_X_IP) != NULL)
+            conf_set_str(c, rs, KW_RS_X_LABEL,
+                         label(c, conf_ip(rs, KW_RS_X_IP), protocol, conf_uint(rs, KW_RS_X_PORT, 0)));
+}
+
 static void one_vs(struct conf *c, struct conf_obj *vs)
 {
     bool mark = conf_get(vs, KW_VS_X_FWMARK) != NULL;
@@ -208,6 +236,7 @@ static void one_vs(struct conf *c, struct conf_obj *vs)
     uint64_t family = vs_family(c, vs);
     for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
         one_rs(c, vs, rs, family);
+    labels(c, vs);
 }
 
 void resolve_lvs(struct conf *c)
