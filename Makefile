@@ -40,11 +40,11 @@ LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 USES_genhash := checkd
-LIBS_checkd :=
+LIBS_checkd := -lssl -lcrypto -lpcre2-8
 LIBS_conf := -ljansson
 LIBS_ctl := -ljansson
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
-LIBS_ALL = $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_ctl)
+LIBS_ALL = $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
 
 SRC_common := $(wildcard common/*.c common/schema/*.c)
 define role_sources
