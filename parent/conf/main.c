@@ -160,11 +160,13 @@ static struct conf *main_check(const struct main_opts *o, struct conf_text *t, c
     struct conf *c;
     int rc = conf_text_load(t, o->pattern, &to, d);
 
-    jail_drop_dac(); /* every file is in memory now */
-    if (rc)
+    if (rc) {
+        jail_drop_dac();
         return NULL;
+    }
     c = conf_new(t, d, env);
-    conf_parse(c);
+    conf_parse(c);   /* reads key files, which others must not read */
+    jail_drop_dac(); /* every file is in memory now */
     conf_resolve(c);
     conf_validate(c);
     if (o->portable)

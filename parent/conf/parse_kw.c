@@ -87,6 +87,8 @@ struct conf_value *parse_put(struct conf *c, struct conf_obj *o, const struct kw
                   row->name, first ? "first" : "last");
     if (old->line != NULL)
         diag_related(it, conf_pos_line(old->line), "also given here");
+    if (row->flags & KWF_SECRET)
+        diag_hide(it);
     if (first)
         return NULL;
     old->line = l;

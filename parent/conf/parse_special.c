@@ -116,7 +116,8 @@ static void special_smtp_server(struct conf *c, struct conf_obj *o, const struct
         return;
     if (l->nwords > 2 && (conf_word_port(c, l, 2, &port) < 0 || port == 0))
         return;
-    parse_put_words(c, o, row, l, 1, 1);
+    put_raw(c, o, row, l, 1, l->words[1].text, l->words[1].len + 1u);
+    parse_extra(c, row, l, 3);
     uint64_t p = port, *copy = conf_arena_alloc(c->arena, sizeof p, 8);
     *copy = p;
     struct conf_value *v = conf_set(c, o, KW_GLOBAL_X_SMTP_PORT);
@@ -285,10 +286,11 @@ static void special_old_checksum(struct conf *c, struct conf_obj *o, const struc
 }
 
 /* A key in a file: readable by its owner (and group) alone. The bytes are read here, once. */
-static ssize_t key_file(struct conf *c, const struct conf_line *l, const char *path, char *buf, size_t size)
+static ssize_t key_file(struct conf *c, const struct conf_line *l, size_t word, const char *path, char *buf,
+                        size_t size)
 {
     struct stat st;
-    struct conf_pos pos = conf_pos_word(l, &l->words[2]);
+    struct conf_pos pos = conf_pos_word(l, &l->words[word]);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         CONF_ERR(c, pos, "HF-FILE", "key file %s: %s", path, fd < 0 ? strerror(errno) : "not a regular file");
@@ -347,7 +349,7 @@ static void special_hmac_key(struct conf *c, struct conf_obj *o, const struct kw
     if (strncmp(text, "hex:", 4) == 0)
         n = key_hex(text + 4, buf + 1, sizeof buf - 1);
     else if (strncmp(text, "file:", 5) == 0)
-        n = key_file(c, l, text + 5, buf + 1, sizeof buf - 1);
+        n = key_file(c, l, 2, text + 5, buf + 1, sizeof buf - 1);
     else {
         n = (ssize_t)strlen(text);
         if ((size_t)n < sizeof buf - 1)
@@ -361,6 +363,34 @@ static void special_hmac_key(struct conf *c, struct conf_obj *o, const struct kw
     }
     buf[0] = (char)(uint8_t)id;
     put_raw(c, o, row, l, 2, buf, (size_t)n + 1);
+    explicit_bzero(buf, sizeof buf);
+}
+
+/* smtp_password WORD | file:PATH: stored as text. */
+static void special_smtp_password(struct conf *c, struct conf_obj *o, const struct kw_row *row,
+                                  const struct conf_line *l)
+{
+    char buf[512];
+    if (l->nwords < 2) {
+        diag_hide(
+            CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "%s needs a word or file:PATH", row->name));
+        return;
+    }
+    const char *text = l->words[1].text;
+    ssize_t n = (ssize_t)strlen(text);
+    if (strncmp(text, "file:", 5) == 0)
+        n = key_file(c, l, 1, text + 5, buf, sizeof buf);
+    else if ((size_t)n < sizeof buf)
+        memcpy(buf, text, (size_t)n);
+    if (n < 0)
+        return;
+    if (n == 0 || (size_t)n >= sizeof buf || memchr(buf, '\0', (size_t)n) != NULL) {
+        diag_hide(CONF_ERR(c, conf_pos_word(l, &l->words[1]), "HF-RANGE",
+                           "%s: a password has 1 to %zu bytes, none of them NUL", row->name, sizeof buf - 1));
+        return;
+    }
+    buf[n] = '\0';
+    put_raw(c, o, row, l, 1, buf, (size_t)n + 1);
     explicit_bzero(buf, sizeof buf);
 }
 
@@ -406,6 +436,7 @@ void parse_special(struct conf *c, struct conf_obj *o, const struct kw_row *row,
         { KW_GLOBAL_LVS_TIMEOUTS, special_timeouts },
         { KW_GLOBAL_LVS_SYNC_DAEMON, special_syncd },
         { KW_GLOBAL_SMTP_SERVER, special_smtp_server },
+        { KW_GLOBAL_SMTP_PASSWORD, special_smtp_password },
         { KW_GLOBAL_NOTIFY_FIFO, special_fifo },
         { KW_GLOBAL_VRRP_NOTIFY_FIFO, special_fifo },
         { KW_GLOBAL_LVS_NOTIFY_FIFO, special_fifo },

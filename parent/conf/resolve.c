@@ -192,7 +192,7 @@ void conf_count(struct conf *c)
     c->nvi = instances;
     c->nvs = services;
     conf_set_uint(c, c->top, KW_TOP_X_NEED_VRRP, instances > 0 || statics);
-    conf_set_uint(c, c->top, KW_TOP_X_NEED_CHECK, services > 0);
+    conf_set_uint(c, c->top, KW_TOP_X_NEED_CHECK, services > 0 || resolve_mail_needed(c));
     conf_set_uint(c, c->top, KW_TOP_X_NEED_IPVS, services > 0);
     conf_set_uint(c, c->top, KW_TOP_X_MIN_ADVERT_INT, instances > 0 ? least : 1000000);
     conf_set_uint(c, c->top, KW_TOP_X_INSTANCES, instances);
@@ -214,6 +214,7 @@ void conf_resolve(struct conf *c)
     resolve_lvs(c);
     resolve_sockets(c);
     resolve_trackers(c);
+    resolve_mail(c);
     conf_count(c);
 }
 

@@ -10,8 +10,10 @@ void resolve_instance(struct conf *c, struct conf_obj *vi); /* resolve_vrrp.c */
 void resolve_strict(struct conf *c, struct conf_obj *vi);   /* resolve_strict.c */
 void resolve_auth(struct conf *c, struct conf_obj *vi);     /* resolve_strict.c */
 void resolve_sockets(struct conf *c);                       /* resolve_sock.c: SOCKET and IFACE objects */
-void resolve_trackers(struct conf *c); /* resolve_sock.c: defaults of scripts, files, BFD */
-void resolve_lvs(struct conf *c);      /* resolve_lvs.c */
+void resolve_trackers(struct conf *c);          /* resolve_sock.c: defaults of scripts, files, BFD */
+void resolve_lvs(struct conf *c);               /* resolve_lvs.c */
+void resolve_mail(struct conf *c);              /* resolve_mail.c */
+bool resolve_mail_needed(const struct conf *c); /* an instance or group wants its alerts mailed */
 bool resolve_reported(const struct conf_obj *o);
 bool conf_close_words(const char *a, const char *b);
 
