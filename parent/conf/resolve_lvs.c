@@ -67,13 +67,73 @@ static void dflt(struct conf *c, struct conf_obj *o, enum kw kw, uint64_t v)
         conf_set_uint(c, o, kw, v);
 }
 
+/* Old form of SMTP_CHECK: what a host block says about timers counts for the checker, what the checker says
+ * about addresses is the default of its hosts. Before the checker itself inherits. */
+static void smtp_hosts(struct conf *c, struct conf_obj *rs, struct conf_obj *k)
+{
+    static const struct {
+        enum kw smtp, host;
+    } timers[] = { { KW_SMTP_RETRY, KW_SMTPHOST_RETRY },
+                   { KW_SMTP_DELAY_BEFORE_RETRY, KW_SMTPHOST_DELAY_BEFORE_RETRY },
+                   { KW_SMTP_WARMUP, KW_SMTPHOST_WARMUP },
+                   { KW_SMTP_DELAY_LOOP, KW_SMTPHOST_DELAY_LOOP },
+                   { KW_SMTP_ALPHA, KW_SMTPHOST_ALPHA },
+                   { KW_SMTP_LOG_ALL_FAILURES, KW_SMTPHOST_LOG_ALL_FAILURES } },
+      dest[] = { { KW_SMTP_CONNECT_IP, KW_SMTPHOST_CONNECT_IP },
+                 { KW_SMTP_CONNECT_PORT, KW_SMTPHOST_CONNECT_PORT },
+                 { KW_SMTP_BINDTO, KW_SMTPHOST_BINDTO },
+                 { KW_SMTP_BIND_PORT, KW_SMTPHOST_BIND_PORT },
+                 { KW_SMTP_BIND_IF, KW_SMTPHOST_BIND_IF },
+                 { KW_SMTP_CONNECT_TIMEOUT, KW_SMTPHOST_CONNECT_TIMEOUT },
+                 { KW_SMTP_FWMARK, KW_SMTPHOST_FWMARK } };
+    for (struct conf_obj *h = NULL; (h = conf_next(k, h, BLK_SMTPHOST)) != NULL;) {
+        for (size_t i = 0; i < sizeof timers / sizeof *timers; i++)
+            take(c, k, timers[i].smtp, h, timers[i].host);
+        for (size_t i = 0; i < sizeof dest / sizeof *dest; i++)
+            take(c, h, dest[i].host, k, dest[i].smtp);
+        take(c, h, KW_SMTPHOST_CONNECT_IP, rs, KW_RS_X_IP);
+        take(c, h, KW_SMTPHOST_CONNECT_PORT, rs, KW_RS_X_PORT);
+        take(c, h, KW_SMTPHOST_CONNECT_TIMEOUT, rs, KW_RS_CONNECT_TIMEOUT);
+        dflt(c, h, KW_SMTPHOST_CONNECT_TIMEOUT, 5 * SECOND);
+    }
+}
+
+/* A script that is not done when its next run is due is late: misc_timeout 0 or none means delay_loop. The
+ * parent, who runs it, finds the time with the command. */
+static void misc_timeout(struct conf *c, struct conf_obj *k)
+{
+    uint64_t us = conf_uint(k, KW_MISC_MISC_TIMEOUT, 0);
+    if (us == 0)
+        us = conf_uint(k, KW_MISC_DELAY_LOOP, 60 * SECOND);
+    conf_set_uint(c, k, KW_MISC_MISC_TIMEOUT, us);
+    for (struct conf_obj *cmd = NULL; (cmd = conf_next(k, cmd, BLK_CMD)) != NULL;)
+        conf_set_uint(c, cmd, KW_CMD_X_TIMEOUT, us);
+}
+
+/* Checks that follow what others tell: no timers, no address. */
+static void follower(struct conf *c, struct conf_obj *rs, struct conf_obj *k)
+{
+    const char *name = conf_str(k, KW_FILE_TRACK_FILE, NULL);
+    struct conf_obj *file = name != NULL ? conf_find(c, BLK_TFILE, name) : NULL;
+    if (k->blk == BLK_BFDCHK)
+        take(c, k, KW_BFDCHK_ALPHA, rs, KW_RS_ALPHA);
+    if (k->blk != BLK_FILE || file == NULL || conf_get(k, KW_FILE_WEIGHT) != NULL)
+        return;
+    take(c, k, KW_FILE_WEIGHT, file, KW_TFILE_WEIGHT);
+    take(c, k, KW_FILE_X_REVERSE, file, KW_TFILE_X_REVERSE);
+    dflt(c, k, KW_FILE_WEIGHT, 1);
+}
+
 static void one_checker(struct conf *c, struct conf_obj *rs, struct conf_obj *k)
 {
+    follower(c, rs, k);
     size_t i = 0, n = sizeof checker / sizeof *checker;
     while (i < n && checker[i].blk != k->blk)
         i++;
     if (i == n)
         return;
+    if (k->blk == BLK_SMTP)
+        smtp_hosts(c, rs, k);
     take(c, k, checker[i].retry, rs, KW_RS_RETRY);
     take(c, k, checker[i].delay_before_retry, rs, KW_RS_DELAY_BEFORE_RETRY);
     take(c, k, checker[i].warmup, rs, KW_RS_WARMUP);
@@ -90,6 +150,8 @@ static void one_checker(struct conf *c, struct conf_obj *rs, struct conf_obj *k)
          checker[i].dflt_delay > 0 ? checker[i].dflt_delay * SECOND : loop);
     dflt(c, k, checker[i].warmup, loop);
     dflt(c, k, checker[i].connect_timeout, 5 * SECOND);
+    if (k->blk == BLK_MISC)
+        misc_timeout(c, k);
 }
 
 /* Port of a server: DR and TUN cannot change the port; NAT without one takes the service's. */
@@ -196,7 +258,9 @@ static void labels(struct conf *c, struct conf_obj *vs)
         text = conf_fmt(c, "FWM %llu", (unsigned long long)mark->v.u);
     else
         text = conf_fmt(c, "[%s]:%s", conf_str(vs, KW_VS_X_GROUP, ""),
-                        protocol == 6 ? "tcp" : protocol == 132 ? "sctp" : "udp");
+                        protocol == 6     ? "tcp"
+                        : protocol == 132 ? "sctp"
+                                          : "udp");
     conf_set_str(c, vs, KW_VS_X_LABEL, text);
     for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
         if (conf_ip(rs, KW_RS_X_IP) != NULL)

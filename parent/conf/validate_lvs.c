@@ -43,6 +43,7 @@ static void bind_family(struct conf *c, struct conf_obj *k)
                   { BLK_SSLGET, KW_SSLGET_BINDTO, KW_SSLGET_CONNECT_IP },
                   { BLK_TCP, KW_TCP_BINDTO, KW_TCP_CONNECT_IP },
                   { BLK_SMTP, KW_SMTP_BINDTO, KW_SMTP_CONNECT_IP },
+                  { BLK_SMTPHOST, KW_SMTPHOST_BINDTO, KW_SMTPHOST_CONNECT_IP },
                   { BLK_DNS, KW_DNS_BINDTO, KW_DNS_CONNECT_IP },
                   { BLK_PING, KW_PING_BINDTO, KW_PING_CONNECT_IP },
                   { BLK_UDP, KW_UDP_BINDTO, KW_UDP_CONNECT_IP } };
@@ -63,6 +64,37 @@ static void reference(struct conf *c, struct conf_obj *k, enum kw kw, enum blk b
         CONF_ERR(c, conf_pos_value(v), "HF-REF", "%s %s is not defined", schema_blk(blk)->name, v->v.s);
 }
 
+static void dns_name(struct conf *c, struct conf_obj *k)
+{
+    const struct conf_value *v = conf_get(k, KW_DNS_NAME);
+    const char *s = v != NULL && strcmp(v->v.s, ".") != 0 ? v->v.s : "";
+    size_t n, total = 1;
+    for (; *s != '\0'; s += n + (s[n] == '.')) {
+        n = strcspn(s, ".");
+        total += n + 1;
+        if (n == 0 || n > 63 || total > 255) {
+            CONF_ERR(c, conf_pos_value(v), "HF-DNS-NAME", "%s is no DNS name: %s", v->v.s,
+                     n == 0   ? "a label is empty"
+                     : n > 63 ? "a label is longer than 63 characters"
+                              : "it is longer than 253 characters");
+            return;
+        }
+    }
+}
+
+static void udp_reply(struct conf *c, struct conf_obj *k)
+{
+    static const enum kw limit[] = { KW_UDP_MIN_REPLY_LENGTH, KW_UDP_MAX_REPLY_LENGTH };
+    const struct conf_value *want = conf_get(k, KW_UDP_REQUIRE_REPLY);
+    if (conf_uint(k, KW_UDP_MIN_REPLY_LENGTH, 0) > conf_uint(k, KW_UDP_MAX_REPLY_LENGTH, 255))
+        CONF_ERR(c, conf_pos_obj(k), "HF-RANGE", "max_reply_length is below min_reply_length");
+    for (size_t i = 0; i < sizeof limit / sizeof *limit; i++)
+        if (conf_written(k, limit[i]) && (want == NULL || want->len <= 1))
+            CONF_WARN(c, conf_pos_value(conf_get(k, limit[i])), "HF-NO-EFFECT",
+                      "%s has an effect only with the bytes of a reply in require_reply",
+                      schema_kw(limit[i])->name);
+}
+
 static void checker(struct conf *c, struct conf_obj *k)
 {
     switch (k->blk) {
@@ -70,9 +102,11 @@ static void checker(struct conf *c, struct conf_obj *k)
     case BLK_SSLGET: http(c, k); break;
     case BLK_FILE: reference(c, k, KW_FILE_TRACK_FILE, BLK_TFILE); break;
     case BLK_BFDCHK: reference(c, k, KW_BFDCHK_NAME, BLK_BFD); break;
-    case BLK_UDP:
-        if (conf_uint(k, KW_UDP_MIN_REPLY_LENGTH, 0) > conf_uint(k, KW_UDP_MAX_REPLY_LENGTH, 255))
-            CONF_ERR(c, conf_pos_obj(k), "HF-RANGE", "max_reply_length is below min_reply_length");
+    case BLK_DNS: dns_name(c, k); break;
+    case BLK_UDP: udp_reply(c, k); break;
+    case BLK_SMTP:
+        for (struct conf_obj *h = NULL; (h = conf_next(k, h, BLK_SMTPHOST)) != NULL;)
+            bind_family(c, h);
         break;
     default: break; /* nothing beyond the family */
     }

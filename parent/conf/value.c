@@ -273,7 +273,7 @@ static int value_enum(struct conf *c, const struct kw_row *row, const struct con
     for (unsigned int i = 0; (near = schema_word_at(e, i)) != NULL; i++)
         if (strcasecmp(near, w) == 0)
             break;
-    if (near != NULL && e == ENUM_PROTOCOL)
+    if (near != NULL && (e == ENUM_PROTOCOL || e == ENUM_DNS_TYPE))
         return schema_word_find(e, near, &out->v.i); /* any letter case, as documented */
     struct diag_item *it = CONF_ERR(c, conf_pos_word(l, &l->words[word]), "HF-WORD",
                                     "%s %s is not known (%s)", row->name, w, conf_range_text(c, row));
