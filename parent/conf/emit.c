@@ -4,6 +4,7 @@
  * Called by main.c through conf_emit, once a role.
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -126,6 +127,41 @@ static bool has_command(const struct conf_obj *o)
     return false;
 }
 
+/* Kinds of checks that have a socket, and what makes it one that checkd may not open itself. */
+static const struct {
+    enum blk blk;
+    enum kw fwmark, bind_port;
+} check_socket[] = {
+    { BLK_HTTP, KW_HTTP_FWMARK, KW_HTTP_BIND_PORT },
+    { BLK_SSLGET, KW_SSLGET_FWMARK, KW_SSLGET_BIND_PORT },
+    { BLK_TCP, KW_TCP_FWMARK, KW_TCP_BIND_PORT },
+    { BLK_SMTP, KW_SMTP_FWMARK, KW_SMTP_BIND_PORT },
+    { BLK_SMTPHOST, KW_SMTPHOST_FWMARK, KW_SMTPHOST_BIND_PORT },
+    { BLK_DNS, KW_DNS_FWMARK, KW_DNS_BIND_PORT },
+    { BLK_UDP, KW_UDP_FWMARK, KW_UDP_BIND_PORT },
+};
+
+/* ipvsd opens the sockets of these checks: a mark, a privileged source port, raw ICMP. */
+static bool has_ready_socket(const struct conf_obj *o, size_t i)
+{
+    uint64_t port = conf_uint(o, check_socket[i].bind_port, 0);
+    return conf_uint(o, check_socket[i].fwmark, 0) != 0 || (port > 0 && port < IPPORT_RESERVED);
+}
+
+/* Of the other checks it need not know; an SMTP_CHECK is told for the sake of its host blocks. */
+static bool ipvsd_needs(const struct conf_obj *o)
+{
+    size_t i = 0, n = sizeof check_socket / sizeof *check_socket;
+    while (i < n && check_socket[i].blk != o->blk)
+        i++;
+    if (i == n || has_ready_socket(o, i))
+        return true;
+    for (const struct conf_obj *in = o->child; in != NULL; in = in->sibling)
+        if (!in->drop && in->blk == BLK_SMTPHOST && ipvsd_needs(in))
+            return true;
+    return false;
+}
+
 /* Under --lenient: what lost the thing it is about. */
 static bool hollow(const struct conf_obj *o)
 {
@@ -153,6 +189,8 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
     bool mine = (e->roles[o->blk] & ROLE_BIT(e->role)) != 0;
     if (e->role == ROLE_PARENT && o->blk == BLK_MISC)
         mine = has_command(o);
+    if (e->role == ROLE_IPVSD)
+        mine = mine && ipvsd_needs(o);
     if (!mine || hollow(o))
         return;
     slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), conf_lineno(o->line));
