@@ -89,12 +89,12 @@ class Daemon:
             return f.read()
 
     def role(self, name):
-        """Pid of a role's process, or None. vrrpd by its pid file (any daemon), the others by name."""
+        """Pid of a role's process, or None. vrrpd and checkd by their pid files (any daemon), ipvsd by name."""
         if name == "parent":
             return self.pid if alive(self.pid) else None
-        if name == "vrrpd":
+        if name in ("vrrpd", "checkd"):
             try:
-                with open(self.vrrp_pidfile) as f:
+                with open(self.vrrp_pidfile if name == "vrrpd" else self.check_pidfile) as f:
                     pid = int(f.read())
                 return pid if alive(pid) else None
             except (OSError, ValueError):

@@ -1,102 +1,70 @@
-"""What only a stock Debian kernel can show: VLAN, VRF and dummy interfaces, and the jail on the kernel users have. Runs inside
-the VM of vmrun, where everything is about ten times slower: it looks at states, never at milliseconds.
+"""What only a stock Debian kernel can show: IPVS and everything the director does with it, VLAN, VRF and dummy interfaces, and the
+jail on the kernel users have. Runs inside the VM of vmrun; the cases are in the files beside this one.
+
+    guest.py DAEMON [--only PATTERN,...] [--jobs N] [--keep FOLDER] [--no-jail]
 """
+import argparse
+import fnmatch
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, ROOT + "/test")
-from lab import Failure, Lab, conf  # noqa: E402
-from lab.house import run  # noqa: E402
-from lab import report  # noqa: E402
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.dont_write_bytecode = True
+sys.path[:0] = [ROOT + "/test", HERE]
+from case import CASES, Lane  # noqa: E402
+from lab import parallel, report  # noqa: E402
+import links  # noqa: E402,F401
+import lvs_forward  # noqa: E402,F401
+import lvs_checks  # noqa: E402,F401
+import lvs_hold  # noqa: E402,F401
+import lvs_pair  # noqa: E402,F401
 
-DAEMON = [sys.argv[1] if len(sys.argv) > 1 else ROOT + "/build/holdfast"]
-VIP = conf.VIPS[0]
-
-
-def holds(lab, node, addr, dev):
-    out = run("ip", "-n", lab.nodes[node].ns, "-o", "addr", "show", "dev", dev, check=False).stdout
-    return " %s/" % addr in out
-
-
-def failover_on(lab, dev):
-    """a becomes master on dev, dies whole, b takes over on dev."""
-    for node, priority in (("a", 200), ("b", 100)):
-        lab.nodes[node].start(DAEMON, conf.whole(conf.instance(priority=priority, vips=[VIP], interface=dev)))
-        lab.wait(lambda n=node: n == "b" or holds(lab, n, VIP, dev), 30, "the VIP on %s of %s" % (dev, node))
-    time.sleep(3)
-    if holds(lab, "b", VIP, dev):
-        raise Failure("two masters: adverts do not cross " + dev)
-    lab.a.daemon.kill_all()
-    lab.wait(lambda: holds(lab, "b", VIP, dev), 30, "take-over on " + dev)
+MODULES = ("8021q", "vrf", "dummy", "veth", "bridge", "macvlan", "ipip", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc")
 
 
-def vlan():
-    """VRRP and VIP on a tagged interface; master dies, backup takes over"""
-    with Lab("ab") as lab:
-        for n in lab.nodes.values():
-            n.batch("link add link eth0 name eth0.10 type vlan id 10\nlink set eth0.10 up\naddr add 10.10.0.%d/24 dev eth0.10" % n.index)
-        failover_on(lab, "eth0.10")
+def phase(cases, lane, jobs):
+    """Runs and reports; how many failed."""
+    failed = 0
+    for i, answer in parallel(lambda c: c.fn(lane), cases, jobs, max([c.limit for c in cases] or [1])):
+        verdict = "PASS" if "ok" in answer else "SKIP" if "skip" in answer else "FAIL"
+        failed += verdict == "FAIL"
+        text = answer.get("ok") or answer.get("skip") or answer.get("trace") or answer.get("fail") or cases[i].doc
+        report.line(verdict, cases[i].name, text)
+    return failed
 
 
-def vrf():
-    """VRRP on an interface enslaved to a VRF; master dies, backup takes over"""
-    with Lab("ab") as lab:
-        for n in lab.nodes.values():
-            n.batch("link add blue type vrf table 10\nlink set blue up\nlink set eth0 master blue")
-        failover_on(lab, "eth0")
-
-
-def dummy():
-    """a VIP with dev dummy0 comes with mastership and goes with SIGTERM"""
-    with Lab("a") as lab:
-        lab.a.batch("link add dummy0 type dummy\nlink set dummy0 up")
-        vi = conf.instance(vips=[VIP], extra="virtual_ipaddress_excluded {\n 192.0.2.10/32 dev dummy0\n fd99::1/128 dev dummy0\n}")
-        d = lab.a.start(DAEMON, conf.whole(vi))
-        lab.wait(lambda: holds(lab, "a", "192.0.2.10", "dummy0") and holds(lab, "a", "fd99::1", "dummy0"), 30, "addresses on dummy0")
-        status, _ = d.stop(30)
-        if status != 0 or holds(lab, "a", "192.0.2.10", "dummy0") or holds(lab, "a", "fd99::1", "dummy0"):
-            raise Failure("left behind, or exit status %d" % status)
-
-
-def crash():
-    """SIGKILL of vrrpd and of ipvsd on this kernel: the address never leaves it"""
-    with Lab("a") as lab:
-        d = lab.a.start(DAEMON, conf.whole(conf.instance(vips=[VIP])))
-        lab.wait(lambda: holds(lab, "a", VIP, "eth0"), 30, "the VIP")
-        for role in ("vrrpd", "ipvsd"):
-            old = d.role(role)
-            since = time.time_ns()
-            os.kill(old, signal.SIGKILL)
-            lab.wait(lambda o=old, r=role: d.role(r) not in (None, o), 20, "a new " + role)
-            lab.wait(lambda s=since: lab.adverts("a", s + 10**9), 20, "an advert after the death of " + role)
-            gone = lab.events("addr-", "a", VIP, since)
-            if gone:
-                raise Failure("the address left the kernel when %s died" % role)
+def jail(daemon):
+    probe = os.path.dirname(daemon) + "/test/jail-probe"
+    p = subprocess.run([sys.executable, ROOT + "/test/jail/run.py", "--daemon", daemon, "--probe", probe], check=False,
+                       stdout=subprocess.PIPE, text=True)
+    for line in p.stdout.splitlines():  # the same names as on this machine's kernel: told apart
+        print(re.sub(r"(PASS|FAIL|SKIP)(\S* )", r"\1\2vm-jail/", line, count=1), flush=True)
+    return int(p.returncode != 0)
 
 
 def main():
-    for module in ("8021q", "vrf", "dummy", "veth", "bridge", "macvlan"):
+    p = argparse.ArgumentParser()
+    p.add_argument("daemon", nargs="?", default=ROOT + "/build/holdfast")
+    p.add_argument("--only", default="*")
+    p.add_argument("--jobs", type=int, default=3)
+    p.add_argument("--keep")
+    p.add_argument("--no-jail", action="store_true")
+    o = p.parse_args()
+    for module in MODULES:
         subprocess.run(["modprobe", module], check=False)
-    failed = 0
-    for test in (vlan, vrf, dummy, crash):
-        name = "vm-" + test.__name__
-        try:
-            test()
-            report.line("PASS", name, test.__doc__.strip())
-        except (Failure, RuntimeError, OSError) as e:
-            failed += 1
-            report.line("FAIL", name, str(e))
-    probe = os.path.dirname(DAEMON[0]) + "/test/jail-probe"
-    jail = subprocess.run([sys.executable, ROOT + "/test/jail/run.py", "--daemon", DAEMON[0], "--probe", probe], check=False,
-                          stdout=subprocess.PIPE, text=True)
-    for line in jail.stdout.splitlines():  # the same names as on this machine's kernel: told apart
-        print(re.sub(r"(PASS|FAIL|SKIP)(\S* )", r"\1\2vm-jail/", line, count=1), flush=True)
-    failed += jail.returncode != 0
+    chosen = [c for c in CASES if any(fnmatch.fnmatch(c.name, pat) for pat in o.only.split(","))]
+    ours = os.path.exists(os.path.dirname(o.daemon) + "/holdfast-checkd")
+    lane, began = Lane([o.daemon], ours, o.keep), time.monotonic()
+    failed = phase([c for c in chosen if not c.alone], lane, o.jobs)
+    for c in (c for c in chosen if c.alone):
+        failed += phase([c], lane, 1)
+    print("vm: cases took %.0f s" % (time.monotonic() - began), flush=True)
+    if ours and not o.no_jail and o.only == "*":
+        failed += jail(o.daemon)
     return 1 if failed else 0
 
 
