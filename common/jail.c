@@ -32,8 +32,8 @@
      JAIL_BIT(CAP_SETPCAP))
 /* What its children are born with, to build their jails and to do ipvsd's work. */
 #define JAIL_CHILD_CAPS                                                                                      \
-    (JAIL_BIT(CAP_NET_ADMIN) | JAIL_BIT(CAP_NET_RAW) | JAIL_BIT(CAP_SYS_ADMIN) |                             \
-     JAIL_BIT(CAP_DAC_READ_SEARCH) | JAIL_BIT(CAP_SYS_NICE))
+    (JAIL_BIT(CAP_NET_ADMIN) | JAIL_BIT(CAP_NET_RAW) | JAIL_BIT(CAP_NET_BIND_SERVICE) |                      \
+     JAIL_BIT(CAP_SYS_ADMIN) | JAIL_BIT(CAP_DAC_READ_SEARCH) | JAIL_BIT(CAP_SYS_NICE))
 
 static _Noreturn void jail_die(enum role r, const char *step, const char *remedy)
 {

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -34,6 +35,13 @@
         .nr = SCMP_SYS(name), .error = (err)                                                                 \
     }
 
+#define INET(family, kind)                                                                                   \
+    {                                                                                                        \
+        .nr = SCMP_SYS(socket), .ncmp = 2, .cmp = {                                                          \
+            { 0, SCMP_CMP_EQ, (family), 0 },                                                                 \
+            { 1, SCMP_CMP_MASKED_EQ, SOCK_KIND, (kind) }                                                     \
+        }                                                                                                    \
+    }
 #define OPEN_WRITING ((scmp_datum_t)(O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | (O_TMPFILE & ~O_DIRECTORY)))
 #define SOCK_KIND    UINT64_C(0xf)
 
@@ -96,7 +104,13 @@ static const struct jail_rule rules_checkd[] = {
     CALL_EQ(socket, 0, AF_INET6),
     CALL(connect),
     CALL(bind),
-    CALL(setsockopt),
+    /* Nothing of the IP layers: on a raw socket that ipvsd made for a PING_CHECK, IP_HDRINCL would be any
+       sender */
+    CALL_EQ(setsockopt, 1, SOL_SOCKET),
+    CALL_EQ(setsockopt, 1, IPPROTO_TCP),
+    { .nr = SCMP_SYS(setsockopt),
+      .ncmp = 2,
+      .cmp = { { 1, SCMP_CMP_EQ, IPPROTO_IP, 0 }, { 2, SCMP_CMP_EQ, IP_BIND_ADDRESS_NO_PORT, 0 } } },
     CALL(getsockopt),
     CALL(getsockname),
     CALL(getpeername),
@@ -104,19 +118,12 @@ static const struct jail_rule rules_checkd[] = {
 };
 
 static const struct jail_rule rules_ipvsd[] = {
-    CALL_EQ(socket, 0, AF_NETLINK),
-    CALL_EQ(socket, 0, AF_PACKET),
-    { .nr = SCMP_SYS(socket),
-      .ncmp = 2,
-      .cmp = { { 0, SCMP_CMP_EQ, AF_INET, 0 }, { 1, SCMP_CMP_MASKED_EQ, SOCK_KIND, SOCK_RAW } } },
-    { .nr = SCMP_SYS(socket),
-      .ncmp = 2,
-      .cmp = { { 0, SCMP_CMP_EQ, AF_INET6, 0 }, { 1, SCMP_CMP_MASKED_EQ, SOCK_KIND, SOCK_RAW } } },
-    CALL(bind),
-    CALL(setsockopt),
-    CALL(getsockopt),
-    CALL(getsockname),
-    CALL_MASK(openat, 2, O_CREAT | O_TRUNC, 0), /* Landlock leaves /proc/sys/net of it */
+    CALL_EQ(socket, 0, AF_NETLINK), CALL_EQ(socket, 0, AF_PACKET), INET(AF_INET, SOCK_RAW),
+    INET(AF_INET6, SOCK_RAW),
+    /* for checkd: with a mark or a privileged source port; connect: raw ICMP hears its target alone */
+    INET(AF_INET, SOCK_STREAM), INET(AF_INET, SOCK_DGRAM), INET(AF_INET6, SOCK_STREAM),
+    INET(AF_INET6, SOCK_DGRAM), CALL(connect), CALL(bind), CALL(setsockopt), CALL(getsockopt),
+    CALL(getsockname), CALL_MASK(openat, 2, O_CREAT | O_TRUNC, 0), /* Landlock leaves /proc/sys/net of it */
 };
 
 static const struct jail_rule rules_conf[] = {
@@ -179,8 +186,9 @@ static const struct jail_row rows[ROLE_MAX] = {
                       .fsize = 16 * MIB,
                       .rules = RULES(rules_checkd) },
     [ROLE_IPVSD] = { .user = "_holdfast_net",
-                     .caps = JAIL_BIT(CAP_NET_ADMIN) | JAIL_BIT(CAP_NET_RAW),
+                     .caps = JAIL_BIT(CAP_NET_ADMIN) | JAIL_BIT(CAP_NET_RAW) | JAIL_BIT(CAP_NET_BIND_SERVICE),
                      .landlock = JAIL_LANDLOCK_SYSCTL_NET,
+                     .outbound_tcp = true, /* checks with a privileged source port are bound here */
                      .nice = -10,
                      .nofile = 16384,
                      .fsize = 16 * MIB,

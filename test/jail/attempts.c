@@ -383,16 +383,16 @@ static int try_x32(const struct probe_ctx *c)
 
 static const struct probe_case cases[] = {
     /*  attempt             vrrpd checkd ipvsd conf */
-    ROW(socket_tcp, K, W, K, DEN),
+    ROW(socket_tcp, K, W, W, DEN),
     ROW(socket_raw, K, DEN, W, DEN),
     ROW(socket_packet, K, K, W, DEN),
     ROW(socket_netlink, K, K, W, DEN),
     ROW(socket_unix, K, K, K, DEN),
     ROW(socket_vsock, K, K, K, DEN),
-    ROW(connect, K, W, K, DEN),
+    ROW(connect, K, W, W, DEN),
     ROW(listen, K, K, K, K),
     ROW(accept, K, K, K, K),
-    ROW(hdrincl, K, W, W, K),
+    ROW(hdrincl, K, K, W, K),
     ROW(bind_packet, K, W, W, K),
     ROW(open_passwd, K, K, DEN, W),
     ROW(open_at, K, K, DEN, W),

@@ -305,7 +305,7 @@ static int report_is_design(enum role r, const struct msg_ready *m)
     } design[ROLE_MAX] = {
         [ROLE_VRRPD] = { 0, 1, 1 },
         [ROLE_CHECKD] = { 0, 0, 1 },
-        [ROLE_IPVSD] = { 1u << 12 | 1u << 13, 0, 0 }, /* NET_ADMIN, NET_RAW */
+        [ROLE_IPVSD] = { 1u << 10 | 1u << 12 | 1u << 13, 0, 0 }, /* NET_BIND_SERVICE, NET_ADMIN, NET_RAW */
         [ROLE_CONF] = { 0, 0, 0 },
     };
     return m->cap_effective == design[r].caps && m->cap_permitted == design[r].caps &&

@@ -19,14 +19,14 @@ sys.path[:0] = [os.path.dirname(HERE)]
 
 from lab import Lab, alive, conf, need_root, report  # noqa: E402
 
-CAP = {"DAC_READ_SEARCH": 2, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12, "NET_RAW": 13, "SYS_CHROOT": 18,
-       "SYS_ADMIN": 21, "SYS_NICE": 23}
+CAP = {"DAC_READ_SEARCH": 2, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_BIND_SERVICE": 10, "NET_ADMIN": 12,
+       "NET_RAW": 13, "SYS_CHROOT": 18, "SYS_ADMIN": 21, "SYS_NICE": 23}
 MIB = 1 << 20
 PARENT = ["KILL", "SETGID", "SETUID", "SETPCAP", "SYS_CHROOT"]
 TABLE = {
     "vrrpd": dict(user="_holdfast_vrrp", caps=[], empty_root=True, own_netns=True, nofile=16384),
     "checkd": dict(user="_holdfast_check", caps=[], empty_root=True, own_netns=False, nofile=65536),
-    "ipvsd": dict(user="_holdfast_net", caps=["NET_ADMIN", "NET_RAW"], empty_root=False, own_netns=False, nofile=16384),
+    "ipvsd": dict(user="_holdfast_net", caps=["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE"], empty_root=False, own_netns=False, nofile=16384),
 }
 # What a child may hold open besides sockets and the kernel's own objects.
 FILES = {"vrrpd": [], "checkd": [], "ipvsd": ["/proc/sys/net"]}
@@ -146,7 +146,7 @@ def check_child(tally, role, pid, parent):
 
 def check_parent(tally, pid):
     c = Check(tally, "parent", pid)
-    bounding = mask(PARENT + ["NET_ADMIN", "NET_RAW", "SYS_ADMIN", "DAC_READ_SEARCH", "SYS_NICE"])
+    bounding = mask(PARENT + ["NET_ADMIN", "NET_RAW", "NET_BIND_SERVICE", "SYS_ADMIN", "DAC_READ_SEARCH", "SYS_NICE"])
     c.credentials(0, 0, mask(PARENT), bounding, 0, 0)
     inet = []
     with open("/proc/%d/net/unix" % pid) as f:
