@@ -11,6 +11,7 @@
 #define HOLDFAST_CHECKD_CHECKER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/addr.h"
@@ -38,18 +39,23 @@ struct checker_dest {
     char bind_if[16]; /* IFNAMSIZ; "" none */
     uint32_t fwmark;
     bool ready_made; /* fwmark or a privileged source port: the socket comes from ipvsd */
+    uint32_t id;     /* of the block it was read from: what ipvsd is asked for */
 };
 
 struct checker_kind {
     enum blk blk;
     const char *name; /* "TCP_CHECK" */
     /* Reads the options into k->state (may be NULL for none). At prepare: nothing outside k may change. -1
-     * with e: the configuration is rejected. */
+     * with e: the configuration is rejected. k and the slice stay where they are until free. */
     int (*build)(struct checker *k, const struct slice *s, const struct slice_obj *o, struct err *e);
     void (*start)(struct checker *k);
     void (*cancel)(struct checker *k);
     void (*free)(struct checker *k); /* k->state; never while an attempt runs */
     bool passive; /* FILE_CHECK, BFD_CHECK: no attempts, the verdict follows from what others tell */
+    /* May be NULL. After a reload: now takes over the attempt old is in the middle of (old is not cancelled
+     * then, it must let go of everything). Both are the same by their options. NULL, or false: the engine
+     * cancels and now begins anew at once. */
+    bool (*take_over)(struct checker *now, struct checker *old);
 };
 
 struct checker {
@@ -64,7 +70,10 @@ struct checker {
     struct ev_timer due;
     uint32_t left; /* retries left before a failure counts */
     bool up, running, ever_passed, ever_done;
-    int64_t weight;       /* adjustment in force, see checker_weight */
+    int64_t weight;       /* what it adds to the server's weight */
+    uint64_t began;       /* the attempt; its next one is counted from here */
+    uint64_t next_in;     /* asked by checker_next_in, TIME_NEVER: not asked */
+    uint64_t identity;    /* hash of what is checked, timers left out: see identity.c */
     struct checker *next; /* of the same server */
 };
 
@@ -72,6 +81,10 @@ struct checker {
  * to 10.0.0.1:80: Connection refused", "status 503, wanted 200-299"). */
 void checker_passed(struct checker *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void checker_failed(struct checker *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The attempt passed, but is not the whole of the matter: no verdict, the next attempt after delay_ns (HTTP:
+ * a server that is down is up again when all urls have passed in a row). */
+void checker_continues(struct checker *k, uint64_t delay_ns, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* The attempt passed, but the kind wants its next one after delay_ns instead of delay_loop (HTTP: next url at
  * once). Call before checker_passed. */
 void checker_next_in(struct checker *k, uint64_t delay_ns);
@@ -88,7 +101,10 @@ uint64_t checker_random(struct checker *k, uint64_t below); /* not for secrets *
  */
 int checker_dest_read(struct checker_dest *d, const struct slice_obj *o, struct err *e);
 
-/* All kinds, ended by NULL (kinds.c). */
-const struct checker_kind *const *checker_kinds(void);
+/* The i-th kind, NULL past the end (kinds.c; a kind adds a line there). */
+const struct checker_kind *checker_kind_at(size_t i);
+/* The timers and flags of a check block o of the server rs (kinds.c). */
+void checker_common_read(struct checker_common *c, const struct slice_obj *o, const struct slice_obj *rs,
+                         bool log_all);
 
 #endif

@@ -23,6 +23,8 @@ struct conn_ops {
                void *arg); /* EV_READ | EV_WRITE | EV_HUP as wanted, after connected */
 };
 
+enum conn_type { CONN_TCP, CONN_UDP, CONN_ICMP };
+
 struct conn {
     struct checker *k;
     const struct checker_dest *dest;
@@ -33,10 +35,13 @@ struct conn {
     uint32_t token;
     uint16_t icmp_ident; /* ready-made ICMP sockets */
     struct ev_io *io;
-    struct ev_timer deadline;
+    struct ev_timer deadline; /* of this step; or of the next try when sockets have run out */
+    /* ---- conn.c's own ---- */
+    enum conn_type type;
+    int pending;       /* result at hand, told from the loop: errno, or -1 for "connected" */
+    bool exhausted;    /* no socket to be had now: tried again soon */
+    struct conn *next; /* that waits for ready-made sockets */
 };
-
-enum conn_type { CONN_TCP, CONN_UDP, CONN_ICMP };
 
 /* Starts; the deadline is k->common.connect_timeout from now. */
 void conn_open(struct conn *c, struct checker *k, const struct checker_dest *dest, enum conn_type type,
@@ -47,5 +52,13 @@ void conn_want(struct conn *c, unsigned int ev_flags);
  * the incumbent's). The kind decides what a step is: a byte dripped is none. */
 void conn_step(struct conn *c);
 void conn_close(struct conn *c); /* also fine when not open; no callback follows */
+
+/* For main.c and the engine. sock_ready: takes the descriptor (sets *fd to -1) when somebody waits for it. */
+struct msg_sock_ready;
+void conn_sock_ready(struct checkd *d, const struct msg_sock_ready *m, int *fd);
+void conn_ask_again(struct checkd *d); /* ipvsd is new: everybody who waits asks it */
+/* The attempt goes on under another checker (take_over): c is where from was, whose owner forgets it. */
+void conn_move(struct conn *c, struct conn *from, struct checker *k, const struct checker_dest *dest,
+               void *arg);
 
 #endif

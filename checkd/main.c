@@ -1,31 +1,58 @@
 /*
  * main.c - holdfast-checkd: judges the health of the real servers. Unprivileged, in its jail, told everything
- * by the parent. It takes its slice, keeps the table of services and servers through reloads and reports it;
- * the checks themselves are not in force yet (HF-NOTYET, said at every start), so it gives no verdict at all:
- * nothing here may ever report a server as passed.
+ * by the parent. Here: the life of the process and who gets which message; the work is in engine.c and the
+ * kinds. The parent is trusted; ipvsd and vrrpd may have been taken over: what they say is looked up, a wrong
+ * id is ignored or refused, and nothing they say can make a failed check a passed one.
  */
-#include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "checkd/service.h"
-#include "common/child.h"
-#include "common/log.h"
+#include "checkd/conn.h"
+#include "checkd/dump.h"
+#include "checkd/early.h"
+#include "checkd/engine.h"
+#include "checkd/tls.h"
 
-struct checkd {
-    struct service_table *now;
-    struct service_table *next; /* between prepare and commit or abort */
-};
+#define FEED_AGAIN_NS (2 * NS_PER_MS) /* a receiver lags: so often it is looked whether it reads again */
 
-/* Once a start: whoever configured checks must not believe that somebody looks. */
-static void say_not_yet(const struct service_table *t)
+static void read_global(struct checkd *d, const struct slice *s)
 {
-    log_warn("HF-NOTYET: %zu checks of %zu real servers in %zu virtual servers are configured, but health "
-             "checks are not in force "
-             "in this version: no server is checked, none is added or removed for its health; use the "
-             "balancer only with a "
-             "monitoring of your own",
-             t->nchecks, t->nservers - t->nsorry, t->nservices);
+    const struct slice_obj *g = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+
+    d->log_all = g != NULL && slice_bool(g, KW_GLOBAL_CHECKER_LOG_ALL_FAILURES, false);
+    d->init_notifies = g != NULL && slice_bool(g, KW_GLOBAL_RS_INIT_NOTIFIES, false);
+}
+
+static struct service_table *table_new(struct checkd *d, const struct slice *s, struct err *e)
+{
+    struct service_table *t = service_table_new(s, e);
+
+    if (t != NULL && engine_build(d, t, s, e) < 0) {
+        engine_drop(d, t);
+        return NULL;
+    }
+    return t;
+}
+
+/* End of every turn: quorums, then the news of the turn. */
+static void checkd_turn(void *arg)
+{
+    struct checkd *d = arg;
+
+    if (d->now == NULL)
+        return;
+    engine_settle(d);
+    if (!feed_run(d))
+        ev_timer_in(d->ev, &d->feed_timer, FEED_AGAIN_NS);
+}
+
+/* It only has to wake the loop: the end of the turn does the rest. */
+static void feed_again(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    (void)arg;
 }
 
 static int checkd_start(struct child *c, const struct slice *s, void *arg)
@@ -34,14 +61,21 @@ static int checkd_start(struct child *c, const struct slice *s, void *arg)
     struct service_change change;
     struct err e = { 0 };
 
-    (void)c;
-    d->now = service_table_new(s, &e);
+    d->child = c;
+    d->ev = child_ev(c);
+    d->random = clock_monotonic_ns() ^ ((uint64_t)getpid() << 32);
+    ev_timer_init(&d->feed_timer, feed_again, d);
+    read_global(d, s);
+    d->now = table_new(d, s, &e);
     if (d->now == NULL) {
         log_err("%s: %s", e.object, e.text);
         return -1;
     }
     service_table_adopt(d->now, NULL, &change);
-    say_not_yet(d->now);
+    engine_start(d, child_restarted(c));
+    ev_hook_add(d->ev, checkd_turn, d);
+    log_info("%zu virtual servers, %zu real servers, %zu sorry servers, %zu checks", d->now->nservices,
+             d->now->nservers - d->now->nsorry, d->now->nsorry, d->now->ncheckers);
     return 0;
 }
 
@@ -50,82 +84,98 @@ static int checkd_prepare(struct child *c, const struct slice *next, struct err 
     struct checkd *d = arg;
 
     (void)c;
-    d->next = service_table_new(next, e);
+    read_global(d, next);
+    d->next = table_new(d, next, e);
+    if (d->next == NULL)
+        read_global(d, child_slice(c));
     return d->next == NULL ? -1 : 0;
 }
 
 static void checkd_commit(struct child *c, const struct slice *old, const struct slice *now, void *arg)
 {
     struct checkd *d = arg;
+    struct service_table *next = d->next;
     struct service_change change;
 
     (void)c;
     (void)old;
-    service_table_adopt(d->next, d->now, &change);
-    service_table_free(d->now); /* its names stand in the old slice, which goes after this */
-    d->now = d->next;
     d->next = NULL;
+    service_table_adopt(next, d->now, &change);
+    engine_take_over(d, next, d->now); /* d->now is next now; the former one and its names are gone */
+    early_replay(d);
     log_info("configuration %u: virtual servers %zu kept, %zu added, %zu removed; real servers %zu kept, %zu "
              "added, %zu removed",
              slice_generation(now), change.services_kept, change.services_added, change.services_removed,
              change.servers_kept, change.servers_added, change.servers_removed);
-    if (change.services_added + change.servers_added > 0)
-        say_not_yet(d->now);
 }
 
 static void checkd_abort(struct child *c, void *arg)
 {
     struct checkd *d = arg;
 
-    (void)c;
-    service_table_free(d->next);
+    engine_drop(d, d->next);
     d->next = NULL;
+    early_forget(d);
+    read_global(d, child_slice(c));
 }
 
-/* No message is for checkd yet: whoever says something breaks the protocol. */
-static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
+static void checkd_peer(struct child *c, struct chan *ch, enum role peer, void *arg)
 {
+    struct checkd *d = arg;
+
     (void)c;
-    (void)from;
-    (void)m;
-    (void)arg;
-    return -1;
+    (void)ch;
+    if (peer != ROLE_IPVSD)
+        return;
+    feed_tell_all(d);
+    conn_ask_again(d);
 }
 
 static void checkd_stop(struct child *c, enum stop_why why, void *arg)
 {
     struct checkd *d = arg;
 
-    (void)why;
-    service_table_free(d->now);
-    service_table_free(d->next);
+    if (why == STOP_WHY_SHUTDOWN && child_parent(c) != NULL) {
+        engine_omega(d);
+        feed_run(d);
+        chan_flush_wait(child_parent(c), 500);
+    }
+    engine_drop(d, d->now);
+    engine_drop(d, d->next);
+    early_forget(d);
     d->now = d->next = NULL;
     child_stopped(c);
 }
 
-/* "name = value" in sections, as the other dumps. */
 static void checkd_dump(struct child *c, enum dump_what what, int fd, void *arg)
+{
+    (void)c;
+    if (what == DUMP_WHAT_DATA)
+        dump_data(arg, fd);
+}
+
+static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
 {
     struct checkd *d = arg;
 
-    if (what != DUMP_WHAT_DATA || d->now == NULL)
-        return;
-    dprintf(fd, "------< Health checks >------\n Generation = %u\n Restarted = %s\n", child_generation(c),
-            child_restarted(c) ? "yes" : "no");
-    dprintf(fd,
-            " Checks in force = no (HF-NOTYET)\n Virtual servers = %zu\n Real servers = %zu\n Sorry servers "
-            "= %zu\n Checks "
-            "configured = %zu\n",
-            d->now->nservices, d->now->nservers - d->now->nsorry, d->now->nsorry, d->now->nchecks);
-    for (size_t i = 0; i < d->now->nservices; i++) {
-        const struct service *v = &d->now->services[i];
+    (void)from; /* proto.def's table of senders has been held to */
+    /* ipvsd and vrrpd commit before us: what they say of the next configuration waits for ours; what they
+     * said of the last one is void, its ids mean other things now. */
+    if (m->generation != child_generation(c))
+        return m->generation > child_generation(c) ? early_keep(d, m) : 0;
+    return message_handle(d, m);
+}
 
-        if (dprintf(
-                fd,
-                " Virtual server = %s\n   Id = %u\n   Known since generation = %u\n   Real servers = %u\n",
-                v->name, v->id, v->since, v->nservers) < 0)
-            return; /* the reader is gone or its disk is full: not our trouble */
-    }
+/* What the libraries need files for. */
+static int checkd_pre_jail(void *arg)
+{
+    struct err e = { 0 };
+
+    (void)arg;
+    if (tls_init(&e) == 0)
+        return 0;
+    log_err("%s", e.text);
+    return -1;
 }
 
 int main(void)
@@ -135,11 +185,12 @@ int main(void)
         .on_prepare = checkd_prepare,
         .on_commit = checkd_commit,
         .on_abort = checkd_abort,
+        .on_peer = checkd_peer,
         .on_msg = checkd_msg,
         .on_stop = checkd_stop,
         .on_dump = checkd_dump,
     };
-    struct checkd d = { 0 };
+    struct checkd d = { .tls = tls_store_new() };
 
-    return child_run(ROLE_CHECKD, &ops, NULL, &d);
+    return child_run(ROLE_CHECKD, &ops, checkd_pre_jail, &d);
 }

@@ -18,6 +18,7 @@
 #define CHAN_READ_BUDGET 1024      /* datagrams a turn: nobody starves the timers */
 #define CHAN_SEND_BATCH  32        /* datagrams a sendmmsg */
 #define CHAN_QUEUE_MAX   65536     /* messages; a peer this far behind is not coming back */
+#define CHAN_ROOM        4096      /* what chan_room grants: far below the limit above */
 #define CHAN_DROP_AT     256       /* DROP messages are not queued beyond this */
 #define CHAN_RETRY_NS    NS_PER_MS /* the kernel is short of something no EV_WRITE will announce */
 
@@ -289,6 +290,13 @@ int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds,
     if (!c->stalled && !ev_timer_armed(&c->flush))
         ev_timer_at(c->ev, &c->flush, ev_now(c->ev) + c->linger);
     return 0;
+}
+
+size_t chan_room(const struct chan *c)
+{
+    if (!chan_alive(c) || c->stalled || c->tail - c->head >= CHAN_ROOM)
+        return 0;
+    return CHAN_ROOM - (c->tail - c->head);
 }
 
 /* ---- receiving

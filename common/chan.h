@@ -8,6 +8,7 @@
 #define HOLDFAST_CHAN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/ev.h"
@@ -52,6 +53,9 @@ bool chan_alive(const struct chan *c); /* false also from a failed send on: what
  * takes ownership and closes them. body is a struct msg_TYPE. -1: not alive or not encodable (a bug: logged).
  */
 int chan_send(struct chan *c, enum msg_type t, const void *body, const int *fds, unsigned int nfds);
+/* How many messages a considerate sender may queue now: 0 while the peer lags or is gone. Who tells thousands
+ * of things keeps them in a list of his own and asks here, again after the next turn. */
+size_t chan_room(const struct chan *c);
 int chan_flush(struct chan *c); /* try to empty the queue now: 0 empty, 1 something remains, -1 dead */
 int chan_flush_wait(struct chan *c, unsigned int timeout_ms); /* for the last words of a dying process */
 

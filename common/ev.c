@@ -146,6 +146,14 @@ void ev_io_del(struct ev *ev, struct ev_io *w)
     ev->graveyard = w;
 }
 
+void ev_io_close(struct ev *ev, struct ev_io *w)
+{
+    close(w->fd);
+    w->fn = NULL;
+    w->next = ev->graveyard;
+    ev->graveyard = w;
+}
+
 int ev_io_fd(const struct ev_io *w)
 {
     return w->fd;

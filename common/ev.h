@@ -44,6 +44,9 @@ const struct clock *ev_clock(struct ev *ev);
 struct ev_io *ev_io_add(struct ev *ev, int fd, unsigned int want, ev_io_fn *fn, void *arg);
 void ev_io_want(struct ev *ev, struct ev_io *w, unsigned int want);
 void ev_io_del(struct ev *ev, struct ev_io *w);
+/* Deletes the watcher and closes its fd, which nobody else may hold a duplicate of: a system call less, since
+ * the kernel forgets a closed fd by itself. */
+void ev_io_close(struct ev *ev, struct ev_io *w);
 int ev_io_fd(const struct ev_io *w);
 
 void ev_timer_init(struct ev_timer *t, ev_timer_fn *fn, void *arg);

@@ -382,6 +382,11 @@ const struct slice_obj *slice_at(const struct slice *s, size_t i)
     return i < s->nobj ? &s->obj[i] : NULL;
 }
 
+size_t slice_index(const struct slice *s, const struct slice_obj *o)
+{
+    return (size_t)(o - s->obj);
+}
+
 const struct slice_obj *slice_by_id(const struct slice *s, uint32_t id)
 {
     return obj_search(s->obj, s->nobj, id);

@@ -46,7 +46,8 @@ void slice_free(struct slice *s);
 uint32_t slice_generation(const struct slice *s);
 size_t slice_count(const struct slice *s);
 const struct slice_obj *slice_at(const struct slice *s, size_t i);
-const struct slice_obj *slice_by_id(const struct slice *s, uint32_t id);                   /* NULL: none */
+size_t slice_index(const struct slice *s, const struct slice_obj *o);    /* the i of slice_at */
+const struct slice_obj *slice_by_id(const struct slice *s, uint32_t id); /* NULL: none */
 const struct slice_obj *slice_find(const struct slice *s, enum blk blk, const char *name); /* NULL: none */
 /* Next object of this kind with this parent (SLICE_ANY_PARENT: any); prev NULL starts. NULL ends. */
 #define SLICE_ANY_PARENT UINT32_MAX
