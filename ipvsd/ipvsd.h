@@ -140,6 +140,8 @@ struct garp {
     bool burst_news;
 };
 
+struct ipvs;
+
 struct ipvsd {
     struct child *child;
     struct ev *ev;
@@ -155,6 +157,7 @@ struct ipvsd {
     struct ev_timer repair; /* something was held back */
     struct vsocks socks;
     struct garp garp;
+    struct ipvs *ipvs;
     bool synced;      /* the present vrrpd has told everything */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */
     bool stopping;

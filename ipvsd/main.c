@@ -12,6 +12,7 @@
 #include "ipvsd/addr_apply.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/instance.h"
+#include "ipvsd/ipvs.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
@@ -34,6 +35,7 @@ static void main_turn(void *arg)
     link_tell(d, false);
     if (ch != NULL)
         chan_flush(ch);
+    ipvs_turn(d); /* after the addresses and what vrrpd waits for */
 }
 
 static int main_configure(struct ipvsd *d, const struct slice *s, struct model *m)
@@ -80,6 +82,8 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
         log_err("%s: %s", e.object, e.text);
         return -1;
     }
+    if (ipvs_start(d, s) < 0)
+        return -1;
     ev_hook_add(d->ev, main_turn, d);
     return main_configure(d, s, m);
 }
@@ -89,7 +93,11 @@ static int main_prepare(struct child *c, const struct slice *next, struct err *e
     struct ipvsd *d = arg;
     (void)c;
     d->next = model_build(next, e);
-    return d->next != NULL ? 0 : -1;
+    if (d->next != NULL && ipvs_prepare(d, next, e) == 0)
+        return 0;
+    model_free(d->next);
+    d->next = NULL;
+    return -1;
 }
 
 static void main_commit(struct child *c, const struct slice *old, const struct slice *now, void *arg)
@@ -100,6 +108,7 @@ static void main_commit(struct child *c, const struct slice *old, const struct s
     (void)old;
     d->next = NULL;
     main_configure(d, now, m);
+    ipvs_commit(d);
     instance_new_peer(d);
     if (ch != NULL)
         main_tell(d, ch);
@@ -111,12 +120,15 @@ static void main_abort(struct child *c, void *arg)
     (void)c;
     model_free(d->next);
     d->next = NULL;
+    ipvs_abort(d);
 }
 
 static void main_peer(struct child *c, struct chan *ch, enum role peer, void *arg)
 {
     struct ipvsd *d = arg;
     (void)c;
+    if (peer == ROLE_CHECKD)
+        ipvs_peer(d);
     if (peer != ROLE_VRRPD)
         return;
     instance_new_peer(d);
@@ -160,6 +172,7 @@ static void main_stop(struct child *c, enum stop_why why, void *arg)
 {
     struct ipvsd *d = arg;
     d->stopping = true;
+    ipvs_stop(d, why);
     if (why == STOP_WHY_RESTART) { /* the successor goes on where we stood */
         child_stopped(c);
         return;
@@ -189,6 +202,8 @@ static int main_msg(struct child *c, enum role from, const struct chan_msg *m, v
     (void)c;
     if (from == ROLE_VRRPD)
         return instance_msg(arg, m);
+    if (from == ROLE_CHECKD && (m->type == MSG_rs_state || m->type == MSG_lvs_sync))
+        return ipvs_msg(arg, m);
     if (from == ROLE_PARENT && m->type == MSG_handover)
         return main_handover(arg, &m->body->handover);
     return -1;
@@ -214,6 +229,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
         dprintf(fd, "  interface %s: index %u, flags %x, mtu %u\n", d->links.v[k]->name,
                 d->links.v[k]->ifindex, d->links.v[k]->flags, d->links.v[k]->mtu);
     sock_dump(d, fd);
+    ipvs_dump(d, fd);
 }
 
 int main(void)

@@ -28,9 +28,15 @@ struct nl_buffer {
 
 int nlsock_open(struct nlsock *s, uint32_t groups, int rcvbuf)
 {
+    return nlsock_open_fd(s, socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE),
+                          groups, rcvbuf);
+}
+
+int nlsock_open_fd(struct nlsock *s, int fd, uint32_t groups, int rcvbuf)
+{
     struct sockaddr_nl sa = { .nl_family = AF_NETLINK, .nl_groups = groups };
     socklen_t len = sizeof sa;
-    s->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    s->fd = fd;
     if (s->fd < 0)
         return -1;
     int one = 1;
@@ -184,6 +190,32 @@ void nlbatch_free(struct nlbatch *b)
     free(b->at);
     free(b->err);
     memset(b, 0, sizeof *b);
+}
+
+/* ---- any other question
+ * ------------------------------------------------------------------------------------------- */
+
+int nlsock_ask(struct nlsock *s, struct nl_msg *m, uint16_t flags, nlsock_walk_fn *fn, void *arg)
+{
+    struct nl_buffer buf;
+    struct nlmsghdr *h = nlmsg_hdr(m);
+    struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
+    uint32_t seq = s->seq++;
+    h->nlmsg_seq = seq;
+    h->nlmsg_pid = 0;
+    h->nlmsg_flags |= NLM_F_REQUEST | flags;
+    ssize_t n = sendto(s->fd, h, h->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof kernel);
+    int sent = n == (ssize_t)h->nlmsg_len ? 0 : -1;
+    nlmsg_free(m);
+    while (sent == 0) {
+        n = nlsock_recv(s, &buf);
+        if (n >= 0 && fn(buf.b, (size_t)n, seq, arg) != 0)
+            return 0;
+        struct pollfd p = { .fd = s->fd, .events = POLLIN };
+        if (n < 0 && (errno != EAGAIN || poll(&p, 1, NL_PATIENCE) <= 0))
+            return -1;
+    }
+    return -1;
 }
 
 /* ---- dump and monitor

@@ -1,7 +1,7 @@
 /*
  * netlink.h - rtnetlink without waiting: many requests in one sendmsg, a dump, the monitor. The kernel
- * answers inside the system call, so nothing here blocks longer than the kernel works. Called by link.c and
- * addr_apply.c.
+ * answers inside the system call, so nothing here blocks longer than the kernel works. Called by link.c,
+ * addr_apply.c and ipvs_kernel.c.
  */
 #ifndef HOLDFAST_IPVSD_NETLINK_H
 #define HOLDFAST_IPVSD_NETLINK_H
@@ -21,6 +21,8 @@ struct nlsock {
 
 /* groups: bit mask of RTMGRP_; rcvbuf: bytes, forced. -1 errno. */
 int nlsock_open(struct nlsock *s, uint32_t groups, int rcvbuf);
+int nlsock_open_fd(struct nlsock *s, int fd, uint32_t groups,
+                   int rcvbuf); /* a socket of any netlink protocol */
 void nlsock_close(struct nlsock *s);
 
 /* Requests that travel together. Zero-initialise; reusable after nlbatch_reset. */
@@ -41,6 +43,11 @@ void nlbatch_free(struct nlbatch *b);
 /* type RTM_GETLINK or RTM_GETADDR. -1 errno; EINTR: the table changed meanwhile (what came is usable, not
  * complete). */
 int nlsock_dump(struct nlsock *s, uint16_t type, kevent_fn *fn, void *arg);
+
+/* One request (m is freed) with NLM_F_ flags besides REQUEST; fn gets every datagram that comes and says 1
+ * once the answer to seq is whole. -1 errno: not sent, or the answer was lost. */
+typedef int nlsock_walk_fn(void *buf, size_t len, uint32_t seq, void *arg);
+int nlsock_ask(struct nlsock *s, struct nl_msg *m, uint16_t flags, nlsock_walk_fn *fn, void *arg);
 
 /* Everything that waits. -1 ENOBUFS: something was lost, read the state anew. */
 int nlsock_drain(struct nlsock *s, kevent_fn *fn, void *arg);
