@@ -1,7 +1,8 @@
 """The small machines of the demo's laboratory: a web server, a front end, a client. Each runs as a process of its own in a namespace
-(`parts.py server NAME`, `parts.py front NAME SERVER...`, `parts.py client ADDRESS FILE`). Started by run.py.
+(`parts.py server NAME`, `parts.py front NAME SERVER...`, `parts.py client ADDRESS FILE`, `parts.py clients ADDRESS PORT FILE SOURCE...`).
+Started by run.py and lvs.py.
 
-The front end stands where LVS will stand with the next release: it is the demo's, not holdfast's, and nothing is claimed for it.
+The front end stands where LVS would stand, so that the first part runs on any kernel: it is the demo's, not holdfast's.
 """
 import asyncio
 import itertools
@@ -37,16 +38,17 @@ async def server(name):
         await s.serve_forever()
 
 
-async def ask(address, patience):
+async def ask(address, patience, port=80, source=None):
     """One HTTP request; the body, or an exception."""
-    reader, writer = await asyncio.wait_for(asyncio.open_connection(address, 80), patience)
+    local = (source, 0) if source else None
+    reader, writer = await asyncio.wait_for(asyncio.open_connection(address, port, local_addr=local), patience)
     try:
         writer.write(b"GET / HTTP/1.0\r\n\r\n")
         reply = await asyncio.wait_for(reader.read(4096), patience)
     finally:
         await quietly(writer)
     head, _, body = reply.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.0 200"):
+    if not head.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
         raise OSError("no answer")
     return body.strip().decode()
 
@@ -74,23 +76,25 @@ async def front(name, servers):
         await s.serve_forever()
 
 
-async def client(address, path):
-    """One line a request: when asked, when it ended (ns), what came back (director and server) or -."""
+async def client(address, path, port="80", *sources, beat=BEAT, patience=PATIENCE):
+    """One line a request: when asked, when it ended (ns), what came back (director and server) or -, and who asked."""
     out = open(path, "a", buffering=1)
+    who = itertools.cycle(sources or [""])
 
     async def once(asked):
+        source = next(who)
         try:
-            answer = await ask(address, PATIENCE)
+            answer = await ask(address, patience, int(port), source)
         except (OSError, asyncio.TimeoutError):
             answer = "-"
-        out.write("%d %d %s\n" % (asked, time.time_ns(), answer))
+        out.write("%d %d %s\n" % (asked, time.time_ns(), (answer + " " + source).strip()))
 
     pending, due = set(), time.monotonic()
     while True:
         task = asyncio.create_task(once(time.time_ns()))
         pending.add(task)
         task.add_done_callback(pending.discard)
-        due += BEAT
+        due += beat
         await asyncio.sleep(max(0, due - time.monotonic()))
 
 
@@ -98,5 +102,7 @@ if __name__ == "__main__":
     kind, *args = sys.argv[1:]
     if kind == "front":
         asyncio.run(front(args[0], args[1:]))
+    elif kind == "clients":  # slow machine: one request each 200 ms, from the sources by turns
+        asyncio.run(client(args[0], args[2], args[1], *args[3:], beat=0.2, patience=3.0))
     else:
         asyncio.run({"server": server, "client": client}[kind](*args))

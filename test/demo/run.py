@@ -16,9 +16,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
-sys.path[:0] = [os.path.dirname(HERE)]
+sys.path[:0] = [os.path.dirname(HERE), HERE]
 
-from lab import Failure, Lab, need_root, now, report, run  # noqa: E402
+from lab import Failure, Lab, need_root, now, run  # noqa: E402
+from show import Show  # noqa: E402
 
 VIP = "192.168.65.127"
 HOSTS = {"lb1": 155, "lb2": 154, "rs1": 156, "rs2": 157, "client": 10}
@@ -26,25 +27,6 @@ NAMES = {"rs1": "lvs-RS1-156", "rs2": "lvs-RS2-157"}
 DOWN = 3 + (256 - 100) / 256   # the backup's master-down time: three intervals and its skew
 SKEW = (256 - 100) / 256
 CELL = 100_000_000             # a character of the client's strip is 100 ms
-
-
-class Show:
-    """What the person sees."""
-
-    def __init__(self):
-        self.start, self.broken = time.monotonic(), []
-
-    def say(self, text, code=None):
-        print(report.colour(text, code) if code else text, flush=True)
-
-    def at(self, what, code="1"):
-        self.say("\n%6.1f s  %s" % (time.monotonic() - self.start, report.colour(what, code)))
-
-    def fact(self, ok, text):
-        mark = report.colour("ok  ", "32") if ok else report.colour("FAIL", "1;31")
-        self.say("          %s %s" % (mark, text))
-        if not ok:
-            self.broken.append(text)
 
 
 class Demo:
@@ -115,9 +97,7 @@ class Demo:
             cell = (a[0] - since) // CELL
             mark = "x" if a[2] == "-" else a[2][2:3]
             cells[cell] = "x" if "x" in (mark, cells.get(cell)) else mark
-        line = "".join(cells.get(i, " ") for i in range(0, (until - since) // CELL))
-        code = {"1": "32", "2": "36", "x": "1;31"}
-        self.show.say("          " + "".join(report.colour(c, code[c]) if c in code else c for c in line))
+        self.show.strip(cells, (until - since) // CELL)
 
 
 def crash(demo, role):
@@ -150,7 +130,7 @@ def server_dies(demo):
     demo.servers["rs1"].kill()
     demo.servers["rs1"].wait()
     seen = demo.watch(since, 2)
-    show.say("          (the front end's doing, not holdfast's: health checks and LVS arrive with the next release)")
+    show.say("          (the front end's doing, not holdfast's: checks and LVS are the second part)")
     show.fact(demo.master() == "LB1", "mastership did not move")
     demo.servers["rs1"] = demo.part("rs1", "server", NAMES["rs1"])
     return seen
@@ -245,8 +225,8 @@ def main():
                  +--- RS1 .156, RS2 .157                   a tutorial's keepalived.conf, unchanged
 
    The strip under each event is the client: one character is 100 ms, 1 or 2 the director that answered,
-   x a request that nobody answered. A 40-line front end on each director passes requests on to the servers;
-   LVS itself arrives with the next release.""" % VIP)
+   x a request that nobody answered. A 40-line front end on each director passes requests on to the servers, so that
+   this part needs no LVS in the kernel; LVS itself is the second part (lvs.py).""" % VIP)
     try:
         with Lab(list(HOSTS), net="192.168.65", hosts=HOSTS) as lab:
             play(Demo(lab, argv, show))
@@ -254,12 +234,7 @@ def main():
         show.fact(False, str(e))
     except KeyboardInterrupt:
         show.fact(False, "interrupted")
-    took = time.monotonic() - show.start
-    if show.broken:
-        show.say("\n%d promises broken in %.0f s:\n  %s" % (len(show.broken), took, "\n  ".join(show.broken)), "1;31")
-        return 1
-    show.say("\nEvery promise held (%.0f s). All of it is gone from this machine: namespaces, processes, files." % took, "1;32")
-    return 0
+    return show.end()
 
 
 if __name__ == "__main__":

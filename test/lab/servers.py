@@ -119,7 +119,7 @@ def smtpd(node, port=25):
     os.mkdir(d + "/mail")
     os.chmod(d + "/mail", 0o777)
     with open(d + "/smtpd.conf", "w") as f:
-        f.write("""table catch { "@" = "root" }
+        f.write("""table catch { "@" = "nobody" }
 smtp max-message-size 1M
 listen on 0.0.0.0 port %d
 action "keep" maildir "%s/mail" virtual <catch>
