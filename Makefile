@@ -12,6 +12,7 @@ Q        := $(if $(filter 0,$(V)),@)
 say       = $(if $(filter 0,$(V)),@echo "  $(1)")
 PYTHON   ?= python3
 FUZZ_SECONDS ?= 60
+SOAK_SECONDS ?= 3600
 PKGS_IPVSD := libnl-3.0 libnl-route-3.0 libnl-genl-3.0
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 WERROR   ?= -Werror
@@ -40,8 +41,9 @@ LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 USES_genhash := checkd
+USES_conf := checkd
 LIBS_checkd := -lssl -lcrypto -lpcre2-8
-LIBS_conf := -ljansson
+LIBS_conf := -ljansson -lssl -lcrypto -lpcre2-8
 LIBS_ctl := -ljansson
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
 LIBS_ALL = $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
@@ -119,20 +121,21 @@ fuzz-bins: $(FUZZ)
 .SECONDARY: $(patsubst test/%.c,$(B)/o/test/%.o,$(wildcard test/unit/*.c test/fuzz/*.c))
 
 # ---- tests: lanes. test/run builds what a lane needs, runs it, counts, and says at the end how many passed and failed --------
-LANE = $(PYTHON) test/run --build $(B) --fuzz-seconds $(FUZZ_SECONDS)
+LANE = $(PYTHON) test/run --build $(B) --fuzz-seconds $(FUZZ_SECONDS) --soak-seconds $(SOAK_SECONDS)
 
 deps:
 	test/deps
 test: deps
 	@rm -f $(B)/test/summary
 	@$(PYTHON) test/run --build $(B) $(TEST_FLAGS)
-unit sim net vm jail chaos corpus tools suite fuzz:
+unit sim net vm lvs soak jail chaos corpus tools suite fuzz:
 	@$(LANE) --lanes $@ --full
 lint:
 	@$(PYTHON) test/run --build $(B) --lanes lint
 demo: deps
 	@$(MAKE) --no-print-directory all
 	@$(PYTHON) test/demo/run.py --daemon $(B)/holdfast
+	@$(PYTHON) test/demo/lvs.py --daemon $(B)/holdfast
 bench: all
 	@$(PYTHON) test/bench/run.py --daemon $(B)/holdfast
 
@@ -167,6 +170,6 @@ uninstall:
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean deps demo test unit fuzz sim net vm chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
+.PHONY: all clean deps demo test unit fuzz sim net vm lvs soak chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
 -include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))

@@ -75,6 +75,9 @@ struct conf *conf_new(struct conf_text *t, struct diag *d, const struct conf_env
 void conf_free(struct conf *c);
 
 void conf_parse(struct conf *c);
+/* Reads the files of TLS (certificates, keys); main.c calls it while it may still read what is root's. Tests
+ * without TLS leave it out. */
+void conf_read_files(struct conf *c);
 void conf_resolve(struct conf *c);
 void conf_validate(struct conf *c);
 /* A sealed memfd with the role's slice, or -1 with errno (E2BIG: too large to be told). */

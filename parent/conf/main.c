@@ -165,7 +165,8 @@ static struct conf *main_check(const struct main_opts *o, struct conf_text *t, c
         return NULL;
     }
     c = conf_new(t, d, env);
-    conf_parse(c);   /* reads key files, which others must not read */
+    conf_parse(c); /* reads key files, which others must not read */
+    conf_read_files(c);
     jail_drop_dac(); /* every file is in memory now */
     conf_resolve(c);
     conf_validate(c);

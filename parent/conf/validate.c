@@ -102,6 +102,7 @@ void conf_validate(struct conf *c)
     trackers(c);
     conf_validate_vrrp(c);
     conf_validate_lvs(c);
+    conf_validate_tls(c);
     conf_validate_scripts(c);
     conf_count(c);
     if (conf_is_empty(c) && diag_count(c->diag, DIAG_ERROR) == 0) {

@@ -25,8 +25,7 @@ static void http(struct conf *c, struct conf_obj *k)
             continue;
         n++;
         digest(c, u);
-        if (conf_get(u, KW_URL_REGEX_NO_MATCH) != NULL && conf_get(u, KW_URL_REGEX) == NULL)
-            CONF_WARN(c, conf_pos_obj(u), "HF-NO-EFFECT", "regex_no_match has no effect without regex");
+        conf_validate_regex(c, u);
     }
     if (n == 0 && !k->broken)
         diag_help(CONF_ERR(c, conf_pos_obj(k), "HF-MISSING", "%s has no url", schema_blk(k->blk)->name),
