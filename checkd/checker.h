@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/addr.h"
 #include "common/err.h"
@@ -38,8 +39,9 @@ struct checker_dest {
     uint16_t bind_port;
     char bind_if[16]; /* IFNAMSIZ; "" none */
     uint32_t fwmark;
-    bool ready_made; /* fwmark or a privileged source port: the socket comes from ipvsd */
-    uint32_t id;     /* of the block it was read from: what ipvsd is asked for */
+    bool ready_made;  /* fwmark or a privileged source port: the socket comes from ipvsd */
+    uint32_t id;      /* of the block it was read from: what ipvsd is asked for */
+    uint64_t timeout; /* of each step, ns; 0: the checker's connect_timeout (host blocks have their own) */
 };
 
 struct checker_kind {
@@ -56,6 +58,8 @@ struct checker_kind {
      * then, it must let go of everything). Both are the same by their options. NULL, or false: the engine
      * cancels and now begins anew at once. */
     bool (*take_over)(struct checker *now, struct checker *old);
+    /* May be NULL. What the kind knows besides, for the state dump: lines "       Name = value". */
+    void (*dump)(const struct checker *k, FILE *f);
 };
 
 struct checker {
@@ -81,6 +85,9 @@ struct checker {
  * to 10.0.0.1:80: Connection refused", "status 503, wanted 200-299"). */
 void checker_passed(struct checker *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void checker_failed(struct checker *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The third way to end an attempt: it went well, but alone it proves nothing yet (one url of several while
+ * the checker is down). No verdict; the next attempt after delay_ns, TIME_NEVER: after delay_loop. */
+void checker_continues(struct checker *k, uint64_t delay_ns);
 /* The attempt passed, but is not the whole of the matter: no verdict, the next attempt after delay_ns (HTTP:
  * a server that is down is up again when all urls have passed in a row). */
 void checker_continues(struct checker *k, uint64_t delay_ns, const char *fmt, ...)

@@ -23,6 +23,11 @@ static struct ev *conn_ev(const struct conn *c)
     return c->k->d->ev;
 }
 
+static uint64_t conn_limit(const struct conn *c)
+{
+    return c->dest->timeout != 0 ? c->dest->timeout : c->k->common.connect_timeout;
+}
+
 int conn_fd(const struct conn *c)
 {
     return c->fd;
@@ -82,7 +87,7 @@ static void conn_fail(struct conn *c, const char *what, int error)
 static void conn_time_out(struct conn *c)
 {
     char where[IPADDR_STRLEN + 8], why[200];
-    double s = (double)c->k->common.connect_timeout / (double)NS_PER_SEC;
+    double s = (double)conn_limit(c) / (double)NS_PER_SEC;
 
     conn_where(c, where, sizeof where);
     if (c->waiting)
@@ -138,7 +143,7 @@ void conn_want(struct conn *c, unsigned int ev_flags)
 void conn_step(struct conn *c)
 {
     if (c->open)
-        ev_timer_in(conn_ev(c), &c->deadline, c->k->common.connect_timeout);
+        ev_timer_in(conn_ev(c), &c->deadline, conn_limit(c));
 }
 
 /* A result that is known already is told from the loop, in the same turn. */
@@ -216,7 +221,7 @@ static void conn_socket(struct conn *c)
 {
     int kind = c->type == CONN_TCP ? SOCK_STREAM : SOCK_DGRAM;
 
-    ev_timer_in(conn_ev(c), &c->deadline, c->k->common.connect_timeout);
+    ev_timer_in(conn_ev(c), &c->deadline, conn_limit(c));
     c->fd = socket(ipaddr_af(&c->dest->to), kind | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (c->fd < 0) {
         if (conn_is_exhaustion(errno))
@@ -254,7 +259,7 @@ static void conn_wait(struct conn *c)
     c->token = ++d->token;
     c->next = d->waiting[c->token % CHECKD_WAITING];
     d->waiting[c->token % CHECKD_WAITING] = c;
-    ev_timer_in(d->ev, &c->deadline, c->k->common.connect_timeout);
+    ev_timer_in(d->ev, &c->deadline, conn_limit(c));
     conn_ask(c);
 }
 

@@ -5,13 +5,22 @@
  */
 #include <string.h>
 
+#include "checkd/check_bfd.h"
+#include "checkd/check_dns.h"
+#include "checkd/check_file.h"
+#include "checkd/check_http.h"
+#include "checkd/check_misc.h"
+#include "checkd/check_ping.h"
+#include "checkd/check_smtp.h"
 #include "checkd/check_tcp.h"
+#include "checkd/check_udp.h"
 #include "checkd/checkd.h"
 
 const struct checker_kind *checker_kind_at(size_t i)
 {
     static const struct checker_kind *(*const kinds[])(void) = {
-        check_tcp_kind,
+        check_tcp_kind, check_http_kind, check_ssl_kind,  check_smtp_kind, check_dns_kind,
+        check_udp_kind, check_ping_kind, check_misc_kind, check_file_kind, check_bfd_kind,
     };
 
     return i < sizeof kinds / sizeof kinds[0] ? kinds[i]() : NULL;
@@ -59,12 +68,10 @@ void checker_common_read(struct checker_common *c, const struct slice_obj *o, co
 
 int kinds_message(struct checkd *d, enum msg_type type, const union msg_any *body)
 {
-    (void)d;
-    (void)body;
     switch (type) {
-    case MSG_ran:
-    case MSG_file_value:
-    case MSG_bfd_state:
+    case MSG_ran: check_misc_ran(d, &body->ran); return 0;
+    case MSG_file_value: check_file_value(d, &body->file_value); return 0;
+    case MSG_bfd_state: check_bfd_state(d, &body->bfd_state); return 0;
     case MSG_alert: return 0; /* nobody here listens to it */
     default: return -1;
     }

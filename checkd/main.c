@@ -161,7 +161,7 @@ static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m,
     (void)from; /* proto.def's table of senders has been held to */
     /* ipvsd and vrrpd commit before us: what they say of the next configuration waits for ours; what they
      * said of the last one is void, its ids mean other things now. */
-    if (m->generation != child_generation(c))
+    if (m->generation != child_generation(c) && m->type != MSG_ran) /* ran goes by its token */
         return m->generation > child_generation(c) ? early_keep(d, m) : 0;
     return message_handle(d, m);
 }
