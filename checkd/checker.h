@@ -85,9 +85,6 @@ struct checker {
  * to 10.0.0.1:80: Connection refused", "status 503, wanted 200-299"). */
 void checker_passed(struct checker *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void checker_failed(struct checker *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The third way to end an attempt: it went well, but alone it proves nothing yet (one url of several while
- * the checker is down). No verdict; the next attempt after delay_ns, TIME_NEVER: after delay_loop. */
-void checker_continues(struct checker *k, uint64_t delay_ns);
 /* The attempt passed, but is not the whole of the matter: no verdict, the next attempt after delay_ns (HTTP:
  * a server that is down is up again when all urls have passed in a row). */
 void checker_continues(struct checker *k, uint64_t delay_ns, const char *fmt, ...)

@@ -19,6 +19,8 @@ static void dump_checker(const struct checker *k, FILE *f, uint64_t now)
     else if (ev_timer_armed(&k->due))
         fprintf(f, "       Next in = %.3f s\n",
                 k->due.deadline > now ? (double)(k->due.deadline - now) / (double)NS_PER_SEC : 0.0);
+    if (k->kind->dump != NULL)
+        k->kind->dump(k, f);
 }
 
 static void dump_server(const struct server *s, FILE *f, uint64_t now)

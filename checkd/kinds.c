@@ -15,6 +15,7 @@
 #include "checkd/check_tcp.h"
 #include "checkd/check_udp.h"
 #include "checkd/checkd.h"
+#include "checkd/mail.h"
 
 const struct checker_kind *checker_kind_at(size_t i)
 {
@@ -72,7 +73,10 @@ int kinds_message(struct checkd *d, enum msg_type type, const union msg_any *bod
     case MSG_ran: check_misc_ran(d, &body->ran); return 0;
     case MSG_file_value: check_file_value(d, &body->file_value); return 0;
     case MSG_bfd_state: check_bfd_state(d, &body->bfd_state); return 0;
-    case MSG_alert: return 0; /* nobody here listens to it */
+    case MSG_alert:
+        if (d->mail != NULL) /* an id that names no instance or group does no harm */
+            (void)mail_vrrp_event(d->mail, body->alert.obj, body->alert.state);
+        return 0;
     default: return -1;
     }
 }
