@@ -39,6 +39,7 @@ struct checkd {
     bool log_all, init_notifies;       /* checker_log_all_failures, rs_init_notifies */
     size_t running;
     struct mail *mail;     /* checkd/mail.h */
+    bool stopping;
     struct tls_store *tls; /* checkd/tls.h */
 };
 

@@ -4,6 +4,7 @@
  * that is gained or lost touches all servers of its service.
  */
 #include "checkd/engine.h"
+#include "checkd/mail.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,6 +83,9 @@ static void judge_service(struct checkd *d, struct service *v)
         if (v->sorry != NULL)
             feed_server_state(d, s);
     feed_service_event(d, v, TELL_ALL, cause);
+    mail_service_event(
+        d->mail, v->id, up,
+        &(struct mail_quorum){ .live = v->live, .quorum = v->quorum, .hysteresis = v->hysteresis });
     feed_service_snap(d, (size_t)(v - d->now->services));
 }
 
@@ -142,8 +146,10 @@ void engine_judge_server(struct checkd *d, struct server *s, const char *cause)
     s->weight = weight;
     feed_server_state(d, s);
     feed_server_event(d, s, changed ? TELL_ALL : 0, cause);
-    if (changed)
-        log_server(d, s, cause);
+    if (!changed)
+        return;
+    log_server(d, s, cause);
+    mail_server_event(d->mail, s->id, alive, cause);
 }
 
 static void checker_turn(struct checker *k, bool up, const char *cause)
@@ -163,6 +169,8 @@ static void checker_turn(struct checker *k, bool up, const char *cause)
     feed_checker_snap(d, (size_t)(k - d->now->checkers));
     snprintf(text, sizeof text, "%s: %s", k->kind->name, cause);
     engine_judge_server(d, s, text);
+    if (s->alive == was)
+        mail_checker_event(d->mail, s->id, k->kind->name, up, cause);
     if (s->alive == was && lines_allow(d))
         log_info("%s of real server %s, virtual server %s, is %s: %s; the server stays down, %u of its %u "
                  "checks fail",

@@ -13,7 +13,8 @@
 #include "checkd/mail_int.h"
 #include "common/proto.h"
 
-#define MAIL_KEY_MAX 512
+#define MAIL_KEY_MAX    512
+#define MAIL_LAST_WORDS (20 * NS_PER_MS)
 
 void mail_pre_jail(void)
 {
@@ -105,7 +106,7 @@ static const struct slice_obj *mail_object(const struct mail *m, uint32_t id, en
 /* The server and its service, when somebody wants to be told about it. */
 static const struct slice_obj *mail_server_object(const struct mail *m, uint32_t rs, const char **vs)
 {
-    const struct slice_obj *o = m->now != NULL && m->now->on ? mail_object(m, rs, BLK_RS) : NULL;
+    const struct slice_obj *o = m != NULL && m->now != NULL && m->now->on ? mail_object(m, rs, BLK_RS) : NULL;
     if (o == NULL || !slice_bool(o, KW_RS_SMTP_ALERT, false))
         return NULL;
     const struct slice_obj *v = mail_object(m, o->parent, BLK_VS);
@@ -146,7 +147,7 @@ void mail_checker_event(struct mail *m, uint32_t rs, const char *kind, bool up, 
 void mail_service_event(struct mail *m, uint32_t vs, bool up, const struct mail_quorum *q)
 {
     char key[MAIL_KEY_MAX], subject[MAIL_SUBJECT_MAX], text[MAIL_TEXT_MAX];
-    const struct slice_obj *o = m->now != NULL && m->now->on ? mail_object(m, vs, BLK_VS) : NULL;
+    const struct slice_obj *o = m != NULL && m->now != NULL && m->now->on ? mail_object(m, vs, BLK_VS) : NULL;
     if (o == NULL || !slice_bool(o, KW_VS_SMTP_ALERT, false))
         return;
     const char *label = slice_str(o, KW_VS_X_LABEL, o->name);
@@ -199,7 +200,7 @@ int mail_vrrp_event(struct mail *m, uint32_t obj, unsigned int state)
 
 void mail_stop(struct mail *m, uint64_t patience_ns, void (*done)(void *arg), void *arg)
 {
-    if (m->queue.count == 0 || m->now == NULL || !m->now->on) {
+    if (m->now == NULL || !m->now->on) {
         mail_office_close(m);
         done(arg);
         return;
@@ -209,7 +210,7 @@ void mail_stop(struct mail *m, uint64_t patience_ns, void (*done)(void *arg), vo
     m->stop_at = ev_now(m->ev) + patience_ns;
     m->failures = 0;
     m->hold_until = 0;
-    ev_timer_in(m->ev, &m->timer, 0);
+    ev_timer_in(m->ev, &m->timer, MAIL_LAST_WORDS); /* of vrrpd, which may still lie unread */
 }
 
 void mail_dump(const struct mail *m, int fd)

@@ -12,9 +12,12 @@
 #include "checkd/dump.h"
 #include "checkd/early.h"
 #include "checkd/engine.h"
+#include "checkd/mail.h"
 #include "checkd/tls.h"
 
-#define FEED_AGAIN_NS (2 * NS_PER_MS) /* a receiver lags: so often it is looked whether it reads again */
+#define MAIL_LAST_NS    (2 * NS_PER_SEC) /* at a stop, for the mails that wait */
+#define MAIL_RESTART_NS (NS_PER_SEC / 2) /* at a restart: nobody checks meanwhile */
+#define FEED_AGAIN_NS   (2 * NS_PER_MS)  /* a receiver lags: so often it is looked whether it reads again */
 
 static void read_global(struct checkd *d, const struct slice *s)
 {
@@ -28,6 +31,10 @@ static struct service_table *table_new(struct checkd *d, const struct slice *s, 
 {
     struct service_table *t = service_table_new(s, e);
 
+    if (t != NULL && mail_prepare(d->mail, s, e) < 0) {
+        service_table_free(t);
+        return NULL;
+    }
     if (t != NULL && engine_build(d, t, s, e) < 0) {
         engine_drop(d, t);
         return NULL;
@@ -66,11 +73,13 @@ static int checkd_start(struct child *c, const struct slice *s, void *arg)
     d->random = clock_monotonic_ns() ^ ((uint64_t)getpid() << 32);
     ev_timer_init(&d->feed_timer, feed_again, d);
     read_global(d, s);
+    d->mail = mail_new(d->ev, d->tls);
     d->now = table_new(d, s, &e);
     if (d->now == NULL) {
         log_err("%s: %s", e.object, e.text);
         return -1;
     }
+    mail_commit(d->mail, s);
     service_table_adopt(d->now, NULL, &change);
     engine_start(d, child_restarted(c));
     ev_hook_add(d->ev, checkd_turn, d);
@@ -100,6 +109,7 @@ static void checkd_commit(struct child *c, const struct slice *old, const struct
     (void)c;
     (void)old;
     d->next = NULL;
+    mail_commit(d->mail, now);
     service_table_adopt(next, d->now, &change);
     engine_take_over(d, next, d->now); /* d->now is next now; the former one and its names are gone */
     early_replay(d);
@@ -115,6 +125,7 @@ static void checkd_abort(struct child *c, void *arg)
 
     engine_drop(d, d->next);
     d->next = NULL;
+    mail_abort(d->mail);
     early_forget(d);
     read_global(d, child_slice(c));
 }
@@ -131,6 +142,14 @@ static void checkd_peer(struct child *c, struct chan *ch, enum role peer, void *
     conn_ask_again(d);
 }
 
+/* The last mails have left, or will not. */
+static void checkd_stopped(void *arg)
+{
+    struct checkd *d = arg;
+
+    child_stopped(d->child);
+}
+
 static void checkd_stop(struct child *c, enum stop_why why, void *arg)
 {
     struct checkd *d = arg;
@@ -144,20 +163,32 @@ static void checkd_stop(struct child *c, enum stop_why why, void *arg)
     engine_drop(d, d->next);
     early_forget(d);
     d->now = d->next = NULL;
-    child_stopped(c);
+    d->stopping = true;
+    if (d->mail != NULL)
+        mail_stop(d->mail, why == STOP_WHY_RESTART ? MAIL_RESTART_NS : MAIL_LAST_NS, checkd_stopped, d);
+    else
+        child_stopped(c);
 }
 
 static void checkd_dump(struct child *c, enum dump_what what, int fd, void *arg)
 {
     (void)c;
-    if (what == DUMP_WHAT_DATA)
-        dump_data(arg, fd);
+    struct checkd *d = arg;
+
+    if (what != DUMP_WHAT_DATA || d->now == NULL)
+        return;
+    dump_data(d, fd);
+    mail_dump(d->mail, fd);
 }
 
 static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
 {
     struct checkd *d = arg;
 
+    if (d->stopping) /* of what is still said, only the last alerts matter */
+        return m->type == MSG_alert && m->generation == child_generation(c)
+                   ? kinds_message(d, m->type, m->body)
+                   : 0;
     (void)from; /* proto.def's table of senders has been held to */
     /* ipvsd and vrrpd commit before us: what they say of the next configuration waits for ours; what they
      * said of the last one is void, its ids mean other things now. */
@@ -172,6 +203,7 @@ static int checkd_pre_jail(void *arg)
     struct err e = { 0 };
 
     (void)arg;
+    mail_pre_jail();
     if (tls_init(&e) == 0)
         return 0;
     log_err("%s", e.text);
