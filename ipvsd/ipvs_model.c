@@ -13,7 +13,7 @@
 /* ---- the servers
  * ---------------------------------------------------------------------------------------------------- */
 
-/* Options of TUN stand on the server itself; a sorry server with a method of its own has them beside it. */
+/* Options of TUN are an object of their own below the server. */
 static void model_tunnel(const struct slice_obj *o, struct ipvs_dest *d)
 {
     if (o == NULL || d->method != IP_VS_CONN_F_TUNNEL)
@@ -42,8 +42,7 @@ static int model_rs(const struct slice *s, struct ipvs_vs *vs, const struct slic
     rs->spec.upper = (uint32_t)slice_uint(o, KW_RS_UTHRESHOLD, 0);
     rs->spec.lower = (uint32_t)slice_uint(o, KW_RS_LTHRESHOLD, 0);
     rs->spec.weight = (uint32_t)slice_uint(o, KW_RS_WEIGHT, 1);
-    bool own = slice_bool(o, KW_RS_X_SORRY, false) && slice_has(vs->obj, KW_VS_SORRY_SERVER_LVS_METHOD);
-    model_tunnel(own ? slice_next(s, NULL, BLK_LBKIND, vs->obj->id) : o, &rs->spec);
+    model_tunnel(slice_next(s, NULL, BLK_LBKIND, o->id), &rs->spec);
     vs->nrs++;
     return 0;
 }

@@ -196,7 +196,8 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
     slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), conf_lineno(o->line));
     for (const struct conf_value *v = o->values; v != NULL; v = v->next) {
         const struct kw_row *row = schema_kw(v->kw);
-        if (row->roles & ROLE_BIT(e->role))
+        /* words of a line kept beside the block's own (lb_kind TUN ...) travel as an object of their kind */
+        if (row->blk == o->blk && row->roles & ROLE_BIT(e->role))
             put_value(e->w, row, v);
     }
     uint32_t id = o->blk == BLK_TOP ? 0 : o->id;

@@ -20,34 +20,64 @@ static struct conf_value *put_ip(struct conf *c, struct conf_obj *o, enum kw kw,
     return v;
 }
 
-/* A.B.C.D-N (N replaces the last octet) or X::Y-HEX (the last 16 bits). The whole range must not cross its
- * end. */
+#define VSG_LINE_MAX 65536 /* addresses in one line: each is a service of the kernel */
+
+/* Distance from a to b, which has the same family; -1: b is below a, or farther than any line may reach. */
+static int64_t vsg_distance(const struct ipaddr *a, const struct ipaddr *b)
+{
+    size_t n = ipaddr_len(a);
+    int64_t d = 0;
+    for (size_t i = 0; i < n; i++) {
+        d = d * 256 + b->b[i] - a->b[i];
+        if (d < -1 || d > VSG_LINE_MAX)
+            return -1;
+    }
+    return d;
+}
+
+/* The end of a range: a whole address, or N in place of the last octet, or of the last 16 bits in
+ * hexadecimal. */
+static int vsg_end(struct conf *c, const struct ipaddr *a, const char *text, struct ipaddr *end)
+{
+    int64_t n;
+    if (ipaddr_parse(text, end) == 0)
+        return end->family == a->family ? 0 : -1;
+    char *hex = conf_fmt(c, "0x%.8s", text);
+    *end = *a;
+    if (conf_number(a->family == 4 ? text : hex, a->family == 6, &n) < 0 || n < 0 ||
+        n > (a->family == 4 ? 255 : 65535))
+        return -1;
+    end->b[a->family == 4 ? 3 : 15] = (uint8_t)n;
+    if (a->family == 6)
+        end->b[14] = (uint8_t)(n >> 8);
+    return 0;
+}
+
+/* A.B.C.D-N, X::Y-HEX, or two whole addresses, over whatever octets. */
 static bool vsg_range(struct conf *c, struct conf_obj *m, const struct conf_line *l, const char *dash)
 {
     const char *w = l->words[0].text;
     char *first = conf_arena_strndup(c->arena, w, (size_t)(dash - w));
-    struct ipaddr a;
-    int64_t end;
+    struct ipaddr a, end;
     struct conf_pos pos = conf_pos_word(l, &l->words[0]);
     if (ipaddr_parse_prefix(first, &a) < 0) {
         CONF_ERR(c, pos, "HF-ADDR", "%s is not an IP address", first);
         return false;
     }
-    char *hex = conf_fmt(c, "0x%.8s", dash + 1);
-    unsigned int from = a.family == 4 ? a.b[3] : (unsigned int)a.b[14] << 8 | a.b[15];
-    if (conf_number(a.family == 4 ? dash + 1 : hex, a.family == 6, &end) < 0 ||
-        end > (a.family == 4 ? 255 : 65535)) {
-        CONF_ERR(c, pos, "HF-RANGE", "%s: the end of the range is not in %s", w,
-                 a.family == 4 ? "0-255" : "0-ffff");
+    if (vsg_end(c, &a, dash + 1, &end) < 0) {
+        CONF_ERR(c, pos, "HF-RANGE", "%s: the end of the range is neither an IPv%u address nor in %s", w,
+                 a.family, a.family == 4 ? "0-255" : "0-ffff");
         return false;
     }
-    if (end < from) {
-        CONF_ERR(c, pos, "HF-RANGE", "%s: the range ends before it begins", w);
+    int64_t n = vsg_distance(&a, &end);
+    if (n < 0 || n >= VSG_LINE_MAX) {
+        CONF_ERR(c, pos, "HF-RANGE", "%s: the range ends before it begins, or has more than %d addresses", w,
+                 VSG_LINE_MAX);
         return false;
     }
     a.plen = a.family == 4 ? 32 : 128;
     put_ip(c, m, KW_VSG_LINE_RANGE, l, 0, &a);
-    conf_set_uint(c, m, KW_VSG_LINE_X_COUNT, (uint64_t)end - from + 1);
+    conf_set_uint(c, m, KW_VSG_LINE_X_COUNT, (uint64_t)n + 1);
     conf_set_uint(c, m, KW_VSG_LINE_X_FAMILY, a.family);
     return true;
 }
@@ -84,6 +114,10 @@ void parse_vsg_line(struct conf *c, struct conf_obj *o, const struct conf_line *
     } else if (dash != NULL && strspn(l->words[0].text, "0123456789abcdefABCDEF.:-/") == l->words[0].len) {
         m->drop = !vsg_range(c, m, l, dash);
     } else if (conf_word_ip(c, l, 0, true, &a) < 0) {
+        m->drop = true;
+    } else if (ipaddr_len(&a) * 8 - a.plen > 16) {
+        CONF_ERR(c, conf_pos_word(l, &l->words[0]), "HF-RANGE",
+                 "%s has more than %d addresses, each a service", l->words[0].text, VSG_LINE_MAX);
         m->drop = true;
     } else {
         put_ip(c, m, KW_VSG_LINE_IP, l, 0, &a);

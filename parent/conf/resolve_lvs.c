@@ -173,6 +173,20 @@ static void rs_port(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, ui
     dflt(c, rs, KW_RS_X_PORT, vport->v.u);
 }
 
+/* The options of TUN become an object of their own below the server, from where its method was written. */
+static void rs_tunnel(struct conf *c, struct conf_obj *vs, struct conf_obj *rs)
+{
+    static const enum kw tunnel[] = { KW_LBKIND_TYPE, KW_LBKIND_PORT, KW_LBKIND_NOCSUM, KW_LBKIND_CSUM,
+                                      KW_LBKIND_REMCSUM };
+    const struct conf_obj *from = conf_written(rs, KW_RS_LVS_METHOD) ? rs : vs;
+    if (rs->opener == KW_VS_SORRY_SERVER && conf_get(vs, KW_VS_SORRY_SERVER_LVS_METHOD) != NULL)
+        for (struct conf_obj *k = NULL; (k = conf_next(vs, k, BLK_LBKIND)) != NULL;)
+            from = k;
+    struct conf_obj *t = conf_obj_new(c, rs, BLK_LBKIND, "tunnel", rs->line);
+    for (size_t i = 0; i < sizeof tunnel / sizeof *tunnel; i++)
+        take(c, t, tunnel[i], from, tunnel[i]);
+}
+
 static void one_rs(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uint64_t family)
 {
     char text[IPADDR_STRLEN];
@@ -186,11 +200,8 @@ static void one_rs(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uin
         take(c, rs, KW_RS_LVS_METHOD, vs, KW_VS_SORRY_SERVER_LVS_METHOD);
     take(c, rs, KW_RS_LVS_METHOD, vs, KW_VS_LB_KIND);
     uint64_t method = conf_uint(rs, KW_RS_LVS_METHOD, 0);
-    static const enum kw tunnel[] = { KW_LBKIND_TYPE, KW_LBKIND_PORT, KW_LBKIND_NOCSUM, KW_LBKIND_CSUM,
-                                      KW_LBKIND_REMCSUM };
-    for (size_t i = 0;
-         method == 2 && !conf_written(rs, KW_RS_LVS_METHOD) && i < sizeof tunnel / sizeof *tunnel; i++)
-        take(c, rs, tunnel[i], vs, tunnel[i]);
+    if (method == 2)
+        rs_tunnel(c, vs, rs);
     if (conf_get(rs, KW_RS_SMTP_ALERT) == NULL && !sorry) {
         uint64_t all = conf_uint(c->global, KW_GLOBAL_SMTP_ALERT, 1);
         conf_set_uint(c, rs, KW_RS_SMTP_ALERT, conf_uint(c->global, KW_GLOBAL_SMTP_ALERT_CHECKER, all));
