@@ -14,7 +14,7 @@
 /* Builds the checkers of a table, aside. -1 with e: the configuration cannot be run; engine_drop what there
  * is. */
 int engine_build(struct checkd *d, struct service_table *t, const struct slice *s, struct err *e);
-void engine_start(struct checkd *d,
+void engine_begin(struct checkd *d,
                   bool restart); /* d->now begins; restart: where the former incarnation stood */
 void engine_take_over(struct checkd *d, struct service_table *next, struct service_table *cur);
 void engine_drop(struct checkd *d, struct service_table *t); /* no attempt, no timer; t is freed */

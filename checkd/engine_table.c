@@ -152,7 +152,7 @@ static void announce(struct checkd *d, bool notify)
             feed_server_event(d, &t->servers[i], EVENT_TELL_FIFO | EVENT_TELL_SCRIPT, "initial state");
 }
 
-void engine_start(struct checkd *d, bool restart)
+void engine_begin(struct checkd *d, bool restart)
 {
     struct service_table *t = d->now;
     bool restored;

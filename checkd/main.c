@@ -81,7 +81,7 @@ static int checkd_start(struct child *c, const struct slice *s, void *arg)
     }
     mail_commit(d->mail, s);
     service_table_adopt(d->now, NULL, &change);
-    engine_start(d, child_restarted(c));
+    engine_begin(d, child_restarted(c));
     ev_hook_add(d->ev, checkd_turn, d);
     log_info("%zu virtual servers, %zu real servers, %zu sorry servers, %zu checks", d->now->nservices,
              d->now->nservers - d->now->nsorry, d->now->nsorry, d->now->ncheckers);
@@ -189,10 +189,9 @@ static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m,
         return m->type == MSG_alert && m->generation == child_generation(c)
                    ? kinds_message(d, m->type, m->body)
                    : 0;
-    (void)from; /* proto.def's table of senders has been held to */
     /* ipvsd and vrrpd commit before us: what they say of the next configuration waits for ours; what they
      * said of the last one is void, its ids mean other things now. */
-    if (m->generation != child_generation(c) && m->type != MSG_ran) /* ran goes by its token */
+    if (from != ROLE_PARENT && m->generation != child_generation(c)) /* the parent's come in order */
         return m->generation > child_generation(c) ? early_keep(d, m) : 0;
     return message_handle(d, m);
 }

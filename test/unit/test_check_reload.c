@@ -1,0 +1,253 @@
+/*
+ * test_check_reload.c - what survives a reload and a restart of checkd: nothing flaps, nothing dead comes
+ * back unseen, a foreign or broken snapshot says nothing.
+ */
+#include "check_util.h"
+
+static const struct timers quick = { .loop = 1, .before_retry = 1, .retry = 1 };
+static const struct timers careful = { .loop = 1, .before_retry = 1, .retry = 1, .alpha = true };
+
+static void two(struct rig *r, const struct timers *t)
+{
+    uint32_t vs;
+
+    rig_init(r);
+    vs = put_vs(r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(r, put_rs(r, vs, "10.1.0.1:80", 1), t);
+    put_check(r, put_rs(r, vs, "10.1.0.2:80", 1), t);
+    rig_start(r);
+    rig_go(r, 0);
+}
+
+static void test_timers_change(void **state)
+{
+    struct timers t = careful;
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &careful);
+    rig_pass(&r, 0);
+    rig_fail(&r, 1);
+    t.loop = 3;
+    t.retry = 5;
+    rig_reload_begin(&r);
+    put_vs(&r, "10.0.0.0:80:tcp", 1, 0); /* all ids move */
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 1), &t);
+    put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 1), &t);
+    put_check(&r, put_rs(&r, vs, "10.1.0.3:80", 1), &t);
+    rig_reload(&r);
+    assert_true(rig_server(&r, 0)->alive); /* alpha, live, timers changed: stays */
+    assert_false(rig_server(&r, 1)->alive);
+    assert_false(rig_server(&r, 2)->alive); /* new and alpha */
+    assert_true(rig_server(&r, 0)->vs->up);
+    assert_int_equal(rig_check(&r, 0)->left, 5);
+    assert_true(rig_server(&r, 1)->told == rig_server(&r, 1)->alive); /* nobody hears of it again */
+    assert_int_equal(rig_server(&r, 1)->tell & 3, 0);
+    assert_true(rig_next(&r, 0) <= 3000);
+    rig_free(&r);
+}
+
+static void test_unchanged_keeps_time(void **state)
+{
+    struct rig r;
+    uint64_t due;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &quick);
+    rig_pass(&r, 0);
+    rig_pass(&r, 1);
+    rig_go(&r, 300 * MS);
+    due = rig_check(&r, 0)->due.deadline;
+    rig_reload_begin(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 1), &quick);
+    put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 1), &quick);
+    rig_reload(&r);
+    assert_true(rig_check(&r, 0)->due.deadline == due);
+    rig_go(&r, 700 * MS);
+    rig_fail(&r, 0);
+    assert_true(rig_server(&r, 0)->alive); /* it has been seen alive: retries count */
+    rig_free(&r);
+}
+
+static void test_attempt_running(void **state)
+{
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &quick);
+    assert_int_equal(r.d.running, 2);
+    rig_reload_begin(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 1), &quick);
+    rig_reload(&r);
+    assert_int_equal(r.d.running, 0); /* both cancelled, one server is gone */
+    rig_go(&r, 4 * MS);
+    assert_int_equal(r.d.running, 1);
+    rig_free(&r);
+}
+
+/* The failing check is replaced by another: the server must pass it before it is back. */
+static void test_dead_stays_dead(void **state)
+{
+    struct timers t = quick;
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &quick);
+    rig_fail(&r, 0);
+    rig_pass(&r, 1);
+    t.port = 8080;
+    rig_reload_begin(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 1), &t);
+    put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 1), &t);
+    rig_reload(&r);
+    assert_false(rig_server(&r, 0)->alive);
+    assert_true(rig_server(&r, 1)->alive); /* no alpha: a new check of a live server is believed in */
+    rig_go(&r, 4 * MS);
+    rig_pass(&r, 0);
+    assert_true(rig_server(&r, 0)->alive);
+    rig_free(&r);
+}
+
+static void test_twins(void **state)
+{
+    struct rig r;
+    uint32_t rs;
+
+    (void)state;
+    rig_init(&r);
+    rs = put_rs(&r, put_vs(&r, "10.0.0.1:80:tcp", 1, 0), "10.1.0.1:80", 1);
+    put_check(&r, rs, &quick);
+    put_check(&r, rs, &quick); /* the same twice: two checkers all the same */
+    rig_start(&r);
+    assert_true(rig_check(&r, 0)->identity != rig_check(&r, 1)->identity);
+    rig_free(&r);
+}
+
+/* ---- snapshots
+ * ----------------------------------------------------------------------------------------------- */
+
+static void test_snapshot(void **state)
+{
+    uint8_t buf[512];
+    bool running = false;
+    struct rig r, n;
+    size_t len;
+
+    (void)state;
+    two(&r, &quick);
+    assert_int_equal(state_encode_checkers(r.d.now, 0, buf, sizeof buf),
+                     0); /* as configured: nothing to say */
+    rig_fail(&r, 0);
+    checker_weight_add(rig_check(&r, 1), 7);
+    len = state_encode_checkers(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(len, 4 + 9 + 17);
+
+    two(&n, &quick);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(state_decode(n.d.now, 1, buf, cut, &running), -1);
+    assert_int_equal(state_decode(n.d.now, 2, buf, len, &running), -1); /* under the key of services */
+    assert_true(rig_check(&n, 0)->up);
+    assert_int_equal(state_decode(n.d.now, 1 + 2 * 9999u, buf, len, &running),
+                     0); /* of another place: nobody */
+    assert_true(rig_check(&n, 0)->up);
+    assert_int_equal(state_decode(n.d.now, 1, buf, len, &running), 0);
+    assert_false(rig_check(&n, 0)->up);
+    assert_true(rig_check(&n, 1)->up);
+    assert_true(rig_check(&n, 1)->weight == 7);
+    assert_false(running);
+    len = state_encode_running(buf, sizeof buf);
+    assert_int_equal(state_decode(n.d.now, 0, buf, len, &running), 0);
+    assert_true(running);
+    rig_free(&r);
+    rig_free(&n);
+}
+
+static void test_snapshot_foreign(void **state)
+{
+    struct timers t = quick;
+    uint8_t buf[512];
+    bool running;
+    struct rig r, n;
+    size_t len;
+
+    (void)state;
+    two(&r, &quick);
+    rig_fail(&r, 0);
+    len = state_encode_checkers(r.d.now, 0, buf, sizeof buf);
+    t.port = 4711; /* the same place, another check */
+    two(&n, &t);
+    assert_int_equal(state_decode(n.d.now, 1, buf, len, &running), 0);
+    assert_true(rig_check(&n, 0)->up);
+    rig_free(&r);
+    rig_free(&n);
+}
+
+static void test_snapshot_full(void **state)
+{
+    uint8_t buf[512];
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    rig_init(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    for (int i = 0; i < 60; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "10.1.0.%d:80", i);
+        put_check(&r, put_rs(&r, vs, name, 1), &quick);
+    }
+    rig_start(&r);
+    for (size_t i = 0; i < 60; i++)
+        checker_weight_add(rig_check(&r, i), 100);
+    assert_int_equal(state_encode_checkers(r.d.now, 0, buf, sizeof buf), 4 + 28 * 17); /* the worst fits */
+    assert_int_equal(state_encode_checkers(r.d.now, 2, buf, sizeof buf), 4 + 4 * 17);
+    rig_free(&r);
+}
+
+static void test_snapshot_service(void **state)
+{
+    uint8_t buf[512];
+    bool running;
+    struct rig r, n;
+    size_t len;
+
+    (void)state;
+    two(&r, &quick);
+    assert_int_equal(state_encode_services(r.d.now, 0, buf, sizeof buf), 0);
+    rig_fail(&r, 0);
+    rig_fail(&r, 1);
+    len = state_encode_services(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(len, 4 + 9);
+    two(&n, &quick);
+    assert_true(n.d.now->services[0].up);
+    assert_int_equal(state_decode(n.d.now, 2, buf, len, &running), 0);
+    assert_false(n.d.now->services[0].up);
+    rig_free(&r);
+    rig_free(&n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_timers_change),
+        cmocka_unit_test(test_unchanged_keeps_time),
+        cmocka_unit_test(test_attempt_running),
+        cmocka_unit_test(test_dead_stays_dead),
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_snapshot),
+        cmocka_unit_test(test_snapshot_foreign),
+        cmocka_unit_test(test_snapshot_full),
+        cmocka_unit_test(test_snapshot_service),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
