@@ -141,6 +141,9 @@ struct garp {
 };
 
 struct ipvs;
+struct check_sock;
+struct present;
+struct syncd;
 
 struct ipvsd {
     struct child *child;
@@ -158,6 +161,9 @@ struct ipvsd {
     struct vsocks socks;
     struct garp garp;
     struct ipvs *ipvs;
+    struct check_sock *check_socks;
+    struct present *present;
+    struct syncd *syncd;
     bool synced;      /* the present vrrpd has told everything */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */
     bool stopping;

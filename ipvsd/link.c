@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/model.h"
+#include "ipvsd/present.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/sysctl.h"
 
@@ -229,11 +230,16 @@ static void link_on_event(const struct kevent *e, void *arg)
         struct iface *i = link_by_index(d, e->link.ifindex);
         if (i != NULL)
             link_detach(d, i);
+        present_on_link_gone(d->present, e->link.ifindex);
         sock_retry(d);
         break;
     }
-    case KEVENT_ADDR: link_on_addr(d, &e->addr); break;
+    case KEVENT_ADDR:
+        present_on_addr(d->present, &e->addr);
+        link_on_addr(d, &e->addr);
+        break;
     case KEVENT_ADDR_GONE: {
+        present_on_addr_gone(d->present, &e->addr);
         struct iface *i = link_by_index(d, e->addr.ifindex);
         if (i != NULL)
             link_addr_lost(d, i, &e->addr.addr, e->portid);
@@ -335,9 +341,11 @@ void link_resync(struct ipvsd *d)
             a->seen = false;
     }
     d->resync = false;
+    present_dump_begin(d->present);
     if (link_dump(d, RTM_GETADDR, &x) < 0)
         goto failed;
     link_sweep_addrs(d);
+    present_dump_end(d->present);
     free(x.seen);
     return;
 failed:

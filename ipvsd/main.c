@@ -10,13 +10,16 @@
 
 #include "common/err.h"
 #include "ipvsd/addr_apply.h"
+#include "ipvsd/check_sock.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/instance.h"
 #include "ipvsd/ipvs.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
+#include "ipvsd/present.h"
 #include "ipvsd/sock.h"
+#include "ipvsd/syncd.h"
 #include "ipvsd/sysctl.h"
 #include "ipvsd/will.h"
 
@@ -36,6 +39,8 @@ static void main_turn(void *arg)
     if (ch != NULL)
         chan_flush(ch);
     ipvs_turn(d); /* after the addresses and what vrrpd waits for */
+    syncd_turn(d->syncd);
+    present_tell(d->present, child_peer(d->child, ROLE_CHECKD), false);
 }
 
 static int main_configure(struct ipvsd *d, const struct slice *s, struct model *m)
@@ -44,6 +49,10 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
     if (d->model == NULL)
         sysctl_restore_snapshot(d);
     garp_configure(d, s);
+    if (present_configure(d->present, s))
+        d->resync = true;
+    check_sock_configure(d->check_socks, s);
+    syncd_configure(d->syncd, s);
     if (d->resync)
         link_resync(d);
     model_adopt(d, m);
@@ -73,6 +82,9 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->ev = child_ev(c);
     addr_apply_init(d);
     sock_init(d);
+    d->check_socks = check_sock_new(d);
+    d->present = present_new();
+    d->syncd = syncd_new(d);
     if (link_open(d) < 0 || garp_open(d) < 0) {
         log_err("netlink or packet socket: %s", strerror(errno));
         return -1;
@@ -127,8 +139,11 @@ static void main_peer(struct child *c, struct chan *ch, enum role peer, void *ar
 {
     struct ipvsd *d = arg;
     (void)c;
-    if (peer == ROLE_CHECKD)
+    if (peer == ROLE_CHECKD) {
         ipvs_peer(d);
+        check_sock_new_peer(d->check_socks);
+        present_tell(d->present, ch, true);
+    }
     if (peer != ROLE_VRRPD)
         return;
     instance_new_peer(d);
@@ -146,6 +161,7 @@ static void main_wind_down(struct ipvsd *d)
     model_touch(d, &d->model->statics);
     addr_apply(d);
     sysctl_restore_all(d);
+    syncd_stop(d->syncd);
     child_stopped(d->child);
 }
 
@@ -194,7 +210,15 @@ static int main_handover(struct ipvsd *d, const struct msg_handover *m)
     log_err("handing over in vrrpd's place: every address is withdrawn, priority 0 is sent for every MASTER");
     will_send_all(d);
     instance_withdraw_all(d);
+    syncd_handover(d->syncd);
     return 0;
+}
+
+static int main_sock_want(struct ipvsd *d, const struct chan_msg *m)
+{
+    if (m->generation != child_generation(d->child))
+        return 0; /* said before the reload reached it: who still wants one asks again */
+    return check_sock_want(d->check_socks, &m->body->sock_want);
 }
 
 static int main_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
@@ -204,6 +228,8 @@ static int main_msg(struct child *c, enum role from, const struct chan_msg *m, v
         return instance_msg(arg, m);
     if (from == ROLE_CHECKD && (m->type == MSG_rs_state || m->type == MSG_lvs_sync))
         return ipvs_msg(arg, m);
+    if (from == ROLE_CHECKD && m->type == MSG_sock_want)
+        return main_sock_want(arg, m);
     if (from == ROLE_PARENT && m->type == MSG_handover)
         return main_handover(arg, &m->body->handover);
     return -1;
@@ -229,6 +255,8 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
         dprintf(fd, "  interface %s: index %u, flags %x, mtu %u\n", d->links.v[k]->name,
                 d->links.v[k]->ifindex, d->links.v[k]->flags, d->links.v[k]->mtu);
     sock_dump(d, fd);
+    check_sock_dump(d->check_socks, fd);
+    syncd_dump(d->syncd, fd);
     ipvs_dump(d, fd);
 }
 
