@@ -86,7 +86,7 @@ static int read_server(struct mail_config *c, struct tls_store *tls, const struc
     v->tls_name = c->tls_name;
     if (v->tls == MAIL_TLS_OFF)
         return 0;
-    v->ctx = tls_store_get(tls, s, slice_str(o, KW_GLOBAL_X_SMTP_TLS, ""), e);
+    v->ctx = tls_store_get(tls, s, slice_str(o, KW_GLOBAL_X_TLS, ""), e);
     return v->ctx != NULL ? 0 : -1;
 }
 

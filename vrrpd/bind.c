@@ -128,6 +128,7 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     b->vrid = (uint8_t)slice_uint(o, KW_VI_VIRTUAL_ROUTER_ID, 0);
     b->family = (uint8_t)slice_uint(o, KW_VI_X_FAMILY, 4);
     b->strict = slice_bool(o, KW_VI_STRICT_MODE, false);
+    b->smtp_alert = slice_bool(o, KW_VI_SMTP_ALERT, false);
     b->dont_track_primary = slice_bool(o, KW_VI_DONT_TRACK_PRIMARY, false);
     bind_timing(b, o);
     bind_check(b, o);

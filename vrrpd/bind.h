@@ -27,6 +27,7 @@ struct bind_vi {
     struct check_peer *peers;
     struct ipaddr src; /* configured source, family 0: the interface's primary address */
     int ttl;           /* of what is sent; -1: as the socket has it */
+    bool smtp_alert;   /* checkd mails its transitions */
     bool strict, accept, dont_track_primary, promote_secondaries, start_master;
     uint64_t garp_delay, garp_refresh, garp_lower_delay; /* for dumps; ipvsd acts on them */
     uint32_t garp_repeat, garp_refresh_repeat, garp_lower_repeat;

@@ -127,6 +127,7 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
     i->say_state = true;
     i->say_will = i->e.state == VRRP_STATE_MASTER;
     i->snap = true;
+    alert_mark(i);
     vrrpd_dirty(i);
     log_notice("%s: %s -> %s: %s", i->b->name, vrrp_state_name(from), vrrp_state_name(i->e.state), cause);
     inst_event(i, cause);

@@ -63,6 +63,7 @@ static void life_heartbeat(struct vrrpd *v, uint64_t now)
 {
     uint8_t buf[SNAPSHOT_MAX];
     v->heartbeat_at = now + LIFE_HEARTBEAT;
+    alert_say_all(v); /* what found no room before */
     if (life_any_master(v)) {
         int len = snapshot_alive_encode(now, buf);
         child_snapshot(v->child, SNAPSHOT_KEY_ALIVE, buf, (size_t)len);
@@ -104,6 +105,7 @@ void vrrpd_settle(struct vrrpd *v)
         if (i->snap)
             inst_snapshot(i);
         i->snap = false;
+        alert_say(i);
     }
     if (v->running && !v->stopping && ev_now(v->ev) >= v->heartbeat_at)
         life_heartbeat(v, ev_now(v->ev));
@@ -177,6 +179,7 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
         return -1;
     }
     reload_commit(v, s);
+    v->generation = child_generation(c);
     for (size_t n = 0; n < v->ninst; n++) {
         struct inst *i = v->inst[n];
         i->snapshot = life_snapshot_of(v, i->b);
@@ -190,7 +193,8 @@ static void life_peer(struct child *c, struct chan *ch, enum role peer, void *ar
 {
     struct vrrpd *v = arg;
     (void)c;
-    (void)ch;
+    if (peer == ROLE_CHECKD)
+        alert_peer(v, ch);
     if (peer != ROLE_IPVSD)
         return;
     v->sync_owed = true;
@@ -232,6 +236,7 @@ static void life_commit(struct child *c, const struct slice *old, const struct s
     (void)old;
     bind_global(now, &v->global);
     reload_commit(v, now);
+    v->generation = child_generation(c);
     facts_stash_replay(v);
     io_flush(v->io);
     vrrpd_say_all(v);

@@ -105,12 +105,14 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
     bind_vi_free(was);
 }
 
-static void reload_remove(struct inst *i, const char *why)
+static void reload_remove(struct inst *i, const char *why, bool deleted)
 {
     i->removed = true;
     if (engine_stop(&i->e, why))
         engine_resign(&i->e);
     io_flush(i->v->io);
+    if (deleted)
+        alert_deleted(i);
     inst_free(i);
 }
 
@@ -131,7 +133,7 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
     if (was != NULL) {
         i->e.stats = was->e.stats;
         i->chk.stats = was->chk.stats;
-        reload_remove(was, "reload: another VRID, version, interface or socket; starting over");
+        reload_remove(was, "reload: another VRID, version, interface or socket; starting over", false);
     }
     return i;
 }
@@ -155,7 +157,7 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
         inst[n] = reload_one(v, match[n], v->next[n]);
     for (size_t n = 0; n < old.n; n++)
         if (old.inst[n] != NULL)
-            reload_remove(old.inst[n], "removed from the configuration");
+            reload_remove(old.inst[n], "removed from the configuration", true);
     free(v->inst);
     free(match);
     free(v->next);

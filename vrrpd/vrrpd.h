@@ -65,6 +65,7 @@ struct inst {
     struct wire wire;
     struct inst *next_vrid;
     struct inst *next_dirty;
+    bool say_alert;                        /* to checkd, for the mail */
     bool dirty, say_state, say_will, snap; /* what end-of-turn owes: to ipvsd, to the parent */
     bool waiting;                          /* INIT: engine not begun, facts are missing */
     bool old_checksum;                     /* a unicast peer was heard with the historical checksum */
@@ -98,6 +99,7 @@ struct vrrpd {
     uint64_t alive_at; /* last heartbeat of the former incarnation */
     uint64_t start_at; /* startup delays end */
     bool hooked, running, sync_owed, reloading, stopping;
+    uint32_t generation;       /* committed to last */
     uint32_t facts_generation; /* ipvsd has told everything of this generation */
     struct vrrpd_stash *stash; /* messages of a generation we have not committed to yet */
     uint64_t heartbeat_at, heartbeats;
@@ -138,6 +140,13 @@ struct inst *inst_by_id(struct vrrpd *v, uint32_t id);
 int reload_prepare(struct vrrpd *v, const struct slice *next, struct err *e);
 void reload_abort(struct vrrpd *v);
 void reload_commit(struct vrrpd *v, const struct slice *now);
+
+/* alert.c */
+void alert_mark(struct inst *i); /* it has changed state */
+void alert_say(struct inst *i);
+void alert_say_all(struct vrrpd *v);
+void alert_peer(struct vrrpd *v, struct chan *checkd);
+void alert_deleted(struct inst *i); /* gone from the configuration */
 
 /* dump.c */
 void dump_write(struct vrrpd *v, enum dump_what what, int fd);
