@@ -52,7 +52,7 @@ static void plan_give(struct ipvs_plan *p, struct ipvs_ks *ks, uint32_t i)
         return;
     if (!s->present)
         plan_put_slot(p, IPVS_OP_DEST_ADD, ks, i, w.by);
-    else if (w.weight > s->weight || plan_wrong(ks, s, &w))
+    else if (w.weight > s->weight || (w.weight == s->weight && plan_wrong(ks, s, &w)))
         plan_put_slot(p, IPVS_OP_DEST_SET, ks, i, w.by);
 }
 
@@ -65,7 +65,7 @@ static void plan_take(struct ipvs_plan *p, struct ipvs_ks *ks, uint32_t i)
         return;
     if (!w.in)
         plan_put_slot(p, IPVS_OP_DEST_DEL, ks, i, IPVS_NONE);
-    else if (w.weight < s->weight && !plan_wrong(ks, s, &w))
+    else if (w.weight < s->weight)
         plan_put_slot(p, IPVS_OP_DEST_SET, ks, i, w.by);
 }
 
