@@ -34,8 +34,9 @@ class Service:
         self.servers = []
         for _ in range(rand.randint(3, 5)):
             self.add(rand)
-        self.quorum = 1 if n % 2 else rand.randint(1, self.sum(lambda s: True) - 1)
-        self.hysteresis = rand.randint(0, self.quorum - 1) if self.quorum > 1 else 0
+        total = self.sum(lambda s: True)
+        self.quorum = 1 if n % 2 else rand.randint(1, total - 1)
+        self.hysteresis = rand.randint(0, min(self.quorum - 1, total - self.quorum))  # so that it can be gained
         self.sorry = "10.61.0.%d" % (n + 1) if n % 3 else None
         self.sorry_inhibit = bool(self.sorry) and rand.random() < 0.4
 

@@ -54,6 +54,7 @@ def main():
     p.add_argument("--keep")
     p.add_argument("--no-jail", action="store_true")
     o = p.parse_args()
+    os.environ.setdefault("HFLAB_TELL", "3000")
     for module in MODULES:
         subprocess.run(["modprobe", module], check=False)
     chosen = [c for c in CASES if any(fnmatch.fnmatch(c.name, pat) for pat in o.only.split(","))]
