@@ -28,4 +28,11 @@
 #define SYS_close_range 436
 #endif
 
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439
+#endif
+
+/* close_range marks instead of closing, since Linux 5.11 */
+#define COMPAT_CLOSE_RANGE_CLOEXEC 4u
+
 #endif

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "parent/script.h"
+
 static void config_read_instances(struct config *c)
 {
     size_t n = 0;
@@ -50,6 +52,7 @@ struct config *config_new(uint32_t generation, const int fds[4], struct err *e)
     }
     c->top = slice_next(c->slice, NULL, BLK_TOP, SLICE_ANY_PARENT);
     config_read_instances(c);
+    c->scripts = scripts_new(c->slice);
     return c;
 }
 
@@ -60,6 +63,7 @@ void config_free(struct config *c)
     for (int r = 0; r < ROLE_MAX; r++)
         if (c->fd[r] >= 0)
             close(c->fd[r]);
+    scripts_unref(c->scripts);
     slice_free(c->slice);
     free(c->inst);
     free(c);

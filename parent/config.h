@@ -14,6 +14,8 @@
 #include "common/role.h"
 #include "common/slice.h"
 
+struct scripts;
+
 struct config_inst {
     uint32_t id;
     const char *name; /* in the slice */
@@ -31,6 +33,7 @@ struct config {
     int fd[ROLE_MAX];              /* -1: none */
     struct slice *slice;           /* the parent's own */
     const struct slice_obj *top;   /* BLK_TOP, may be NULL */
+    struct scripts *scripts;       /* registered commands */
     struct config_inst *inst;
     size_t ninst;
 };

@@ -13,9 +13,11 @@
 #include "parent/dump.h"
 #include "parent/lifecycle.h"
 #include "parent/logsink.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/room.h"
+#include "parent/runner_check.h"
 
 #define HEAR_LOG_WINDOW      NS_PER_SEC
 #define HEAR_LOG_LINES       1000 /* a window; more is noise, or an attack on the disk */
@@ -104,10 +106,25 @@ static int hear_accuse(struct room *m, const struct chan_msg *msg)
     return 0;
 }
 
-static int hear_inst_event(struct room *m, const struct chan_msg *msg)
+/* What names objects: in the configuration the sender speaks of. One that is gone for good is nobody's news.
+ */
+static int hear_objects(struct room *m, const struct chan_msg *msg)
 {
-    lifecycle_on_inst_event(m->p, msg->generation, &msg->body->inst_event);
-    return 0;
+    struct parent *p = m->p;
+    struct config *c = reload_config_of(p->reload, msg->generation);
+    if (c == NULL)
+        return 0;
+    switch (msg->type) {
+    case MSG_inst_event: lifecycle_on_inst_event(p, c, &msg->body->inst_event); return 0;
+    case MSG_rs_event: notify_rs_event(p, c, &msg->body->rs_event); return 0;
+    case MSG_vs_event: notify_vs_event(p, c, &msg->body->vs_event); return 0;
+    case MSG_run:
+        if (p->phase == PARENT_PHASE_STOPPING)
+            return 0;
+        return checks_run(p->checks, m->role, c, &msg->body->run);
+    case MSG_run_cancel: return checks_cancel(p->checks, m->role, &msg->body->run_cancel, msg->generation);
+    default: return -1;
+    }
 }
 
 static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
@@ -139,7 +156,11 @@ static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
         snapshots_remove(m->snaps, msg->generation, msg->body->snapshot_gone.key);
         return 0;
     case MSG_accuse: return hear_accuse(m, msg);
-    case MSG_inst_event: return hear_inst_event(m, msg);
+    case MSG_inst_event:
+    case MSG_rs_event:
+    case MSG_vs_event:
+    case MSG_run:
+    case MSG_run_cancel: return hear_objects(m, msg);
     default: return -1;
     }
 }

@@ -21,9 +21,12 @@
 #include "parent/dump.h"
 #include "parent/logsink.h"
 #include "parent/netns.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
+#include "parent/script_life.h"
 #include "parent/status.h"
+#include "parent/trackfile.h"
 
 #define LIFECYCLE_CHILD_WAIT (5 * NS_PER_SEC)
 #define LIFECYCLE_TELL       (100 * NS_PER_MS)
@@ -175,7 +178,10 @@ static void lifecycle_check_started(struct parent *p);
 
 static void lifecycle_go(struct parent *p)
 {
-    jail_parent(0);
+    if (p->phase == PARENT_PHASE_STOPPING)
+        return; /* while startup_script ran */
+    script_life_load(p, true);
+    jail_parent(p->root_scripts);
     lifecycle_log_summary(p);
     p->control = control_new(p, p->rundir);
     if (p->control == NULL)
@@ -210,7 +216,7 @@ static void lifecycle_on_conf(void *arg, const struct conf_result *r)
     else if (lifecycle_enter_netns(p) < 0)
         lifecycle_end(p, 1);
     else
-        lifecycle_go(p);
+        script_life_startup(p, lifecycle_go);
 }
 
 int lifecycle_begin(struct parent *p)
@@ -262,10 +268,16 @@ void lifecycle_on_started(struct parent *p, enum role r)
 {
     if (p->room[r].restarts > 0)
         log_notice("%s (pid %d) is back at work", role_name(r), (int)p->room[r].pid);
+    trackfiles_tell(p->tracks, r);
     lifecycle_check_started(p);
     reload_on_started(p->reload);
     if (p->hup_waiting && p->phase == PARENT_PHASE_RUNNING && !reload_busy(p->reload))
         lifecycle_reload(p);
+}
+
+static void lifecycle_over(struct parent *p)
+{
+    ev_stop(p->ev, p->exit_status);
 }
 
 static void lifecycle_stop_step(struct parent *p)
@@ -276,7 +288,7 @@ static void lifecycle_stop_step(struct parent *p)
     supervise_stop(p, ROLE_CHECKD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
     supervise_stop(p, ROLE_IPVSD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
     if (supervise_all_off(p))
-        ev_stop(p->ev, p->exit_status);
+        script_life_wind_down(p, lifecycle_over);
 }
 
 void lifecycle_on_stopped(struct parent *p, enum role r)
@@ -305,11 +317,10 @@ void lifecycle_on_gone(struct parent *p, enum role r)
         lifecycle_fit_rooms(p);
 }
 
-void lifecycle_on_inst_event(struct parent *p, uint32_t generation, const struct msg_inst_event *e)
+void lifecycle_on_inst_event(struct parent *p, struct config *c, const struct msg_inst_event *e)
 {
-    if (p->cur == NULL || generation != p->cur->generation)
-        return; /* of a configuration that is not in force any more */
-    struct config_inst *n = config_inst(p->cur, e->inst);
+    notify_inst_event(p, c, e);
+    struct config_inst *n = c == p->cur ? config_inst(c, e->inst) : NULL;
     if (n == NULL)
         return;
     n->state = (enum vrrp_state)e->state;
@@ -363,6 +374,7 @@ void lifecycle_on_reload_done(struct parent *p, int status)
 static void lifecycle_hurry(struct parent *p)
 {
     log_notice("asked again to stop: hurrying");
+    script_life_hurry(p);
     for (size_t i = 0; i < LIFECYCLE_ROOMS; i++) {
         struct room *m = &p->room[lifecycle_rooms[i]];
         supervise_stop(p, m->role, STOP_WHY_SHUTDOWN, LIFECYCLE_HURRY);
@@ -385,6 +397,7 @@ void lifecycle_end(struct parent *p, int status)
     conf_run_cancel(p->conf);
     p->conf = NULL;
     reload_cancel(p->reload);
+    script_life_stop(p);
     supervise_stop(p, ROLE_VRRPD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
     lifecycle_stop_step(p);
 }
@@ -400,6 +413,7 @@ void lifecycle_close(struct parent *p)
     dump_free(p->dumps);
     supervise_free(p);
     reload_free(p->reload);
+    script_life_free(p);
     config_free(p->cur);
     p->cur = NULL;
 }

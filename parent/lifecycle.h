@@ -28,6 +28,6 @@ void lifecycle_on_started(struct parent *p, enum role r);
 void lifecycle_on_stopped(struct parent *p, enum role r);
 void lifecycle_on_gone(struct parent *p, enum role r);
 void lifecycle_on_reload_done(struct parent *p, int status);
-void lifecycle_on_inst_event(struct parent *p, uint32_t generation, const struct msg_inst_event *e);
+void lifecycle_on_inst_event(struct parent *p, struct config *c, const struct msg_inst_event *e);
 
 #endif

@@ -24,6 +24,7 @@
 #include "parent/netns.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
+#include "parent/script_life.h"
 #include "parent/spawn.h"
 
 enum main_status { MAIN_OK = 0, MAIN_FATAL = 1, MAIN_PERMISSION = 4 };
@@ -208,6 +209,7 @@ static int main_run(struct parent *p)
     logsink_attach(p->log, p->ev);
     main_signals(p);
     supervise_init(p);
+    script_life_init(p);
     p->reload = reload_new(p);
     p->dumps = dump_new(p);
     if (p->sd.watchdog_ns > 0) {

@@ -15,6 +15,7 @@
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/room.h"
+#include "parent/runner_check.h"
 
 #define ROOM_PING_SLOW      NS_PER_SEC
 #define ROOM_PING_OTHERS    (2 * NS_PER_SEC)
@@ -188,6 +189,7 @@ static void room_after_death(struct room *m, const siginfo_t *si)
     struct parent *p = m->p;
     bool first = !m->ever_started && p->phase == PARENT_PHASE_STARTING;
     m->state = ROOM_OFF;
+    checks_drop(p->checks, m->role); /* its successor asks again */
     if (m->dropped || !m->wanted || p->phase == PARENT_PHASE_STOPPING) {
         lifecycle_on_gone(p, m->role);
         return;

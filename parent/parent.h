@@ -22,11 +22,18 @@
 
 enum parent_phase { PARENT_PHASE_STARTING, PARENT_PHASE_RUNNING, PARENT_PHASE_STOPPING };
 
+struct checks;
 struct conf_run;
 struct control;
 struct dumps;
+struct fifos;
 struct logsink;
+struct notify_queues;
 struct reload;
+struct run;
+struct runner;
+struct script_life;
+struct trackfiles;
 
 struct parent {
     struct ev *ev;
@@ -45,11 +52,20 @@ struct parent {
     struct reload *reload;
     struct control *control;
     struct dumps *dumps;
+    struct runner *runner;        /* scripts: processes, */
+    struct checks *checks;        /* those the children ask for, */
+    struct notify_queues *notify; /* those events start, */
+    struct fifos *fifos;
+    struct run *once; /* and startup_script or shutdown_script while it runs */
+    struct script_life *life;
+    struct ev_timer wind_down; /* the rooms are off; scripts get a moment */
+    struct trackfiles *tracks;
     struct pidfiles pids;
     enum parent_phase phase;
     uint64_t began_ns, stop_ns;
     int exit_status;
-    bool hup_waiting; /* SIGHUP came during start or reload */
+    bool root_scripts; /* the bounding set is what scripts of root need */
+    bool hup_waiting;  /* SIGHUP came during start or reload */
 };
 
 #endif

@@ -14,7 +14,11 @@
 #include "common/log.h"
 #include "parent/conf_run.h"
 #include "parent/lifecycle.h"
+#include "parent/notify.h"
 #include "parent/parent.h"
+#include "parent/runner_check.h"
+#include "parent/script_life.h"
+#include "parent/trackfile.h"
 
 #define RELOAD_PREPARE_LIMIT (30 * NS_PER_SEC)
 #define RELOAD_REJECTED      5 /* as a configuration test with errors */
@@ -75,6 +79,14 @@ bool reload_preparing(const struct reload *r)
     return r != NULL && (r->stage == RELOAD_PREPARING || r->stage == RELOAD_LEAVING);
 }
 
+struct config *reload_config_of(const struct reload *r, uint32_t generation)
+{
+    struct config *cur = r->p->cur;
+    if (cur != NULL && cur->generation == generation)
+        return cur;
+    return r->old != NULL && r->old->generation == generation ? r->old : NULL;
+}
+
 void reload_report(const struct reload *r, struct reload_report *out)
 {
     *out = r->last;
@@ -109,6 +121,8 @@ static void reload_finish(struct reload *r, int status)
     r->last.at = clock_realtime_ns();
     r->last.count++;
     ev_timer_stop(r->p->ev, &r->limit);
+    if (status == 0 && r->old != NULL)
+        notify_reloaded(r->p, r->old, r->p->cur);
     config_free(r->next);
     config_free(r->old);
     r->next = r->old = NULL;
@@ -204,6 +218,7 @@ static void reload_commit(struct reload *r)
     p->cur = r->next;
     r->next = NULL;
     ev_timer_stop(p->ev, &r->limit);
+    script_life_load(p, false);
     reload_commit_next(r);
 }
 
@@ -324,6 +339,8 @@ int reload_on_committed(struct reload *r, enum role who, uint32_t generation)
     if (r->stage != RELOAD_COMMITTING || generation != r->generation || !r->waiting[who])
         return -1;
     r->waiting[who] = false;
+    checks_renumber(r->p->checks, who, r->p->cur);
+    trackfiles_tell(r->p->tracks, who);
     r->turn++;
     reload_commit_next(r);
     return 0;

@@ -11,6 +11,7 @@
 
 #include "common/role.h"
 
+struct config;
 struct parent;
 struct reload;
 
@@ -29,6 +30,9 @@ int reload_begin(struct reload *r); /* -1: one is running */
 bool reload_busy(const struct reload *r);
 bool reload_preparing(const struct reload *r); /* who becomes ready now must wait for the outcome */
 void reload_cancel(struct reload *r);          /* the daemon stops */
+/* The configuration of this generation: the one in force, or while a reload commits the one before. NULL:
+ * neither. */
+struct config *reload_config_of(const struct reload *r, uint32_t generation);
 void reload_report(const struct reload *r, struct reload_report *out);
 
 /* From hear.c and lifecycle.c. -1: not allowed now. */

@@ -218,6 +218,8 @@ static void life_peer_dead(struct child *c, enum role peer, void *arg)
 static int life_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
 {
     (void)c;
+    if (from == ROLE_PARENT && m->type == MSG_file_value)
+        return 0; /* no instance follows a file yet (the keyword says HF-NOTYET), and the parent tells all */
     return from == ROLE_IPVSD ? facts_msg(arg, m) : -1;
 }
 

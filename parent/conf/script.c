@@ -27,10 +27,24 @@ void parse_user(struct conf *c, struct conf_obj *o, const struct kw_row *row, co
     parse_put_words(c, o, row, l, 1, 2);
 }
 
-static const char *cmd_name(struct conf *c, const struct conf_obj *o, const struct kw_row *row)
+/* The words themselves are the parent's secret; what checkd compares at a reload is this. */
+static unsigned long long cmd_hash(const struct conf_args *argv)
+{
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (size_t i = 0; i < argv->n; i++)
+        for (const char *s = argv->v[i];; s++) {
+            h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
+            if (*s == '\0')
+                break;
+        }
+    return (unsigned long long)h;
+}
+
+static const char *cmd_name(struct conf *c, const struct conf_obj *o, const struct kw_row *row,
+                            const struct conf_args *argv)
 {
     if (o->blk == BLK_MISC || o->parent == NULL)
-        return conf_fmt(c, "%s/%u", row->name, conf_lineno(o->line));
+        return conf_fmt(c, "%s/%016llx", row->name, cmd_hash(argv));
     if (o->blk == BLK_RS)
         return conf_fmt(c, "%s/%s/%s", conf_label(c, o->parent), conf_label(c, o), row->name);
     return conf_fmt(c, "%s/%s", conf_label(c, o), row->name);
@@ -73,8 +87,9 @@ void parse_script(struct conf *c, struct conf_obj *o, const struct kw_row *row, 
     struct conf_value *v = parse_put(c, o, row, l, 1);
     if (v == NULL)
         return;
-    struct conf_obj *cmd = conf_obj_new(c, o, BLK_CMD, cmd_name(c, o, row), l);
+    struct conf_obj *cmd = conf_obj_new(c, o, BLK_CMD, cmd_name(c, o, row, &argv), l);
     cmd->opener = row->kw;
+    conf_set_uint(c, cmd, KW_CMD_X_KW, row->kw);
     for (struct conf_obj *old = o->child; old != cmd; old = old->sibling)
         if (old->blk == BLK_CMD && old->opener == row->kw)
             old->drop = true;

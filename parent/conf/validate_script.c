@@ -182,15 +182,33 @@ static void judge(struct conf *c, struct conf_obj *cmd)
     judge_file(c, cmd, &w, path, pos);
 }
 
+/* How long a check may run: its own limit, else until the next one is due. Others have none. */
+static void limit(struct conf *c, struct conf_obj *cmd)
+{
+    const struct conf_obj *o = cmd->parent;
+    uint64_t us = 0;
+    if (o->blk == BLK_SCRIPT) {
+        us = conf_uint(o, KW_SCRIPT_TIMEOUT, 0);
+        us = us != 0 ? us : conf_uint(o, KW_SCRIPT_INTERVAL, 1000000);
+    } else if (o->blk == BLK_MISC) {
+        us = conf_uint(o, KW_MISC_MISC_TIMEOUT, 0);
+        us = us != 0 ? us : conf_uint(o, KW_MISC_DELAY_LOOP, 60000000);
+    }
+    if (us != 0)
+        conf_set_uint(c, cmd, KW_CMD_X_TIMEOUT, us);
+}
+
 static void walk(struct conf *c, struct conf_obj *o)
 {
     for (struct conf_obj *in = o->child; in != NULL; in = in->sibling) {
         if (in->drop)
             continue;
-        if (in->blk == BLK_CMD)
+        if (in->blk == BLK_CMD) {
+            limit(c, in);
             judge(c, in);
-        else
+        } else {
             walk(c, in);
+        }
     }
 }
 
