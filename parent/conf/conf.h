@@ -27,7 +27,9 @@ struct conf_env_addr {
     bool uplink;        /* the default route leaves here */
 };
 struct conf_env {
-    bool known; /* false: interfaces are not judged */
+    bool known;    /* false: interfaces are not judged */
+    bool starting; /* not a test: what the parent refuses by itself, script by script, does not keep it from
+                      running */
     char (*ifname)[16];
     size_t nif;
     struct conf_env_addr *addrs;

@@ -200,6 +200,7 @@ int main(int argc, char **argv)
     if (main_options(argc, argv, &o))
         return 1;
     conf_env_load(&env);
+    env.starting = !o.test;
     main_jail(&o);
     setvbuf(stderr, buffer, _IOFBF, sizeof(buffer));
     d = diag_new();

@@ -138,8 +138,11 @@ static void judge_file(struct conf *c, const struct conf_obj *cmd, const struct 
     if (part == NULL)
         return;
     bool secure = conf_flag(c->global, KW_GLOBAL_ENABLE_SCRIPT_SECURITY);
-    struct diag_item *it = diag_add(c->diag, secure ? DIAG_ERROR : DIAG_WARNING, "HF-SCRIPT-UNSAFE", pos,
-                                    "%s %s runs as root, but %s can be changed by others", what, path, part);
+    bool refused = secure && c->env->starting;
+    struct diag_item *it =
+        diag_add(c->diag, secure && !refused ? DIAG_ERROR : DIAG_WARNING, "HF-SCRIPT-UNSAFE", pos,
+                 "%s %s runs as root, but %s can be changed by others%s", what, path, part,
+                 refused ? "; it is not run, and counts as failed" : "");
     diag_help(it, "chown root %s; chmod go-w %s; or run the script as another user", part, part);
     if (secure)
         diag_class(it, DIAG_CLASS_SECURITY);
