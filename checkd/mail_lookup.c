@@ -163,12 +163,26 @@ static void lookup_end(struct mail_lookup *l)
 
 static void lookup_ask(struct mail_lookup *l);
 
+/* Has this spelling no address, has perhaps the next one. */
+static void lookup_next_name(struct mail_lookup *l)
+{
+    l->answered = false;
+    l->server = l->round = 0;
+    l->type = DNS_TYPE_A;
+    if (l->nfound > 0 || ++l->name == l->nnames)
+        lookup_end(l);
+    else
+        lookup_ask(l);
+}
+
 /* This server has nothing to say: the next one, then another round. */
 static void lookup_next_server(struct mail_lookup *l)
 {
     lookup_close(l);
     if (++l->server < l->nservers) {
         lookup_ask(l);
+    } else if (l->answered) { /* "refused" will not become an answer by asking again */
+        lookup_next_name(l);
     } else if (++l->round < LOOKUP_ROUNDS) {
         l->server = 0;
         lookup_ask(l);
@@ -183,13 +197,10 @@ static void lookup_next_question(struct mail_lookup *l)
     lookup_close(l);
     if (l->type == DNS_TYPE_A) {
         l->type = DNS_TYPE_AAAA;
-    } else if (l->nfound > 0 || ++l->name == l->nnames) {
-        lookup_end(l);
-        return;
+        lookup_ask(l);
     } else {
-        l->type = DNS_TYPE_A;
+        lookup_next_name(l);
     }
-    lookup_ask(l);
 }
 
 static void lookup_why(struct mail_lookup *l, const char *what)
@@ -217,6 +228,7 @@ static void lookup_on_io(struct ev_io *w, unsigned int got, void *arg)
     enum dns_verdict v = dns_reply_decode(buf, (size_t)n, l->id, &head);
     if (v == DNS_NOT_OURS)
         return; /* the timer knows when to stop listening */
+    l->answered = true;
     if (v == DNS_REFUSED && head.rcode != 3) {
         const char *name = dns_rcode_name(head.rcode);
         lookup_why(l, name != NULL ? name : "refused");
@@ -291,6 +303,7 @@ void mail_lookup_start(struct mail_lookup *l, const char *const *names, size_t n
     l->fn = fn;
     l->arg = arg;
     l->name = l->server = l->round = l->nfound = 0;
+    l->answered = false;
     l->type = DNS_TYPE_A;
     l->active = true;
     lookup_ask(l);

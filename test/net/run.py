@@ -22,10 +22,12 @@ sys.path[:0] = [os.path.dirname(HERE), HERE]
 from case import CASES, Lane  # noqa: E402
 from lab import need_root, parallel, report  # noqa: E402
 import addresses  # noqa: E402,F401
+import checks  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
 import life  # noqa: E402,F401
 import links  # noqa: E402,F401
+import mail  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 
 INCUMBENT = "/usr/sbin/keepalived"
