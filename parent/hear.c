@@ -122,7 +122,7 @@ static int hear_objects(struct room *m, const struct chan_msg *msg)
         if (p->phase == PARENT_PHASE_STOPPING)
             return 0;
         return checks_run(p->checks, m->role, c, &msg->body->run);
-    case MSG_run_cancel: return checks_cancel(p->checks, m->role, &msg->body->run_cancel, msg->generation);
+    case MSG_run_cancel: return checks_cancel(p->checks, m->role, c, &msg->body->run_cancel);
     default: return -1;
     }
 }

@@ -19,7 +19,7 @@ struct check {
     struct check *next;                  /* in its bucket */
     struct check *wait_next, *wait_prev; /* in the queue of those not started */
     enum role who;
-    uint32_t generation, obj, token;
+    uint32_t obj, token;
     struct script *script;
     struct scripts *all; /* our reference */
     struct run *run;     /* NULL: it waits */
@@ -31,6 +31,7 @@ struct checks {
     struct check *bucket[CHECKS_BUCKETS];
     struct check *first, *last; /* waiting */
     size_t running;
+    uint32_t generation[ROLE_MAX]; /* that the ids of a role's checks are of */
     struct ev_timer more;
 };
 
@@ -179,8 +180,16 @@ static void checks_start_some(struct checks *c)
 
 /* ---- questions */
 
+/* Its first word of a new generation may come before it says that it has committed. */
+static void checks_follow(struct checks *c, enum role who, struct config *cf)
+{
+    if (cf->generation > c->generation[who])
+        checks_renumber(c, who, cf);
+}
+
 int checks_run(struct checks *c, enum role who, struct config *cf, const struct msg_run *m)
 {
+    checks_follow(c, who, cf);
     struct script *s = scripts_check(cf->scripts, m->obj);
     if (s == NULL || (s->kw == KW_MISC_MISC_PATH) != (who == ROLE_CHECKD))
         return -1;
@@ -188,13 +197,9 @@ int checks_run(struct checks *c, enum role who, struct config *cf, const struct 
         if (o->obj == m->obj && o->who == who && !o->dying)
             return -1; /* one at a time */
     struct check *k = xcalloc(1, sizeof *k);
-    *k = (struct check){ .c = c,
-                         .who = who,
-                         .generation = cf->generation,
-                         .obj = m->obj,
-                         .token = m->token,
-                         .script = s,
-                         .all = scripts_ref(s->all) };
+    *k = (struct check){
+        .c = c, .who = who, .obj = m->obj, .token = m->token, .script = s, .all = scripts_ref(s->all)
+    };
     check_link(k);
     check_wait(k);
     checks_start_some(c);
@@ -213,10 +218,11 @@ static bool check_give_up(struct check *k)
     return false;
 }
 
-int checks_cancel(struct checks *c, enum role who, const struct msg_run_cancel *m, uint32_t generation)
+int checks_cancel(struct checks *c, enum role who, struct config *cf, const struct msg_run_cancel *m)
 {
+    checks_follow(c, who, cf);
     for (struct check *k = *check_bucket(c, m->obj); k != NULL; k = k->next)
-        if (k->obj == m->obj && k->who == who && k->generation == generation && !k->dying) {
+        if (k->obj == m->obj && k->who == who && !k->dying) {
             check_give_up(k);
             return 0;
         }
@@ -242,6 +248,9 @@ static struct check *checks_take_all(struct checks *c, enum role who)
 
 void checks_renumber(struct checks *c, enum role who, struct config *now)
 {
+    if (now->generation == c->generation[who])
+        return;
+    c->generation[who] = now->generation;
     for (struct check *k = checks_take_all(c, who), *next; k != NULL; k = next) {
         next = k->next;
         struct script *s = scripts_like(now->scripts, k->script);
@@ -252,7 +261,6 @@ void checks_renumber(struct checks *c, enum role who, struct config *now)
             scripts_unref(k->all);
             k->all = now->scripts;
             k->script = s;
-            k->generation = now->generation;
         }
         check_link(k);
         if (s == NULL && !k->dying)

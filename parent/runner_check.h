@@ -19,7 +19,7 @@ struct checks *checks_new(struct parent *p);
 void checks_free(struct checks *c);
 /* c: the configuration the message speaks of. -1: a child that keeps to the rules does not say this. */
 int checks_run(struct checks *c, enum role who, struct config *cf, const struct msg_run *m);
-int checks_cancel(struct checks *c, enum role who, const struct msg_run_cancel *m, uint32_t generation);
+int checks_cancel(struct checks *c, enum role who, struct config *cf, const struct msg_run_cancel *m);
 /* The role speaks of another configuration from now on: what runs keeps running under its new id, and is
  * forgotten where the new one does not have it. */
 void checks_renumber(struct checks *c, enum role who, struct config *now);
