@@ -2,7 +2,8 @@
  * regex_run.c - matching of regex.h. The body is gathered into a window; a full window is searched with
  * PCRE2's partial matching, what can neither match nor begin a match any more is dropped, and at the end the
  * rest is searched for good. Start positions are tried in strides, each call with few allowed steps; only
- * where those do not suffice every position gets many, and then CPU time is watched: RUN_CPU_NS for a body.
+ * where those do not suffice every position gets many. CPU time is watched: RUN_CPU_NS for a body, and
+ * RUN_CPU_WINDOW_NS more for each window it fills.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +14,12 @@
 #include "common/clock.h"
 #include "common/err.h"
 
-#define RUN_STRIDE    1024                        /* start positions a call */
-#define RUN_STEPS     2000                        /* PCRE2 match limit (a start position) in strides */
-#define RUN_STEPS_MAX 1000000                     /* and for a single position */
-#define RUN_HEAP_KIB  32768                       /* backtracking memory, only while a call runs */
-#define RUN_CPU_NS    (UINT64_C(200) * NS_PER_MS) /* for one body */
+#define RUN_STRIDE        1024    /* start positions a call */
+#define RUN_STEPS         2000    /* PCRE2 match limit (a start position) in strides */
+#define RUN_STEPS_MAX     1000000 /* and for a single position */
+#define RUN_HEAP_KIB      32768   /* backtracking memory, only while a call runs */
+#define RUN_CPU_NS        (UINT64_C(200) * NS_PER_MS)
+#define RUN_CPU_WINDOW_NS (UINT64_C(10) * NS_PER_MS)
 
 struct regex_run {
     const struct regex *r;
@@ -92,7 +94,7 @@ static bool out_of_time(struct regex_run *run)
         run->timed = true;
         run->cpu_start = now;
     }
-    return now - run->cpu_start > RUN_CPU_NS;
+    return now - run->cpu_start > RUN_CPU_NS + run->base / REGEX_WINDOW * RUN_CPU_WINDOW_NS;
 }
 
 static int match(struct regex_run *run, size_t end, size_t start, size_t last, uint32_t options,
