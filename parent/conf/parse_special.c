@@ -371,6 +371,7 @@ static void special_smtp_password(struct conf *c, struct conf_obj *o, const stru
                                   const struct conf_line *l)
 {
     char buf[512];
+    conf_fail(c, o, row->kw); /* until there is one */
     if (l->nwords < 2) {
         diag_hide(
             CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "%s needs a word or file:PATH", row->name));

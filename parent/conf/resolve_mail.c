@@ -159,7 +159,7 @@ static void credentials(struct conf *c)
     const struct conf_value *user = conf_get(g, KW_GLOBAL_SMTP_USER),
                             *pass = conf_get(g, KW_GLOBAL_SMTP_PASSWORD),
                             *tls = conf_get(g, KW_GLOBAL_SMTP_TLS);
-    if (user != NULL && pass == NULL)
+    if (user != NULL && pass == NULL && !conf_failed(c, g, KW_GLOBAL_SMTP_PASSWORD))
         CONF_ERR(c, conf_pos_value(user), "HF-MISSING", "smtp_user without smtp_password");
     if (pass != NULL && user == NULL)
         diag_hide(CONF_ERR(c, conf_pos_value(pass), "HF-MISSING", "smtp_password without smtp_user"));
