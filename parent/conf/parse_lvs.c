@@ -323,12 +323,14 @@ static void special_regex_stack(struct conf *c, struct conf_obj *o, const struct
     }
 }
 
-/* Hexadecimal digits, blanks allowed; arg 1: x stands for any digit. Kept as lower-case text of an even
- * number of digits. */
+/* Hexadecimal digits, two a byte; a digit alone before a blank is a byte, too; arg 1: x stands for any digit.
+ * Kept as lower-case text of an even number of digits. */
 void parse_hex(struct conf *c, struct conf_obj *o, const struct kw_row *row, const struct conf_line *l)
 {
-    char *text = conf_arena_alloc(c->arena, l->raw_len + 2, 1);
-    size_t n = 0;
+    size_t n = 0, most = 1;
+    for (size_t i = 1; i < l->nwords; i++)
+        most += strlen(l->words[i].text) + 1;
+    char *text = conf_arena_alloc(c->arena, most, 1);
     if (l->nwords < 2 && !(row->flags & KWF_OPTVALUE)) {
         CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "%s needs hexadecimal digits", row->name);
         return;
@@ -341,12 +343,13 @@ void parse_hex(struct conf *c, struct conf_obj *o, const struct kw_row *row, con
                          row->name, *s);
                 return;
             }
-            if (n < l->raw_len)
-                text[n++] = low;
+            if (n % 2 == 0 && s[1] == '\0')
+                text[n++] = '0';
+            text[n++] = low;
         }
-    if (n % 2 != 0) {
-        CONF_ERR(c, conf_pos_line(l), "HF-HEX", "%s: %zu hexadecimal digits are no whole number of bytes",
-                 row->name, n);
+    if (n >= UINT16_MAX) {
+        CONF_ERR(c, conf_pos_line(l), "HF-RANGE", "%s: %zu bytes are more than a datagram holds", row->name,
+                 n / 2);
         return;
     }
     struct conf_value *v = parse_put(c, o, row, l, 1);

@@ -156,11 +156,39 @@ static void mistakes(void **state)
     tree_unload(&s);
 }
 
+static void hex_is(const char *text, const char *want)
+{
+    struct tree s;
+    char conf[512];
+    const struct conf_value *v;
+
+    snprintf(conf, sizeof conf, VS("  UDP_CHECK {\n   require_reply %s\n  }\n"), text);
+    tree_load(&s, conf);
+    assert_int_equal(tree_errors(&s), 0);
+    v = conf_get(check_of(&s, BLK_UDP), KW_UDP_REQUIRE_REPLY);
+    assert_int_equal(v->len, strlen(want) + 1);
+    assert_memory_equal(v->v.raw, want, v->len);
+    tree_unload(&s);
+}
+
+/* Two digits a byte; one alone before a blank is a byte of its own. */
+static void hex(void **state)
+{
+    (void)state;
+    hex_is("00ff10 a", "00ff100a");
+    hex_is("1 2 3", "010203");
+    hex_is("AbC", "ab0c");
+    hex_is("01 xX 03", "01xx03");
+    hex_is("x", "0x");
+    said(VS("  UDP_CHECK {\n   payload 0g\n  }\n"), DIAG_ERROR, "HF-HEX", "\"g\" is no hexadecimal digit");
+    said(VS("  UDP_CHECK {\n   payload 0x\n  }\n"), DIAG_ERROR, "HF-HEX", "\"x\" is no hexadecimal digit");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(smtp_hosts), cmocka_unit_test(script_time), cmocka_unit_test(file_weight),
-        cmocka_unit_test(bfd_alpha),  cmocka_unit_test(mistakes),
+        cmocka_unit_test(bfd_alpha),  cmocka_unit_test(mistakes),    cmocka_unit_test(hex),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
