@@ -13,7 +13,7 @@ say       = $(if $(filter 0,$(V)),@echo "  $(1)")
 PYTHON   ?= python3
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 3600
-PKGS_IPVSD := libnl-3.0 libnl-route-3.0 libnl-genl-3.0
+PKGS_IPVSD := libnl-3.0 libnl-route-3.0 libnl-genl-3.0 libnftnl
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 WERROR   ?= -Werror
 HARDEN   := -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2

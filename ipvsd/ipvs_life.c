@@ -10,9 +10,12 @@
 #include "common/log.h"
 #include "ipvsd/ipvs.h"
 #include "ipvsd/ipvsd.h"
+#include "ipvsd/nft_ipvs.h"
 
 #define LIFE_BUDGET (10 * NS_PER_MS)  /* of a turn; addresses wait no longer than this */
 #define LIFE_AUDIT  (30 * NS_PER_SEC) /* between two looks at what others did */
+#define LIFE_SHARE  100               /* ... and at least this many times what the last one took */
+#define LIFE_GATHER NS_PER_MS         /* what checkd says of one service in one breath is done as one */
 #define LIFE_RETRY  (10 * NS_PER_SEC) /* for a kernel without IPVS */
 #define LIFE_SWEEPS 5                 /* a list of services may leave one out while others change theirs */
 
@@ -61,10 +64,11 @@ static void life_open(struct ipvs *v)
         return;
     }
     if (!v->deaf)
-        log_err("the kernel has no IPVS (%s), no service can be served: modprobe ip_vs says why; the kernel "
-                "needs "
-                "CONFIG_IP_VS, in a container the host must load the module; tried again every %d s",
-                strerror(errno), (int)(LIFE_RETRY / NS_PER_SEC));
+        log_err(
+            "the kernel has no IPVS%s%s, no service can be served: modprobe ip_vs says why; the kernel needs "
+            "CONFIG_IP_VS, in a container the host must load the module; tried again every %d s",
+            errno == ENOENT ? "" : ": ", errno == ENOENT ? "" : strerror(errno),
+            (int)(LIFE_RETRY / NS_PER_SEC));
     v->deaf = true;
     ev_timer_in(v->ev, &v->retry, LIFE_RETRY);
 }
@@ -123,7 +127,8 @@ static int life_sweep(struct ipvs *v)
 static void life_compare(struct ipvs *v)
 {
     v->due = false;
-    ev_timer_in(v->ev, &v->audit, LIFE_AUDIT);
+    v->auditing = true;
+    v->spent = 0;
     if (!v->touched && v->model->nks > 0) {
         v->touched = true;
         ipvs_memory_state(v);
@@ -151,16 +156,40 @@ static void life_tell(struct ipvs *v)
     v->told = v->count;
 }
 
+/* One breath of checkd may reach us in pieces: a sorry server that comes and the last server that goes. */
+static bool life_gathered(struct ipvs *v)
+{
+    uint64_t now = ev_now(v->ev);
+    if (TAILQ_EMPTY(&v->moved))
+        return false;
+    if (v->gather == 0)
+        v->gather = now + LIFE_GATHER;
+    return now >= v->gather;
+}
+
 void ipvs_turn(struct ipvsd *d)
 {
     struct ipvs *v = d->ipvs;
     if (v->k.family == 0)
         return;
+    uint64_t began = clock_monotonic_ns();
+    bool gathered = life_gathered(v);
     if (v->due)
         life_compare(v);
-    if (ipvs_apply_run(v, LIFE_BUDGET))
+    bool more = ipvs_apply_run(v, LIFE_BUDGET, gathered);
+    if (TAILQ_EMPTY(&v->moved))
+        v->gather = 0;
+    v->spent += clock_monotonic_ns() - began;
+    if (more)
         ev_timer_in(v->ev, &v->work, 0);
-    else if (v->telling && v->synced)
+    else if (v->gather != 0)
+        ev_timer_at(v->ev, &v->work, v->gather);
+    if (more || !v->auditing)
+        return;
+    v->auditing = false;
+    uint64_t pause = v->telling ? 0 : v->spent * LIFE_SHARE; /* what was written says nothing of reading */
+    ev_timer_in(v->ev, &v->audit, pause > LIFE_AUDIT ? pause : LIFE_AUDIT);
+    if (v->telling && v->synced)
         life_tell(v);
 }
 
@@ -206,6 +235,7 @@ void ipvs_peer(struct ipvsd *d)
 {
     struct ipvs *v = d->ipvs;
     v->synced = false;
+    v->met = true;
     for (size_t i = 0; i < v->model->nrs; i++)
         v->model->rss[i].told = false;
 }
@@ -225,7 +255,7 @@ int ipvs_start(struct ipvsd *d, const struct slice *s)
     ev_timer_init(&v->work, life_on_work, v);
     ev_timer_init(&v->audit, life_on_audit, v);
     ev_timer_init(&v->retry, life_on_retry, v);
-    v->model = ipvs_model_build(s, &e);
+    v->model = ipvs_model_build(s, nft_ipvs_prepare(d->nft, s), &e);
     if (v->model == NULL) {
         log_err("%s: %s", e.object, e.text);
         return -1;
@@ -261,7 +291,7 @@ static void life_condemn(struct ipvs *v, const struct ipvs_model *m)
 int ipvs_prepare(struct ipvsd *d, const struct slice *next, struct err *e)
 {
     struct ipvs *v = d->ipvs;
-    v->next = ipvs_model_build(next, e);
+    v->next = ipvs_model_build(next, nft_ipvs_prepare(d->nft, next), e);
     if (v->next == NULL)
         return -1;
     /* If we die on the way to the commit our successor must know what was ours. */
@@ -295,7 +325,8 @@ void ipvs_commit(struct ipvsd *d)
     v->model = v->next;
     v->next = NULL;
     ipvs_memory_condemned(v); /* under the new generation, whether there are any or not */
-    v->synced = v->due = false;
+    v->synced = v->due = v->auditing = false;
+    v->gather = 0;
     ev_timer_stop(v->ev, &v->audit);
     if (v->k.family != 0)
         life_timeouts(v);
@@ -316,6 +347,7 @@ static void life_remove_all(struct ipvs *v)
     for (size_t i = 0; i < v->model->nks; i++)
         ipvs_plan_remove(&v->plan, v->model->kss[i], v->model->flush_on_stop != 2);
     ipvs_apply_execute(v, true);
+    log_info("IPVS: the services of this configuration are taken out");
 }
 
 void ipvs_stop(struct ipvsd *d, enum stop_why why)
@@ -325,7 +357,7 @@ void ipvs_stop(struct ipvsd *d, enum stop_why why)
         return; /* entries stay: the successor goes on where we stood, or connections outlive the daemon */
     if (v->timeouts_saved && ipvs_kernel_timeouts_set(&v->k, &v->saved) < 0)
         log_warn("lvs_timeouts: the values from before cannot be put back: %s", strerror(errno));
-    if (child_keep_ipvs(d->child) || !v->touched)
+    if (child_keep_ipvs(d->child) || !(v->touched || v->met))
         return;
     if (v->model->flush_on_stop != 1)
         life_remove_all(v);

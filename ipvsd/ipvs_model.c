@@ -300,7 +300,8 @@ static int model_line(struct ipvs_model *m, struct ipvs_vs *vs, const struct sli
     return 0;
 }
 
-static int model_vs(const struct slice *s, struct ipvs_model *m, struct ipvs_vs *vs, struct err *e)
+static int model_vs(const struct slice *s, const struct nft_marks *marks, struct ipvs_model *m,
+                    struct ipvs_vs *vs, struct err *e)
 {
     const struct slice_obj *o = vs->obj, *line = NULL;
     const char *name = slice_str(o, KW_VS_X_GROUP, NULL);
@@ -316,6 +317,14 @@ static int model_vs(const struct slice *s, struct ipvs_model *m, struct ipvs_vs 
     const struct slice_obj *g = name != NULL ? slice_find(s, BLK_VSG, name) : NULL;
     if (g == NULL)
         return err_set(e, "HF-INTERNAL", o->name, "service without address, mark or group in the slice");
+    const struct nft_mark *mark = nft_marks_find(marks, o->name);
+    if (mark !=
+        NULL) { /* a service of a mark, which happens to be made by nftables: servers keep their ports */
+        for (uint8_t i = 0; i < 2; i++)
+            if (mark->has[i])
+                model_mark(m, vs, mark->mark, i == 0 ? 4 : 6);
+        return 0;
+    }
     vs->group = true;
     while ((line = slice_next(s, line, BLK_VSG_LINE, g->id)) != NULL)
         if (model_line(m, vs, line, e) < 0)
@@ -353,7 +362,7 @@ static int model_servers(const struct slice *s, struct ipvs_model *m, struct ipv
     return 0;
 }
 
-struct ipvs_model *ipvs_model_build(const struct slice *s, struct err *e)
+struct ipvs_model *ipvs_model_build(const struct slice *s, const struct nft_marks *marks, struct err *e)
 {
     struct ipvs_model *m = xcalloc(1, sizeof *m);
     const struct slice_obj *o = NULL;
@@ -369,7 +378,7 @@ struct ipvs_model *ipvs_model_build(const struct slice *s, struct err *e)
     while ((o = slice_next(s, o, BLK_VS, SLICE_ANY_PARENT)) != NULL) {
         struct ipvs_vs *vs = &m->vss[m->nvs++];
         vs->obj = o;
-        if (model_servers(s, m, vs, e) < 0 || model_vs(s, m, vs, e) < 0) {
+        if (model_servers(s, m, vs, e) < 0 || model_vs(s, marks, m, vs, e) < 0) {
             ipvs_model_free(m);
             return NULL;
         }

@@ -11,6 +11,7 @@
 
 #include "common/slice.h"
 #include "ipvsd/ipvs_types.h"
+#include "ipvsd/nft_marks.h"
 
 #define IPVS_NONE UINT32_MAX
 
@@ -99,7 +100,8 @@ struct ipvs_model {
     uint8_t flush_on_stop; /* 0 no, 1 the whole table, 2 services without their servers first */
 };
 
-struct ipvs_model *ipvs_model_build(const struct slice *s, struct err *e); /* NULL with e */
+/* marks: groups that one firewall mark stands for (may be NULL: none). NULL with e. */
+struct ipvs_model *ipvs_model_build(const struct slice *s, const struct nft_marks *marks, struct err *e);
 void ipvs_model_free(struct ipvs_model *m);
 struct ipvs_rs *ipvs_model_rs(const struct ipvs_model *m, uint32_t id);                /* NULL: none */
 struct ipvs_ks *ipvs_model_ks(const struct ipvs_model *m, const struct ipvs_key *key); /* NULL: none */

@@ -144,6 +144,7 @@ struct ipvs;
 struct check_sock;
 struct present;
 struct syncd;
+struct nft_ipvs;
 
 struct ipvsd {
     struct child *child;
@@ -164,6 +165,7 @@ struct ipvsd {
     struct check_sock *check_socks;
     struct present *present;
     struct syncd *syncd;
+    struct nft_ipvs *nft;
     bool synced;      /* the present vrrpd has told everything */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */
     bool stopping;

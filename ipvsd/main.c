@@ -17,6 +17,7 @@
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
+#include "ipvsd/nft_ipvs.h"
 #include "ipvsd/present.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/syncd.h"
@@ -85,6 +86,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->check_socks = check_sock_new(d);
     d->present = present_new();
     d->syncd = syncd_new(d);
+    d->nft = nft_ipvs_new(d);
     if (link_open(d) < 0 || garp_open(d) < 0) {
         log_err("netlink or packet socket: %s", strerror(errno));
         return -1;
@@ -96,6 +98,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     }
     if (ipvs_start(d, s) < 0)
         return -1;
+    nft_ipvs_commit(d->nft);
     ev_hook_add(d->ev, main_turn, d);
     return main_configure(d, s, m);
 }
@@ -121,6 +124,7 @@ static void main_commit(struct child *c, const struct slice *old, const struct s
     d->next = NULL;
     main_configure(d, now, m);
     ipvs_commit(d);
+    nft_ipvs_commit(d->nft);
     instance_new_peer(d);
     if (ch != NULL)
         main_tell(d, ch);
@@ -133,6 +137,7 @@ static void main_abort(struct child *c, void *arg)
     model_free(d->next);
     d->next = NULL;
     ipvs_abort(d);
+    nft_ipvs_abort(d->nft);
 }
 
 static void main_peer(struct child *c, struct chan *ch, enum role peer, void *arg)
@@ -189,6 +194,9 @@ static void main_stop(struct child *c, enum stop_why why, void *arg)
     struct ipvsd *d = arg;
     d->stopping = true;
     ipvs_stop(d, why);
+    /* entries that stay are nothing without the marks of their packets */
+    if (why != STOP_WHY_RESTART && why != STOP_WHY_PARENT_GONE && !child_keep_ipvs(c))
+        nft_ipvs_stop(d->nft);
     if (why == STOP_WHY_RESTART) { /* the successor goes on where we stood */
         child_stopped(c);
         return;
@@ -257,6 +265,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
     sock_dump(d, fd);
     check_sock_dump(d->check_socks, fd);
     syncd_dump(d->syncd, fd);
+    nft_ipvs_dump(d->nft, fd);
     ipvs_dump(d, fd);
 }
 

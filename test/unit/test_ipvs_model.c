@@ -30,7 +30,7 @@ static void load(struct case_ *c, const char *text)
     assert_int_equal(tree_errors(&c->t), 0);
     c->s = tree_slice(&c->t, ROLE_IPVSD);
     assert_non_null(c->s);
-    c->m = ipvs_model_build(c->s, &e);
+    c->m = ipvs_model_build(c->s, NULL, &e);
     assert_non_null(c->m);
 }
 
