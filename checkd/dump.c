@@ -4,8 +4,8 @@
  */
 #include "checkd/dump.h"
 
+#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "checkd/engine.h"
 
@@ -57,7 +57,7 @@ static void dump_service(const struct checkd *d, const struct service *v, FILE *
 
 void dump_data(struct checkd *d, int fd)
 {
-    FILE *f = d->now != NULL ? fdopen(dup(fd), "w") : NULL;
+    FILE *f = d->now != NULL ? fdopen(fcntl(fd, F_DUPFD_CLOEXEC, 0), "w") : NULL;
     uint64_t now = ev_now(d->ev);
 
     if (f == NULL)

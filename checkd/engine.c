@@ -193,10 +193,10 @@ void engine_schedule(struct checkd *d, struct checker *k, uint64_t at)
     ev_timer_at(d->ev, &k->due, at);
 }
 
-void engine_first(struct checkd *d, struct checker *k, uint64_t spread)
+void engine_first(struct checkd *d, struct checker *k, uint64_t margin, uint64_t spread)
 {
     if (engine_active(k))
-        engine_schedule(d, k, ev_now(d->ev) + checker_random(k, spread));
+        engine_schedule(d, k, ev_now(d->ev) + margin + checker_random(k, spread));
 }
 
 void engine_cancel(struct checkd *d, struct checker *k)
@@ -330,7 +330,7 @@ void engine_present(struct checkd *d, struct service *v, bool present)
     for (size_t i = 0; (s = service_server_at(d->now, v, i)) != NULL; i++)
         for (struct checker *k = s->checkers; k != NULL; k = k->next) {
             if (present)
-                engine_first(d, k, k->common.warmup);
+                engine_first(d, k, 0, k->common.warmup);
             else
                 engine_cancel(d, k);
         }

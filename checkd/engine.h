@@ -10,6 +10,9 @@
 #include "checkd/checkd.h"
 #include "checkd/verdict.h"
 
+/* Servers that are believed in from the start are in the table before the first check can take one out. */
+#define ENGINE_MARGIN_NS NS_PER_SEC
+
 /* ---- a table (engine_table.c) */
 /* Builds the checkers of a table, aside. -1 with e: the configuration cannot be run; engine_drop what there
  * is. */
@@ -24,8 +27,8 @@ void engine_omega(struct checkd *d); /* before an orderly end: what has omega is
 void engine_settle(struct checkd *d); /* end of the turn: quorums */
 void engine_present(struct checkd *d, struct service *v, bool present);
 bool engine_active(const struct checker *k); /* its service's checks run now */
-void engine_first(struct checkd *d, struct checker *k,
-                  uint64_t spread); /* arms it for an attempt within spread */
+/* Arms it for an attempt within spread after margin. */
+void engine_first(struct checkd *d, struct checker *k, uint64_t margin, uint64_t spread);
 void engine_schedule(struct checkd *d, struct checker *k, uint64_t at);
 void engine_cancel(struct checkd *d, struct checker *k); /* attempt and timer */
 void engine_due(struct ev_timer *t, uint64_t now, void *arg);

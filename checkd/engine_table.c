@@ -166,7 +166,7 @@ void engine_begin(struct checkd *d, bool restart)
         uint64_t loop = k->common.delay_loop;
 
         k->ever_done |= restored; /* the former incarnation has looked: retries count */
-        engine_first(d, k, restored ? loop : k->common.warmup);
+        engine_first(d, k, restored || !k->up ? 0 : ENGINE_MARGIN_NS, restored ? loop : k->common.warmup);
     }
     feed_init(d);
     announce(d, d->init_notifies && !restart);
@@ -205,7 +205,7 @@ static void timers_take_over(struct checkd *d, struct checker *k, struct checker
     } else if (ev_timer_armed(&o->due) && o->began <= now + loop) {
         engine_schedule(d, k, o->began);
     } else {
-        engine_first(d, k, loop); /* it ran more seldom, or not at all */
+        engine_first(d, k, 0, loop); /* it ran more seldom, or not at all */
     }
 }
 
@@ -235,7 +235,7 @@ static void server_take_over(struct checkd *d, struct server *s)
             failing |= !k->up;
         } else {
             fresh = true;
-            engine_first(d, k, k->common.warmup);
+            engine_first(d, k, 0, k->common.warmup);
         }
     }
     if (!fresh || failing || s->former == NULL || s->former->down == 0)

@@ -122,16 +122,6 @@ static struct service_table *rig_table(struct rig *r)
     return t;
 }
 
-static void rig_start(struct rig *r)
-{
-    struct service_change change;
-
-    r->d.now = rig_table(r);
-    service_table_adopt(r->d.now, NULL, &change);
-    engine_begin(&r->d, false);
-    engine_settle(&r->d);
-}
-
 static inline void rig_reload_begin(struct rig *r)
 {
     r->w = slice_writer_new(ROLE_CHECKD, ++r->generation);
@@ -162,6 +152,17 @@ static void rig_go(struct rig *r, uint64_t ns)
     ev_now_refresh(r->d.ev);
     ev_timers_run(r->d.ev, r->now);
     engine_settle(&r->d);
+}
+
+static void rig_start(struct rig *r)
+{
+    struct service_change change;
+
+    r->d.now = rig_table(r);
+    service_table_adopt(r->d.now, NULL, &change);
+    engine_begin(&r->d, false);
+    engine_settle(&r->d);
+    rig_go(r, ENGINE_MARGIN_NS);
 }
 
 static struct checker *rig_check(struct rig *r, size_t i)
