@@ -38,12 +38,16 @@ struct ipvs {
     uint32_t *slots; /* scratch */
     size_t cap_slots;
     struct ev_timer work, audit, retry;
-    bool synced;    /* the present checkd has told everything in this generation */
-    bool due;       /* ... and the kernel has not been compared since */
-    bool telling;   /* a comparison is under way whose end is worth a line */
-    bool touched;   /* we or a predecessor have put something into the table */
-    bool flush_due; /* lvs_flush: strangers go with the first comparison */
-    bool deaf;      /* the kernel has no IPVS; said once */
+    uint64_t gather; /* news of servers waits until then for what belongs to it; 0: there is none */
+    uint64_t spent;  /* on the comparison under way */
+    bool auditing;   /* ... which is not over */
+    bool met;        /* a checkd was there: services of this configuration are ours to take out */
+    bool synced;     /* the present checkd has told everything in this generation */
+    bool due;        /* ... and the kernel has not been compared since */
+    bool telling;    /* a comparison is under way whose end is worth a line */
+    bool touched;    /* we or a predecessor have put something into the table */
+    bool flush_due;  /* lvs_flush: strangers go with the first comparison */
+    bool deaf;       /* the kernel has no IPVS; said once */
     bool timeouts_saved;
     struct ipvs_timeouts saved; /* before us */
     struct ipvs_counts count, told;
@@ -62,8 +66,9 @@ void ipvs_dump(const struct ipvsd *d, int fd);
 /* ipvs_apply.c */
 void ipvs_apply_queue(struct ipvs *v, struct ipvs_ks *ks);
 void ipvs_apply_moved(struct ipvs *v, struct ipvs_rs *rs);
-void ipvs_apply_forget(struct ipvs *v);                  /* empty the queues, the model is about to go */
-bool ipvs_apply_run(struct ipvs *v, uint64_t budget_ns); /* true: work remains */
+void ipvs_apply_forget(struct ipvs *v); /* empty the queues, the model is about to go */
+/* moved: also what changed since the last comparison. True: work of this kind remains. */
+bool ipvs_apply_run(struct ipvs *v, uint64_t budget_ns, bool moved);
 void ipvs_apply_execute(struct ipvs *v,
                         bool quiet); /* carry out v->plan; quiet: what is gone already is fine */
 

@@ -338,7 +338,7 @@ static void apply_gather_condemned(struct ipvs *v)
 }
 
 /* A batch of work in v->plan. -1: the kernel could not be read. */
-static int apply_gather(struct ipvs *v, uint64_t end)
+static int apply_gather(struct ipvs *v, uint64_t end, bool moved)
 {
     apply_gather_condemned(v);
     while (v->plan.n < APPLY_CHUNK && !TAILQ_EMPTY(&v->todo)) {
@@ -347,16 +347,16 @@ static int apply_gather(struct ipvs *v, uint64_t end)
         if (clock_monotonic_ns() >= end)
             return 0;
     }
-    while (v->plan.n < APPLY_CHUNK && !TAILQ_EMPTY(&v->moved))
+    while (moved && v->plan.n < APPLY_CHUNK && !TAILQ_EMPTY(&v->moved))
         apply_gather_vs(v, TAILQ_FIRST(&v->moved));
     return 0;
 }
 
-bool ipvs_apply_run(struct ipvs *v, uint64_t budget_ns)
+bool ipvs_apply_run(struct ipvs *v, uint64_t budget_ns, bool moved)
 {
     uint64_t end = clock_monotonic_ns() + budget_ns;
     do {
-        int rc = apply_gather(v, end);
+        int rc = apply_gather(v, end, moved);
         ipvs_apply_execute(v, false);
         if (rc < 0) {
             log_warn("the kernel's IPVS table cannot be read (%s): tried again at the next audit",
@@ -364,7 +364,7 @@ bool ipvs_apply_run(struct ipvs *v, uint64_t budget_ns)
             ipvs_apply_forget(v);
             return false;
         }
-        if (TAILQ_EMPTY(&v->todo) && TAILQ_EMPTY(&v->moved) && v->gone == v->condemned.n)
+        if (TAILQ_EMPTY(&v->todo) && (!moved || TAILQ_EMPTY(&v->moved)) && v->gone == v->condemned.n)
             return false;
     } while (clock_monotonic_ns() < end);
     return true;
