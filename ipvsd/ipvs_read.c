@@ -54,17 +54,6 @@ static void read_on_service(const struct ipvs_answer *a, void *arg)
     read_differs(l->v, ks, &a->svc);
 }
 
-static void read_missing(struct ipvs *v, struct ipvs_ks *ks)
-{
-    char text[IPVS_TEXT_LEN];
-    if (ks->known && ks->state == IPVS_KS_PRESENT) {
-        v->count.drifted++;
-        log_notice("%s: the service was removed by somebody else: put back",
-                   ipvs_key_text(&ks->svc.key, text));
-    }
-    ipvs_read_absent(ks);
-}
-
 int ipvs_read_all(struct ipvs *v, struct ipvs_keys *strangers)
 {
     struct read_list l = { v, strangers };
@@ -74,10 +63,11 @@ int ipvs_read_all(struct ipvs *v, struct ipvs_keys *strangers)
         return -1;
     for (size_t i = 0; i < v->model->nks; i++) {
         struct ipvs_ks *ks = v->model->kss[i];
-        if (ks->listed)
+        /* A list may leave one out while other namespaces change theirs: what we had is asked for by name. */
+        if (ks->listed || (ks->known && ks->state != IPVS_KS_ABSENT))
             ks->state = IPVS_KS_UNREAD;
         else
-            read_missing(v, ks);
+            ipvs_read_absent(ks);
         ks->tries = 0;
         ipvs_apply_queue(v, ks);
     }
@@ -160,6 +150,17 @@ static int read_dests(struct ipvs *v, struct ipvs_ks *ks, struct read_one *r)
     return 0;
 }
 
+static void read_gone(struct ipvs *v, struct ipvs_ks *ks)
+{
+    char text[IPVS_TEXT_LEN];
+    if (ks->known) {
+        v->count.drifted++;
+        log_notice("%s: the service was removed by somebody else: put back",
+                   ipvs_key_text(&ks->svc.key, text));
+    }
+    ipvs_read_absent(ks);
+}
+
 int ipvs_read_one(struct ipvs *v, struct ipvs_ks *ks, struct ipvs_dkey **stale, size_t *nstale)
 {
     struct read_one r = { .ks = ks };
@@ -170,7 +171,7 @@ int ipvs_read_one(struct ipvs *v, struct ipvs_ks *ks, struct ipvs_dkey **stale, 
         if (ipvs_kernel_service(&v->k, &ks->svc.key, &have) < 0) {
             if (errno != ESRCH)
                 return -1;
-            ipvs_read_absent(ks);
+            read_gone(v, ks);
             return 0;
         }
         read_differs(v, ks, &have);
