@@ -9,6 +9,7 @@
 #include <libnftnl/rule.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
+#include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -35,6 +36,8 @@ enum {
     BATCH_TYPE_MARK = 19,
     BATCH_TYPE_BITS = 6
 };
+
+enum { BATCH_ORDER_HOST = 1, BATCH_ORDER_BIG = 2 };
 
 struct batch_family {
     uint16_t nf;
@@ -129,6 +132,16 @@ static struct nftnl_set *batch_set_new(const struct nft_marks *m, const struct b
     return s;
 }
 
+/* For nft(8) to show: keys are in network order, marks in the machine's. */
+static void batch_set_orders(struct nftnl_set *s)
+{
+    struct nftnl_udata_buf *u = batch_must(nftnl_udata_buf_alloc(64));
+    nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER, BATCH_ORDER_BIG);
+    nftnl_udata_put_u32(u, NFTNL_UDATA_SET_DATABYTEORDER, BATCH_ORDER_HOST);
+    nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
+    nftnl_udata_buf_free(u);
+}
+
 static void batch_set(struct nft_batch *b, const struct batch_family *f, const struct nft_marks *m,
                       const struct batch_proto *p, uint32_t id)
 {
@@ -141,6 +154,7 @@ static void batch_set(struct nft_batch *b, const struct batch_family *f, const s
     nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, BATCH_TYPE_MARK);
     nftnl_set_set_u32(s, NFTNL_SET_DATA_LEN, sizeof(uint32_t));
     nftnl_set_set_data(s, NFTNL_SET_DESC_CONCAT, lens, sizeof lens);
+    batch_set_orders(s);
     if (m->counters)
         nftnl_set_add_expr(s, batch_expr("counter"));
     struct nlmsghdr *h = batch_msg(b, NFT_MSG_NEWSET, f->nf, NLM_F_CREATE);
