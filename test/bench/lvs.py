@@ -45,8 +45,8 @@ def conf(n, per, delay, check, fifo=""):
 
 
 class Peers:
-    def __init__(self, lab, program, mode, period):
-        self.proc = subprocess.Popen(lab.a.argv(["taskset", "-c", "0", program, mode, str(PORT), str(period * 1000)], lab.new_cgroup()),
+    def __init__(self, lab, program, mode, period, before=()):
+        self.proc = subprocess.Popen(lab.a.argv(["taskset", "-c", "0", *before, program, mode, str(PORT), str(period * 1000)], lab.new_cgroup()),
                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
                                      env=dict(os.environ, HFLAB_LOG=lab.log_path))
         self.answer()
@@ -87,7 +87,7 @@ def wait_for(test, limit, step=0.2):
 
 
 def started(lab, o, n, per, delay, check, fifo=""):
-    d = lab.a.start(["taskset", "-c", str((os.cpu_count() or 2) - 1), *o.daemon], conf(n, per, delay, check, fifo))
+    d = lab.a.start(["taskset", "-c", str((os.cpu_count() or 2) - 1), *o.before, *o.daemon], conf(n, per, delay, check, fifo))
     return d
 
 
@@ -107,7 +107,7 @@ def checks(o, results):
                                                 ("2,000 TCP, 1 s", "tcp", 2000, 1, TCP, 15), ("1,000 HTTP, 1 s", "http", 1000, 1, HTTP, 15),
                                                 ("2,000 HTTP, 1 s", "http", 2000, 1, HTTP, 15)):
         with Lab("a") as lab:
-            peers = Peers(lab, o.peers, mode, delay)
+            peers = Peers(lab, o.peers, mode, delay, o.before)
             d = started(lab, o, n, 20, delay, text)
             if not settle(peers, n, 60):
                 say(name, "not all servers were asked within 60 s")
@@ -150,7 +150,7 @@ def mass(o, results):
         fifo = lab.root + "/fifo"
         os.mkfifo(fifo)
         fd = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
-        peers = Peers(lab, o.peers, "tcp", delay)
+        peers = Peers(lab, o.peers, "tcp", delay, o.before)
         began = time.monotonic()
         d = started(lab, o, n, 100, delay, TCP, fifo)
         if not settle(peers, n, 180):
@@ -180,6 +180,10 @@ def mass(o, results):
         say("memory afterwards (PSS)", "%.1f MiB: %s" % (sum(after.values()) / 1024, ", ".join("%s %.1f" % (k, v / 1024) for k, v in after.items())))
         results["mass"] = {"servers": n, "delay": delay, "steady": seen, "pss_before": before, "pss_after": after, "down_s": times, "down": down}
         os.close(fd)
+        with open(d.log, errors="replace") as f:
+            told = [line.strip() for line in f if "FIFO" in line or "fifo" in line]
+        if told:
+            say("the daemon on its FIFO", told[-1])
 
 
 def main():
@@ -188,9 +192,11 @@ def main():
     p.add_argument("--out", default=os.path.join(TOP, "build/bench"))
     p.add_argument("--only", default="checks,mass")
     p.add_argument("--mass", type=int, default=50000)
+    p.add_argument("--before", default="", help="a prefix for the daemon and the simulated servers, such as chrt -f 5 on a busy machine")
     o = p.parse_args()
     need_root()
     os.makedirs(o.out, exist_ok=True)
+    o.before = o.before.split()
     o.daemon, o.peers, results = [os.path.abspath(o.daemon)], build(o.out), {}
     for what in o.only.split(","):
         {"checks": checks, "mass": mass}[what](o, results)

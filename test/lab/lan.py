@@ -88,7 +88,7 @@ class Lan(Lab):
     def table(self, node=None):
         return ipvs.Ipvs(self.nodes[node or self.directors[0]].ns)
 
-    def wait_servers(self, service, want, timeout=30, node=None):
+    def wait_servers(self, service, want, timeout=60, node=None):
         """Until the service has exactly these servers with these weights ({} for none); seconds it took."""
         table, began = self.table(node), time.monotonic()
         last = []

@@ -47,7 +47,7 @@ def spawn(node, argv, where):
     return p
 
 
-def answers(node, p, port, timeout=30, ip="127.0.0.1", kind=socket.SOCK_STREAM, ask=b""):
+def answers(node, p, port, timeout=120, ip="127.0.0.1", kind=socket.SOCK_STREAM, ask=b""):
     """Waits until the server takes a connection (or answers a datagram)."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
@@ -126,7 +126,7 @@ action "keep" maildir "%s/mail" virtual <catch>
 match from any for any action "keep"
 """ % (port, d))
     os.chmod(d + "/smtpd.conf", 0o644)
-    return answers(node, spawn(node, [need("smtpd"), "-d", "-f", d + "/smtpd.conf"], d), port, timeout=60)
+    return answers(node, spawn(node, [need("smtpd"), "-d", "-f", d + "/smtpd.conf"], d), port)
 
 
 def mails(p):

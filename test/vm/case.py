@@ -21,7 +21,7 @@ class Lane:
         self.daemon, self.ours, self.keep = daemon, ours, keep
 
 
-def case(name, alone=False, limit=120):
+def case(name, alone=False, limit=300):
     """Registers fn(lane). alone: nobody else may touch the kernel's IPVS, or the figures need the processor."""
     def wrap(fn):
         CASES.append(Case(name, fn, alone, limit))

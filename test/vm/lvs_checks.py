@@ -33,7 +33,7 @@ def told(lan, port, protocol="tcp"):
     return "%s %s:%d" % (protocol, VIP, port), {"%s:%d" % (HOST, port): 1}
 
 
-@case("lvs-check-kinds", limit=240)
+@case("lvs-check-kinds", limit=400)
 def kinds(lane):
     """HTTP_GET nginx (digest, regex), SSL_GET s_server, SMTP_CHECK OpenSMTPD, DNS_CHECK dnsmasq, UDP_CHECK, PING, MISC: up, down, up"""
     with Lan(servers=1) as lan:
@@ -59,7 +59,7 @@ def kinds(lane):
         kind = {53: "udp", 7: "udp", 9: "udp"}
         ports = (80, 443, 25, 53, 7, 9, 8080)
         for port in ports:
-            lan.wait_servers(*told(lan, port, kind.get(port, "tcp")), timeout=40)
+            lan.wait_servers(*told(lan, port, kind.get(port, "tcp")), timeout=90)
         ask(lan)
         for p in running.values():
             p.terminate()
@@ -68,13 +68,13 @@ def kinds(lane):
             name, up = told(lan, port, kind.get(port, "tcp"))
             lan.wait_servers(name, up if port == 9 else {}, timeout=40)  # the machine still answers pings
         lan.r1.cable(False)
-        lan.wait_servers(told(lan, 9, "udp")[0], {}, timeout=40)
+        lan.wait_servers(told(lan, 9, "udp")[0], {}, timeout=90)
         lan.r1.cable(True)
         open(flag, "w").close()
         for start in make.values():
             start()
         for port in ports:
-            lan.wait_servers(*told(lan, port, kind.get(port, "tcp")), timeout=60)
+            lan.wait_servers(*told(lan, port, kind.get(port, "tcp")), timeout=90)
         ask(lan)
 
 
@@ -87,7 +87,7 @@ def ask(lan):
             equal(read(s.recv(2048)), "192.0.2.7" if port == 53 else "e:hi", "answer through UDP service %d" % port)
 
 
-@case("lvs-http-wrong", limit=150)
+@case("lvs-http-wrong")
 def wrong(lane):
     """an nginx that answers 503, one with another text, one that hangs: each is out within its time, the good one stays"""
     with Lan(servers=4) as lan:
@@ -101,7 +101,7 @@ def wrong(lane):
         mute = lan.socket("r4")
         mute.bind(("10.77.0.104", 80))
         mute.listen(64)
-        lan.wait_servers("tcp %s:80" % VIP, {HOST + ":80": 1}, timeout=60)
+        lan.wait_servers("tcp %s:80" % VIP, {HOST + ":80": 1}, timeout=90)
         time.sleep(3)
         equal(lan.table().servers("tcp %s:80" % VIP), {HOST + ":80": 1}, "servers three seconds later")
         mute.close()
@@ -127,11 +127,11 @@ def dynamic(lane):
         name = "tcp %s:80" % VIP
         for n, weight in ((12, 10), (102, 100), (0, 1)):
             says(n)
-            lan.wait_servers(name, {HOST + ":80": weight}, timeout=30)
+            lan.wait_servers(name, {HOST + ":80": weight}, timeout=90)
         says(1)
-        lan.wait_servers(name, {}, timeout=30)
+        lan.wait_servers(name, {}, timeout=90)
         says(0)
-        lan.wait_servers(name, {HOST + ":80": 1}, timeout=30)
+        lan.wait_servers(name, {HOST + ":80": 1}, timeout=90)
         lan.wait(lambda: os.path.exists(log) and open(log).read().split() == ["up", "down", "up"], 15, "up, down, up by the scripts")
 
 

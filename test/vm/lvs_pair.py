@@ -16,7 +16,7 @@ def director(name, priority, method="DR"):
     return conf.whole(vi, web, router=name, glob="    lvs_sync_daemon eth0 VI_1 id 7\n")
 
 
-@case("lvs-pair", limit=180)
+@case("lvs-pair")
 def pair(lane):
     """DR with a backup director and lvs_sync_daemon: the master is cut off; held connections and new ones go on at the other"""
     with Lan(servers=2, directors=("lb1", "lb2"), hold=False) as lan:
