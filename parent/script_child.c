@@ -272,8 +272,9 @@ static _Noreturn void child_probe(struct script_notes *n)
     _exit(fd < 0);
 }
 
-_Noreturn void script_child(struct script_notes *n)
+int script_child(void *notes)
 {
+    struct script_notes *n = notes;
     const char *command = n->launch->script->argv[0];
     if (child_setup(n) == 0 && child_eyes(n) == 0) {
         if (command[0] == '<' && command[1] == '/')

@@ -62,7 +62,7 @@ struct script_notes {
 int script_walk(struct script_notes *n, const char *path);
 int script_fail(struct script_notes *n, enum script_stage stage, int error, const char *what); /* -1 */
 
-/* script_child.c: runs in the child, never returns. */
-_Noreturn void script_child(struct script_notes *n);
+/* script_child.c: runs in the child on struct script_notes, never returns. */
+int script_child(void *notes);
 
 #endif

@@ -102,11 +102,6 @@ static bool exec_may_share(void)
     return n == 1 && c != '1';
 }
 
-static int exec_entry(void *arg)
-{
-    script_child(arg);
-}
-
 static uint64_t exec_clock(void)
 {
     return clock_monotonic_ns();
@@ -154,7 +149,7 @@ static int exec_fork(struct script_exec *x, struct script_started *out)
 {
     int flags = CLONE_PIDFD | SIGCHLD | (exec_may_share() ? CLONE_VM : 0);
     void *top = x->stack + EXEC_GUARD + EXEC_STACK;
-    return clone(exec_entry, top, flags, x->notes, &out->pidfd);
+    return clone(script_child, top, flags, x->notes, &out->pidfd);
 }
 
 static void exec_notes(struct script_exec *x, const struct script_launch *l, int alive)
