@@ -21,7 +21,8 @@ struct check_misc {
     uint64_t limit; /* misc_timeout, ns: the parent stops the script then */
     struct ev_timer silence;
     uint32_t token;
-    bool asked; /* a run is on its way */
+    uint32_t generation; /* k->id is of */
+    bool asked;          /* a run is on its way */
     bool dynamic;
 };
 
@@ -96,12 +97,15 @@ void check_misc_ran(struct checkd *d, const struct msg_ran *m)
 /* ---- the kind
  * ----------------------------------------------------------------------------------------------- */
 
+/* What a commit leaves behind carries an id of the former generation, which means another check now: the
+ * parent has compared both configurations itself and stops what the new one does not have. */
 static void misc_give_up(struct check_misc *s)
 {
     struct msg_run_cancel m = { .obj = s->k->id };
 
     misc_over(s);
-    misc_tell_parent(s->k, MSG_run_cancel, &m);
+    if (s->generation == misc_generation(s->k))
+        misc_tell_parent(s->k, MSG_run_cancel, &m);
 }
 
 static void misc_on_silence(struct ev_timer *t, uint64_t now, void *arg)
@@ -137,6 +141,7 @@ static void misc_start(struct checker *k)
     struct msg_run m = { .obj = k->id, .token = ++k->d->token };
 
     s->token = m.token;
+    s->generation = misc_generation(k);
     s->asked = true;
     ev_timer_in(checker_ev(k), &s->silence, 2 * s->limit + MISC_PATIENCE);
     misc_tell_parent(k, MSG_run, &m);
@@ -158,6 +163,7 @@ static bool misc_take_over(struct checker *now, struct checker *old)
 
     s->asked = o->asked;
     s->token = o->token;
+    s->generation = misc_generation(now);
     misc_over(o);
     ev_timer_in(checker_ev(now), &s->silence, 2 * s->limit + MISC_PATIENCE);
     return true;

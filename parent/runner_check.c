@@ -180,6 +180,27 @@ static void checks_start_some(struct checks *c)
 
 /* ---- questions */
 
+/* True: k is gone. */
+static bool check_give_up(struct check *k)
+{
+    if (k->run == NULL) {
+        check_free(k);
+        return true;
+    }
+    k->dying = true;
+    runner_terminate(k->run);
+    return false;
+}
+
+/* The run of this object whose end is still awaited. */
+static struct check *check_live(struct checks *c, enum role who, uint32_t obj)
+{
+    struct check *k = *check_bucket(c, obj);
+    while (k != NULL && (k->obj != obj || k->who != who || k->dying))
+        k = k->next;
+    return k;
+}
+
 /* Its first word of a new generation may come before it says that it has committed. */
 static void checks_follow(struct checks *c, enum role who, struct config *cf)
 {
@@ -193,9 +214,9 @@ int checks_run(struct checks *c, enum role who, struct config *cf, const struct 
     struct script *s = scripts_check(cf->scripts, m->obj);
     if (s == NULL || (s->kw == KW_MISC_MISC_PATH) != (who == ROLE_CHECKD))
         return -1;
-    for (const struct check *o = *check_bucket(c, m->obj); o != NULL; o = o->next)
-        if (o->obj == m->obj && o->who == who && !o->dying)
-            return -1; /* one at a time */
+    struct check *former = check_live(c, who, m->obj);
+    if (former != NULL) /* one at a time: over a reload its check may have become another one */
+        check_give_up(former);
     struct check *k = xcalloc(1, sizeof *k);
     *k = (struct check){
         .c = c, .who = who, .obj = m->obj, .token = m->token, .script = s, .all = scripts_ref(s->all)
@@ -206,27 +227,13 @@ int checks_run(struct checks *c, enum role who, struct config *cf, const struct 
     return 0;
 }
 
-/* True: k is gone. */
-static bool check_give_up(struct check *k)
-{
-    if (k->run == NULL) {
-        check_free(k);
-        return true;
-    }
-    k->dying = true;
-    runner_terminate(k->run);
-    return false;
-}
-
 int checks_cancel(struct checks *c, enum role who, struct config *cf, const struct msg_run_cancel *m)
 {
     checks_follow(c, who, cf);
-    for (struct check *k = *check_bucket(c, m->obj); k != NULL; k = k->next)
-        if (k->obj == m->obj && k->who == who && !k->dying) {
-            check_give_up(k);
-            return 0;
-        }
-    return 0; /* its answer crossed the question */
+    struct check *k = check_live(c, who, m->obj);
+    if (k != NULL)
+        check_give_up(k);
+    return 0; /* NULL: its answer crossed the question */
 }
 
 static struct check *checks_take_all(struct checks *c, enum role who)
