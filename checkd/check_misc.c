@@ -34,6 +34,11 @@ static void misc_tell_parent(struct checker *k, enum msg_type type, const void *
         chan_send(parent, type, body, NULL, 0);
 }
 
+static uint32_t misc_generation(const struct checker *k)
+{
+    return k->d->child != NULL ? child_generation(k->d->child) : 0;
+}
+
 static void misc_over(struct check_misc *s)
 {
     s->asked = false;
