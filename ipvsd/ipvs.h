@@ -79,9 +79,9 @@ int ipvs_read_one(struct ipvs *v, struct ipvs_ks *ks, struct ipvs_dkey **stale, 
 void ipvs_read_absent(struct ipvs_ks *ks);
 
 /* ipvs_memory.c: what a successor must know */
-void ipvs_memory_load(struct ipvs *v);
-void ipvs_memory_state(struct ipvs *v);     /* touched and saved time-outs changed */
-void ipvs_memory_condemned(struct ipvs *v); /* the list of condemned services changed */
+void ipvs_memory_load(struct ipvs *v);  /* into condemned: every service that was ours */
+void ipvs_memory_state(struct ipvs *v); /* only what is not a key changed, or the condemned are gone */
+void ipvs_memory_all(struct ipvs *v);
 void ipvs_keys_add(struct ipvs_keys *k, const struct ipvs_key *key);
 void ipvs_keys_free(struct ipvs_keys *k);
 

@@ -131,7 +131,7 @@ static void life_compare(struct ipvs *v)
     v->spent = 0;
     if (!v->touched && v->model->nks > 0) {
         v->touched = true;
-        ipvs_memory_state(v);
+        ipvs_memory_all(v);
     }
     if ((v->flush_due ? life_sweep(v) : ipvs_read_all(v, NULL)) < 0)
         log_err("the kernel's list of IPVS services cannot be read (%s): tried again in %d s",
@@ -250,6 +250,8 @@ int ipvs_start(struct ipvsd *d, const struct slice *s)
     d->ipvs = v;
     v->child = d->child;
     v->ev = d->ev;
+    v->k.other = &d->other;
+    v->k.use = OTHER_NS_IPVS;
     TAILQ_INIT(&v->todo);
     TAILQ_INIT(&v->moved);
     ev_timer_init(&v->work, life_on_work, v);
@@ -261,13 +263,15 @@ int ipvs_start(struct ipvsd *d, const struct slice *s)
         return -1;
     }
     ipvs_memory_load(v);
-    /* services an older configuration had and this one has again */
+    /* what was ours and is configured still, or again, stays */
     struct ipvs_keys all = v->condemned;
     v->condemned = (struct ipvs_keys){ 0 };
     for (size_t i = 0; i < all.n; i++)
         if (ipvs_model_ks(v->model, &all.v[i]) == NULL)
             ipvs_keys_add(&v->condemned, &all.v[i]);
     ipvs_keys_free(&all);
+    if (v->touched)
+        ipvs_memory_all(v); /* as this configuration has it */
     v->flush_due = v->model->flush && !child_restarted(v->child);
     life_open(v);
     return 0;
@@ -294,17 +298,6 @@ int ipvs_prepare(struct ipvsd *d, const struct slice *next, struct err *e)
     v->next = ipvs_model_build(next, nft_ipvs_prepare(d->nft, next), e);
     if (v->next == NULL)
         return -1;
-    /* If we die on the way to the commit our successor must know what was ours. */
-    struct ipvs_keys now = { 0 };
-    size_t gone = v->gone;
-    for (size_t i = 0; i < v->condemned.n; i++)
-        ipvs_keys_add(&now, &v->condemned.v[i]);
-    life_condemn(v, v->next);
-    if (v->condemned.n > 0)
-        ipvs_memory_condemned(v);
-    ipvs_keys_free(&v->condemned);
-    v->condemned = now;
-    v->gone = gone;
     return 0;
 }
 
@@ -313,7 +306,6 @@ void ipvs_abort(struct ipvsd *d)
     struct ipvs *v = d->ipvs;
     ipvs_model_free(v->next);
     v->next = NULL;
-    ipvs_memory_condemned(v);
 }
 
 void ipvs_commit(struct ipvsd *d)
@@ -324,7 +316,7 @@ void ipvs_commit(struct ipvsd *d)
     ipvs_model_free(v->model);
     v->model = v->next;
     v->next = NULL;
-    ipvs_memory_condemned(v); /* under the new generation, whether there are any or not */
+    ipvs_memory_all(v); /* the parent forgets what was said under older generations */
     v->synced = v->due = v->auditing = false;
     v->gather = 0;
     ev_timer_stop(v->ev, &v->audit);
