@@ -38,7 +38,9 @@ struct checkd {
     uint64_t latest;                   /* ns: worst lateness of a check */
     bool log_all, init_notifies;       /* checker_log_all_failures, rs_init_notifies */
     size_t running;
-    struct mail *mail;     /* checkd/mail.h */
+    unsigned int starts;                     /* attempts begun in this turn */
+    struct checker *overdue, **overdue_last; /* due, but the turn has begun enough */
+    struct mail *mail;                       /* checkd/mail.h */
     bool stopping;
     struct tls_store *tls; /* checkd/tls.h */
 };

@@ -79,6 +79,8 @@ struct checker {
     uint64_t next_in;     /* asked by checker_next_in, TIME_NEVER: not asked */
     uint64_t identity;    /* hash of what is checked, timers left out: see identity.c */
     struct checker *next; /* of the same server */
+    struct checker *overdue_next;
+    bool overdue; /* due, waits for a turn with room */
 };
 
 /* For kinds. reason: one line without newline, for the log and the status: what was seen ("connect

@@ -15,7 +15,10 @@
 #define GRID_FROM_NS   (100 * NS_PER_MS) /* faster loops keep their own time */
 #define LATE_NS        (100 * NS_PER_MS)
 #define LINES_A_SECOND 200
-#define TELL_ALL       (EVENT_TELL_FIFO | EVENT_TELL_SCRIPT)
+/* Attempts begun a turn. Less than the loop ends in one (EV_BATCH of ev.c): a machine that is late gets
+ * later, it does not open sockets faster than it can close them. */
+#define STARTS_A_TURN 32
+#define TELL_ALL      (EVENT_TELL_FIFO | EVENT_TELL_SCRIPT)
 
 /* ---- log: a line a change, a number when there are too many
  * --------------------------------------------------- */
@@ -87,19 +90,6 @@ static void judge_service(struct checkd *d, struct service *v)
         d->mail, v->id, up,
         &(struct mail_quorum){ .live = v->live, .quorum = v->quorum, .hysteresis = v->hysteresis });
     feed_service_snap(d, (size_t)(v - d->now->services));
-}
-
-void engine_settle(struct checkd *d)
-{
-    while (d->judge != NULL) {
-        struct service *v = d->judge;
-
-        d->judge = v->judge_next;
-        v->judging = false;
-        judge_service(d, v);
-    }
-    if (d->lines_more > 0)
-        lines_flush(d, ev_now(d->ev));
 }
 
 static void log_server(struct checkd *d, const struct server *s, const char *cause)
@@ -199,8 +189,22 @@ void engine_first(struct checkd *d, struct checker *k, uint64_t margin, uint64_t
         engine_schedule(d, k, ev_now(d->ev) + margin + checker_random(k, spread));
 }
 
+/* Back to their timers, which fire in the next turn: before one of them is taken away. */
+static void overdue_return(struct checkd *d)
+{
+    while (d->overdue != NULL) {
+        struct checker *k = d->overdue;
+
+        d->overdue = k->overdue_next;
+        k->overdue = false;
+        ev_timer_at(d->ev, &k->due, k->due.deadline);
+    }
+}
+
 void engine_cancel(struct checkd *d, struct checker *k)
 {
+    if (k->overdue)
+        overdue_return(d);
     ev_timer_stop(d->ev, &k->due);
     if (!k->running)
         return;
@@ -209,11 +213,9 @@ void engine_cancel(struct checkd *d, struct checker *k)
     k->kind->cancel(k);
 }
 
-void engine_due(struct ev_timer *t, uint64_t now, void *arg)
+static void attempt_begin(struct checkd *d, struct checker *k, uint64_t now)
 {
-    struct checker *k = arg;
-    struct checkd *d = k->d;
-    uint64_t late = now > t->deadline ? now - t->deadline : 0;
+    uint64_t late = now > k->due.deadline ? now - k->due.deadline : 0;
 
     if (late > d->latest)
         d->latest = late;
@@ -221,11 +223,58 @@ void engine_due(struct ev_timer *t, uint64_t now, void *arg)
         d->late++;
         k->began = now; /* what was missed is not made up for in a burst */
     }
+    d->starts++;
     d->attempts++;
     d->running++;
     k->running = true;
     k->next_in = TIME_NEVER;
     k->kind->start(k);
+}
+
+void engine_due(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct checker *k = arg;
+    struct checkd *d = k->d;
+
+    (void)t;
+    if (d->starts < STARTS_A_TURN) {
+        attempt_begin(d, k, now);
+        return;
+    }
+    if (d->overdue == NULL)
+        d->overdue_last = &d->overdue;
+    k->overdue = true;
+    k->overdue_next = NULL;
+    *d->overdue_last = k;
+    d->overdue_last = &k->overdue_next;
+}
+
+/* The first come, first served; those due in the next turn queue behind. */
+static void overdue_run(struct checkd *d)
+{
+    d->starts = 0;
+    while (d->overdue != NULL && d->starts < STARTS_A_TURN) {
+        struct checker *k = d->overdue;
+
+        d->overdue = k->overdue_next;
+        k->overdue = false;
+        attempt_begin(d, k, ev_now(d->ev));
+    }
+}
+
+bool engine_settle(struct checkd *d)
+{
+    overdue_run(d);
+    while (d->judge != NULL) {
+        struct service *v = d->judge;
+
+        d->judge = v->judge_next;
+        v->judging = false;
+        judge_service(d, v);
+    }
+    if (d->lines_more > 0)
+        lines_flush(d, ev_now(d->ev));
+    return d->overdue != NULL;
 }
 
 /* On its own time grid; an attempt longer than its loop leaves the server a breath. */

@@ -24,7 +24,8 @@ void engine_drop(struct checkd *d, struct service_table *t); /* no attempt, no t
 void engine_omega(struct checkd *d); /* before an orderly end: what has omega is announced as down */
 
 /* ---- verdicts (engine.c) */
-void engine_settle(struct checkd *d); /* end of the turn: quorums */
+/* End of the turn: what was due too much for it, quorums. True: more waits, the loop must not sleep. */
+bool engine_settle(struct checkd *d);
 void engine_present(struct checkd *d, struct service *v, bool present);
 bool engine_active(const struct checker *k); /* its service's checks run now */
 /* Arms it for an attempt within spread after margin. */

@@ -46,12 +46,15 @@ static struct service_table *table_new(struct checkd *d, const struct slice *s, 
 static void checkd_turn(void *arg)
 {
     struct checkd *d = arg;
+    bool more;
 
     if (d->now == NULL)
         return;
-    engine_settle(d);
+    more = engine_settle(d);
     if (!feed_run(d))
         ev_timer_in(d->ev, &d->feed_timer, FEED_AGAIN_NS);
+    if (more)
+        ev_timer_in(d->ev, &d->feed_timer, 0);
 }
 
 /* It only has to wake the loop: the end of the turn does the rest. */

@@ -132,6 +132,39 @@ static void test_jitter(void **state)
     rig_free(&r);
 }
 
+/* More is due than one turn begins: none is forgotten, none comes twice, and a pause takes them all back. */
+static void test_overdue(void **state)
+{
+    struct timers t = { .loop = 10, .retry = 1 };
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    rig_init(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    for (int i = 0; i < 200; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "10.1.0.%d:80", i);
+        put_check(&r, put_rs(&r, vs, name, 1), &t);
+    }
+    rig_start(&r); /* the turn in which all are due, and its end */
+    assert_in_range(r.d.running, 1, 100);
+    assert_non_null(r.d.overdue);
+    engine_cancel(&r.d, r.d.overdue); /* one of them is taken away: the others go back to their timers */
+    assert_null(r.d.overdue);
+    for (int i = 0; i < 20; i++)
+        rig_go(&r, 1);
+    assert_int_equal(r.d.running, 199);
+    assert_int_equal(r.d.attempts, 199);
+    assert_null(r.d.overdue);
+    for (size_t i = 0; i < 200; i++)
+        if (rig_check(&r, i)->running)
+            rig_pass(&r, i);
+    assert_int_equal(r.d.running, 0);
+    rig_free(&r);
+}
+
 static void sorry_rig(struct rig *r, unsigned int quorum, bool inhibit)
 {
     struct timers t = { .loop = 1, .before_retry = 1, .retry = 0 };
@@ -291,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_alpha),
         cmocka_unit_test(test_two_checks),
         cmocka_unit_test(test_jitter),
+        cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_sorry),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_ha_suspend),
