@@ -6,10 +6,13 @@
 #include "common/child.h"
 
 #include <errno.h>
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -24,7 +27,8 @@
 #define CHILD_SNAPSHOT_MAX    (8 << 20) /* bytes */
 #define CHILD_LINGER_NS       NS_PER_MS /* logs and events give way to adverts and addresses */
 #define CHILD_LAST_WORDS_MS   50
-#define CHILD_SNAPSHOT_HEADER 8 /* u32 key, u16 len, u16 zero */
+#define CHILD_KEEP            12 /* descriptors a jail leaves open */
+#define CHILD_SNAPSHOT_HEADER 8  /* u32 key, u16 len, u16 zero */
 
 struct child {
     enum role role;
@@ -412,9 +416,16 @@ static void child_no_start(struct ev_timer *t, uint64_t now, void *arg)
     fatal("no start from the parent within %d s", CHILD_START_WAIT_S);
 }
 
+int child_netns(void)
+{
+    /* everything else the parent holds is closed by exec: what lies there was put there */
+    return ioctl(ROLE_NETNS_FD, NS_GET_NSTYPE) == CLONE_NEWNET ? ROLE_NETNS_FD : -1;
+}
+
 int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg)
 {
-    static const int keep[] = { ROLE_PARENT_FD };
+    int keep[CHILD_KEEP] = { ROLE_PARENT_FD };
+    size_t nkeep = 1;
     struct child *c = xcalloc(1, sizeof *c);
     struct msg_ready ready = { 0 };
     c->role = r;
@@ -425,9 +436,15 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     log_init(r, LOG_LEVEL_INFO);
     child_signals();
     prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* adverts leave on their deadline, not 50 us later */
+    if (r == ROLE_CHECKD && child_netns() >= 0 && setns(ROLE_NETNS_FD, CLONE_NEWNET) < 0) {
+        log_err("net_namespace_ipvs cannot be entered: %s", strerror(errno));
+        return 1;
+    }
     if (pre_jail != NULL && pre_jail(arg) < 0)
         return 1;
-    jail_enter(r, &(struct jail_opts){ .keep_fds = keep, .nkeep = 1 }, &ready);
+    if (ops->keep_fds != NULL)
+        nkeep += ops->keep_fds(keep + 1, CHILD_KEEP - 1, arg);
+    jail_enter(r, &(struct jail_opts){ .keep_fds = keep, .nkeep = nkeep }, &ready);
     c->ev = ev_new(NULL);
     c->parent = chan_new(c->ev, ROLE_PARENT_FD, r, ROLE_PARENT, &child_parent_ops, c);
     chan_linger(c->parent, CHILD_LINGER_NS);

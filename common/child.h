@@ -39,9 +39,15 @@ struct child_ops {
     /* Wind down, then call child_stopped(). STOP_WHY_PARENT_GONE: the parent's channel is gone, do it alone.
      */
     void (*on_stop)(struct child *c, enum stop_why why, void *arg);
+    /* May be NULL. Descriptors pre_jail has opened that the jail leaves open: how many of max. */
+    size_t (*keep_fds)(int *fds, size_t max, void *arg);
     void (*on_dump)(struct child *c, enum dump_what what, int fd,
                     void *arg); /* write; fd stays the caller's. May be NULL */
 };
+
+/* The network namespace of net_namespace_ipvs (ROLE_NETNS_FD), -1: none. Before the jail only. checkd is in it
+ * when pre_jail runs. */
+int child_netns(void);
 
 /* Enters the jail of the role, talks to the parent on fd 3, runs the loop. Returns the exit status. pre_jail
  * (may be NULL) runs before the jail: library initialisation that needs files. */

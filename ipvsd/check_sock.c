@@ -16,12 +16,15 @@
 
 #define CHECK_SOCK_RATE  10000u /* a second; each costs some ten microseconds */
 #define CHECK_SOCK_BURST 500u
+#define CHECK_SOCK_EPOCH 24 /* bits of an order's number that say which row: more than a slice holds */
 #define CHECK_SOCK_AGAIN (20 * NS_PER_MS)
 
 struct check_sock_row {
     uint32_t id;
     uint32_t token;
     bool waiting;
+    bool pending;     /* ordered in the other namespace */
+    uint32_t ordered; /* ... under this number */
     struct check_open spec;
     TAILQ_ENTRY(check_sock_row) next;
 };
@@ -35,7 +38,9 @@ struct check_sock {
     struct ev_timer due;
     uint32_t tokens;
     uint64_t filled_at;
-    uint16_t ident; /* of the last raw socket */
+    uint16_t ident;      /* of the last raw socket */
+    uint8_t epoch;       /* of orders */
+    struct ev_io *goods; /* what comes from the other namespace */
     struct log_limit said;
     uint64_t made, failed, delayed; /* for the dump */
 };
@@ -57,12 +62,9 @@ uint32_t check_sock_allowance(uint32_t *tokens, uint64_t *at, uint64_t now)
 /* ---- one socket ------------------------------------------------------------------------------------------
  */
 
-/* A descriptor, or -1 errno. */
-static int check_sock_make(struct check_sock *c, const struct check_open *spec)
+/* Takes the fresh socket fd (-1: errno says why there is none). A descriptor, or -1 errno. */
+static int check_sock_setup(struct check_sock *c, const struct check_open *spec, int fd)
 {
-    int domain, type, protocol;
-    check_open_kind(spec, &domain, &type, &protocol);
-    int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return -1;
     if (check_open_setup(spec, fd, c->ident) == 0)
@@ -88,16 +90,19 @@ static void check_sock_say(struct check_sock *c, const struct check_sock_row *r,
         more > 0 ? "; others went the same way" : "");
 }
 
-static void check_sock_serve(struct check_sock *c, struct check_sock_row *r)
+/* fd: fresh, or -1 with errno. */
+static void check_sock_answer(struct check_sock *c, struct check_sock_row *r, int fd)
 {
     struct chan *ch = child_peer(c->d->child, ROLE_CHECKD);
     struct msg_sock_ready m = { .check = r->id, .token = r->token };
-    r->waiting = false;
-    if (ch == NULL)
+    if (ch == NULL) {
+        if (fd >= 0)
+            close(fd);
         return;
+    }
     if (r->spec.type == CHECK_OPEN_ICMP)
         m.ident = ++c->ident;
-    int fd = check_sock_make(c, &r->spec);
+    fd = check_sock_setup(c, &r->spec, fd);
     m.ok = fd >= 0;
     if (fd < 0) {
         m.error = (uint32_t)errno;
@@ -108,6 +113,53 @@ static void check_sock_serve(struct check_sock *c, struct check_sock_row *r)
     chan_send(ch, MSG_sock_ready, &m, m.ok ? &fd : NULL, m.ok ? 1 : 0);
 }
 
+/* False: the other namespace cannot take more orders now. */
+static bool check_sock_serve(struct check_sock *c, struct check_sock_row *r)
+{
+    int domain, type, protocol;
+    r->waiting = false;
+    check_open_kind(&r->spec, &domain, &type, &protocol);
+    if (!c->d->other.on) {
+        check_sock_answer(c, r, socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+        return true;
+    }
+    /* An order of before a reload or of a former checkd must not be taken for one of now. */
+    r->ordered = (uint32_t)c->epoch << CHECK_SOCK_EPOCH | (uint32_t)(r - c->v);
+    r->pending = true;
+    if (other_ns_order(&c->d->other, r->ordered, domain, type, protocol) == 0)
+        return true;
+    r->pending = false;
+    if (errno == EAGAIN) {
+        r->waiting = true;
+        TAILQ_INSERT_HEAD(&c->queue, r, next);
+        return false;
+    }
+    check_sock_answer(c, r, -1);
+    return true;
+}
+
+static void check_sock_on_goods(struct ev_io *w, unsigned int got, void *arg)
+{
+    struct check_sock *c = arg;
+    uint32_t number;
+    int fd, error, rc;
+    (void)w;
+    (void)got;
+    while ((rc = other_ns_goods(&c->d->other, &number, &fd, &error)) > 0) {
+        size_t i = number & ((1u << CHECK_SOCK_EPOCH) - 1);
+        if (i >= c->n || !c->v[i].pending || c->v[i].ordered != number) { /* nobody waits any more */
+            if (fd >= 0)
+                close(fd);
+            continue;
+        }
+        c->v[i].pending = false;
+        errno = error;
+        check_sock_answer(c, &c->v[i], fd);
+    }
+    if (rc < 0)
+        fatal("the helper in the network namespace of net_namespace_ipvs is gone");
+}
+
 static void check_sock_run(struct check_sock *c)
 {
     struct check_sock_row *r;
@@ -115,7 +167,8 @@ static void check_sock_run(struct check_sock *c)
     while (c->tokens > 0 && (r = TAILQ_FIRST(&c->queue)) != NULL) {
         TAILQ_REMOVE(&c->queue, r, next);
         c->tokens--;
-        check_sock_serve(c, r);
+        if (!check_sock_serve(c, r))
+            break;
     }
     if (!TAILQ_EMPTY(&c->queue) && !ev_timer_armed(&c->due))
         ev_timer_in(c->d->ev, &c->due, CHECK_SOCK_AGAIN);
@@ -138,6 +191,8 @@ struct check_sock *check_sock_new(struct ipvsd *d)
     c->tokens = CHECK_SOCK_BURST;
     TAILQ_INIT(&c->queue);
     ev_timer_init(&c->due, check_sock_on_due, c);
+    if (d->other.on)
+        c->goods = ev_io_add(d->ev, d->other.factory, EV_READ, check_sock_on_goods, c);
     /* Somewhere: a successor must not use the identifiers of requests that are still under way. */
     if (getrandom(&c->ident, sizeof c->ident, GRND_NONBLOCK) != (ssize_t)sizeof c->ident)
         c->ident = (uint16_t)(clock_monotonic_ns() >> 10);
@@ -149,6 +204,8 @@ void check_sock_free(struct check_sock *c)
     if (c == NULL)
         return;
     ev_timer_stop(c->d->ev, &c->due);
+    if (c->goods != NULL)
+        ev_io_del(c->d->ev, c->goods);
     free(c->v);
     free(c);
 }
@@ -200,6 +257,9 @@ void check_sock_new_peer(struct check_sock *c)
         TAILQ_REMOVE(&c->queue, r, next);
         r->waiting = false;
     }
+    for (size_t i = 0; i < c->n; i++)
+        c->v[i].pending = false;
+    c->epoch++;
     ev_timer_stop(c->d->ev, &c->due);
 }
 

@@ -42,6 +42,8 @@ static void kernel_on_family(const struct ipvs_answer *a, void *arg)
 
 int ipvs_kernel_open(struct ipvs_kernel *k, int fd)
 {
+    if (fd < 0 && k->other != NULL && other_ns_take(k->other, k->use, &fd) < 0)
+        return -1; /* never the table of the wrong namespace */
     if (fd < 0)
         fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_GENERIC);
     if (nlsock_open_fd(&k->sock, fd, 0, KERNEL_RCVBUF) < 0)

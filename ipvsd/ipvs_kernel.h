@@ -7,16 +7,20 @@
 
 #include "ipvsd/ipvs_codec.h"
 #include "ipvsd/netlink.h"
+#include "ipvsd/other_ns.h"
 
 struct ipvs_kernel {
     struct nlsock sock;
-    uint16_t family; /* 0: closed */
+    uint16_t family;              /* 0: closed */
+    const struct other_ns *other; /* where the table may be; NULL: here */
+    enum other_ns_use use;        /* ... and whose socket there is ours */
     struct nlbatch batch;
 };
 
 typedef void ipvs_kernel_fn(const struct ipvs_answer *a, void *arg);
 
-/* fd: a generic netlink socket to use, or -1 to make one. -1 errno: ENOENT when the kernel has no IPVS. */
+/* fd: a generic netlink socket to use, or -1: the other namespace's, or one is made. -1 errno: ENOENT when
+ * the kernel has no IPVS. */
 int ipvs_kernel_open(struct ipvs_kernel *k, int fd);
 void ipvs_kernel_close(struct ipvs_kernel *k);
 

@@ -15,6 +15,7 @@
 #include "ipvsd/addr_spec.h"
 #include "ipvsd/kaddr.h"
 #include "ipvsd/netlink.h"
+#include "ipvsd/other_ns.h"
 
 struct vip;
 TAILQ_HEAD(vip_queue, vip);
@@ -165,6 +166,7 @@ struct ipvsd {
     struct check_sock *check_socks;
     struct present *present;
     struct syncd *syncd;
+    struct other_ns other; /* net_namespace_ipvs */
     struct nft_ipvs *nft;
     bool synced;      /* the present vrrpd has told everything */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */

@@ -269,6 +269,19 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
     ipvs_dump(d, fd);
 }
 
+/* Sockets in the namespace of net_namespace_ipvs, for which the jail leaves no way. */
+static int main_pre_jail(void *arg)
+{
+    struct ipvsd *d = arg;
+    return other_ns_open(&d->other, child_netns());
+}
+
+static size_t main_keep_fds(int *fds, size_t max, void *arg)
+{
+    const struct ipvsd *d = arg;
+    return other_ns_keep(&d->other, fds, max);
+}
+
 int main(void)
 {
     static const struct child_ops ops = {
@@ -281,6 +294,7 @@ int main(void)
         .on_msg = main_msg,
         .on_stop = main_stop,
         .on_dump = main_dump,
+        .keep_fds = main_keep_fds,
     };
-    return child_run(ROLE_IPVSD, &ops, NULL, xcalloc(1, sizeof(struct ipvsd)));
+    return child_run(ROLE_IPVSD, &ops, main_pre_jail, xcalloc(1, sizeof(struct ipvsd)));
 }

@@ -37,6 +37,14 @@ int nlsock_open_fd(struct nlsock *s, int fd, uint32_t groups, int rcvbuf)
     struct sockaddr_nl sa = { .nl_family = AF_NETLINK, .nl_groups = groups };
     socklen_t len = sizeof sa;
     s->fd = fd;
+    /* One that was bound before is used as it is: the kernel binds once. */
+    if (fd >= 0 && getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && sa.nl_pid != 0) {
+        s->portid = sa.nl_pid;
+        s->seq = 1;
+        return 0;
+    }
+    sa = (struct sockaddr_nl){ .nl_family = AF_NETLINK, .nl_groups = groups };
+    len = sizeof sa;
     if (s->fd < 0)
         return -1;
     int one = 1;

@@ -99,10 +99,13 @@ static int nft_send(struct nft_ipvs *n, struct nft_batch *b)
 
 static void nft_on_news(struct ev_io *w, unsigned int got, void *arg);
 
-static int nft_socket(struct nlsock *s, uint32_t groups)
+static int nft_socket(const struct nft_ipvs *n, struct nlsock *s, enum other_ns_use use, uint32_t groups)
 {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER),
-        size = NFT_SNDBUF;
+    int fd, size = NFT_SNDBUF;
+    if (other_ns_take(&n->d->other, use, &fd) < 0)
+        return -1;
+    if (fd < 0)
+        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
     if (nlsock_open_fd(s, fd, groups, NFT_RCVBUF) < 0)
         return -1;
     setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
@@ -113,9 +116,9 @@ static int nft_open(struct nft_ipvs *n)
 {
     if (n->open)
         return 0;
-    if (nft_socket(&n->cmd, 0) < 0)
+    if (nft_socket(n, &n->cmd, OTHER_NS_NFT, 0) < 0)
         return -1;
-    if (nft_socket(&n->mon, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
+    if (nft_socket(n, &n->mon, OTHER_NS_NFT_NEWS, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
         int saved = errno;
         nlsock_close(&n->cmd);
         errno = saved;

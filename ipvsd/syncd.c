@@ -167,6 +167,8 @@ struct syncd *syncd_new(struct ipvsd *d)
 {
     struct syncd *y = xcalloc(1, sizeof *y);
     y->d = d;
+    y->k.other = &d->other;
+    y->k.use = OTHER_NS_SYNCD;
     y->last = SYNCD_WANT_LEAVE;
     ev_timer_init(&y->timer, syncd_on_timer, y);
     return y;

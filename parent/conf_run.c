@@ -251,7 +251,7 @@ static int conf_run_spawn(struct conf_run *c, int chan_fd, int err_fd)
     char **envp = spawn_env_conf();
     int rc = spawn_path(path, sizeof path, c->p->libexec, role_binary(ROLE_CONF));
     if (rc == 0)
-        c->pidfd = spawn_process(path, a.v, envp, chan_fd, err_fd, &c->pid);
+        c->pidfd = spawn_process(path, a.v, envp, chan_fd, err_fd, -1, &c->pid);
     int saved = errno;
     spawn_env_free(envp);
     conf_args_free(&a);

@@ -148,6 +148,24 @@ static int lifecycle_enter_netns(struct parent *p)
     return 0;
 }
 
+/* checkd lives there; ipvsd lives here, where VRRP is, and keeps a door to it. Both are born with it. */
+static int lifecycle_open_netns_ipvs(struct parent *p)
+{
+    const char *name = config_top_str(p->cur, KW_TOP_NET_NAMESPACE_IPVS);
+    if (name == NULL)
+        return 0;
+    p->netns_ipvs = netns_open(name);
+    if (p->netns_ipvs < 0) {
+        log_err("net_namespace_ipvs: the network namespace %s cannot be opened: %s; ip netns add makes one",
+                name[0] != '\0' ? name : "of PID 1", strerror(errno));
+        return -1;
+    }
+    p->has_netns_ipvs = true;
+    supervise_drop(p, ROLE_IPVSD);
+    supervise_drop(p, ROLE_CHECKD);
+    return 0;
+}
+
 void lifecycle_fit_rooms(struct parent *p)
 {
     bool any = false;
@@ -213,7 +231,7 @@ static void lifecycle_on_conf(void *arg, const struct conf_result *r)
     int rc = lifecycle_claim(p);
     if (rc != 0)
         lifecycle_end(p, rc > 0 ? 0 : LIFECYCLE_NO_FILE);
-    else if (lifecycle_enter_netns(p) < 0)
+    else if (lifecycle_enter_netns(p) < 0 || lifecycle_open_netns_ipvs(p) < 0)
         lifecycle_end(p, 1);
     else
         script_life_startup(p, lifecycle_go);

@@ -58,6 +58,8 @@ struct parent {
     struct fifos *fifos;
     struct run *once; /* and startup_script or shutdown_script while it runs */
     struct script_life *life;
+    bool has_netns_ipvs;
+    int netns_ipvs; /* net_namespace_ipvs: opened once, as root; a name that is taken away later does no harm */
     struct ev_timer wind_down; /* the rooms are off; scripts get a moment */
     struct trackfiles *tracks;
     struct pidfiles pids;

@@ -111,7 +111,7 @@ static int spawn_attributes(posix_spawnattr_t *at)
 }
 
 /* Sources lie at 10 and above, so that no dup2 runs over one that is still to come. */
-static int spawn_actions(posix_spawn_file_actions_t *fa, int chan_fd, int err_fd)
+static int spawn_actions(posix_spawn_file_actions_t *fa, int chan_fd, int err_fd, int netns_fd)
 {
     int rc = posix_spawn_file_actions_addopen(fa, STDIN_FILENO, "/dev/null", O_RDWR, 0);
     if (rc == 0)
@@ -120,11 +120,13 @@ static int spawn_actions(posix_spawn_file_actions_t *fa, int chan_fd, int err_fd
         rc = posix_spawn_file_actions_adddup2(fa, err_fd, STDERR_FILENO);
     if (rc == 0)
         rc = posix_spawn_file_actions_adddup2(fa, chan_fd, ROLE_PARENT_FD);
+    if (rc == 0 && netns_fd >= 0)
+        rc = posix_spawn_file_actions_adddup2(fa, netns_fd, ROLE_NETNS_FD);
     return rc;
 }
 
 static int spawn_now(const char *path, char *const argv[], char *const envp[], int chan_fd, int err_fd,
-                     pid_t *pid)
+                     int netns_fd, pid_t *pid)
 {
     posix_spawn_file_actions_t fa;
     posix_spawnattr_t at;
@@ -132,7 +134,7 @@ static int spawn_now(const char *path, char *const argv[], char *const envp[], i
     posix_spawnattr_init(&at);
     int rc = spawn_attributes(&at);
     if (rc == 0)
-        rc = spawn_actions(&fa, chan_fd, err_fd);
+        rc = spawn_actions(&fa, chan_fd, err_fd, netns_fd);
     if (rc == 0)
         rc = posix_spawn(pid, path, &fa, &at, argv, envp);
     posix_spawnattr_destroy(&at);
@@ -141,11 +143,14 @@ static int spawn_now(const char *path, char *const argv[], char *const envp[], i
 }
 
 int spawn_process(const char *path, char *const argv[], char *const envp[], int chan_fd, int err_fd,
-                  pid_t *pid)
+                  int netns_fd, pid_t *pid)
 {
     int c = fcntl(chan_fd, F_DUPFD_CLOEXEC, 10);
     int e = fcntl(err_fd, F_DUPFD_CLOEXEC, 10);
-    int rc = c < 0 || e < 0 ? errno : spawn_now(path, argv, envp, c, e, pid);
+    int n = netns_fd >= 0 ? fcntl(netns_fd, F_DUPFD_CLOEXEC, 10) : -1;
+    int rc = c < 0 || e < 0 || (netns_fd >= 0 && n < 0) ? errno : spawn_now(path, argv, envp, c, e, n, pid);
+    if (n >= 0)
+        close(n);
     if (c >= 0)
         close(c);
     if (e >= 0)

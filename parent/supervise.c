@@ -60,7 +60,8 @@ static int room_exec(struct room *m, int chan_fd, int err_fd)
     if (spawn_path(path, sizeof path, m->p->libexec, name) < 0)
         return -1;
     char **envp = spawn_env_clean();
-    m->pidfd = spawn_process(path, argv, envp, chan_fd, err_fd, &m->pid);
+    bool elsewhere = m->p->has_netns_ipvs && (m->role == ROLE_CHECKD || m->role == ROLE_IPVSD);
+    m->pidfd = spawn_process(path, argv, envp, chan_fd, err_fd, elsewhere ? m->p->netns_ipvs : -1, &m->pid);
     spawn_env_free(envp);
     return m->pidfd < 0 ? -1 : 0;
 }
