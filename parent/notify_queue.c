@@ -4,6 +4,7 @@
  */
 #include "parent/notify_queue.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,11 +17,14 @@
 #define NOTIFY_PATIENCE (5 * NS_PER_SEC)
 #define NOTIFY_LONGEST  64 /* waiting in one queue; then the oldest news are worth nothing */
 #define NOTIFY_BUCKETS  256
+#define NOTIFY_TRIES    5 /* when the machine is short of something */
+#define NOTIFY_AGAIN    (2 * NS_PER_SEC)
 
 struct notify_item {
     struct notify_item *next;
     struct script *script;
     struct scripts *all; /* our reference */
+    unsigned int tries;
     size_t nextra;
     char *extra[]; /* one allocation each */
 };
@@ -159,12 +163,34 @@ static void queue_on_patience(struct ev_timer *t, uint64_t now, void *arg)
     struct notify_queue *u = arg;
     (void)t;
     (void)now;
+    if (u->run == NULL) { /* it could not be started a moment ago */
+        queue_make_ready(u);
+        notify_start_some(u->all);
+        return;
+    }
     if (u->first == NULL && u->all->running < NOTIFY_MOST)
         return; /* nobody waits for it; an event to come will ask again */
     log_notice("%s (pid %d) still runs after %u s: what comes next starts beside it", u->running->label,
                (int)runner_pid(u->run), (unsigned int)(NOTIFY_PATIENCE / NS_PER_SEC));
     runner_forget(u->run);
     queue_go_on(u);
+}
+
+/* Not the script's fault, and it may pass. True: the item is first again. */
+static bool queue_try_again(struct notify_queue *u, struct notify_item *i, unsigned int error)
+{
+    bool short_of =
+        error == EAGAIN || error == ENOMEM || error == EMFILE || error == ENFILE || error == ETIMEDOUT;
+    if (!short_of || u->all->hurry || ++i->tries >= NOTIFY_TRIES)
+        return false;
+    i->next = u->first;
+    u->first = i;
+    if (u->last == NULL)
+        u->last = i;
+    u->waiting++;
+    u->all->waiting++;
+    ev_timer_in(u->all->ev, &u->patience, NOTIFY_AGAIN);
+    return true;
 }
 
 static void queue_start_one(struct notify_queue *u)
@@ -181,6 +207,8 @@ static void queue_start_one(struct notify_queue *u)
     if (u->run != NULL) {
         u->all->running++;
         ev_timer_in(u->all->ev, &u->patience, NOTIFY_PATIENCE);
+    } else if (queue_try_again(u, i, e.value)) {
+        return;
     } else {
         queue_make_ready(u);
     }
@@ -251,9 +279,9 @@ void notify_queue_add(struct notify_queues *q, const char *key, struct script *s
     u->waiting++;
     q->waiting++;
     queue_shorten(u);
-    if (u->run == NULL)
+    if (u->run == NULL && !ev_timer_armed(&u->patience))
         queue_make_ready(u);
-    else if (!ev_timer_armed(&u->patience))
+    else if (u->run != NULL && !ev_timer_armed(&u->patience))
         ev_timer_in(q->ev, &u->patience, 0); /* it had its time already */
     if (!ev_timer_armed(&q->more))
         ev_timer_in(q->ev, &q->more, 0); /* behind what else this turn has to do */

@@ -22,7 +22,8 @@
 
 #define EXEC_STACK (128u << 10)
 #define EXEC_GUARD 4096u
-#define EXEC_LIMIT (2 * NS_PER_SEC)  /* from fork to exec; a machine this slow runs no check in time */
+#define EXEC_LIMIT (10 * NS_PER_SEC) /* from fork to exec, on a machine that drowns */
+#define EXEC_LOOK  (100 * NS_PER_MS)
 #define EXEC_BURY  (200 * NS_PER_MS) /* from SIGKILL to the end */
 #define EXEC_REST  (2 * NS_PER_SEC)  /* after such a child: others would hang as well */
 
@@ -107,15 +108,25 @@ static uint64_t exec_clock(void)
     return clock_monotonic_ns();
 }
 
-/* Until the descriptor says something, or the time is over. errno is the child's to spoil meanwhile. */
-static bool exec_wait(int fd, uint64_t limit_ns)
+/* Somebody has stopped it: the script's user, in the moment in which he may. */
+static bool exec_stopped(pid_t pid)
+{
+    siginfo_t si = { 0 };
+    return waitid(P_PID, (id_t)pid, &si, WSTOPPED | WNOHANG | WNOWAIT) == 0 && si.si_pid == pid;
+}
+
+/* Until the descriptor says something, the process is stopped, or the time is over. errno is the child's to
+ * spoil meanwhile. */
+static bool exec_wait(int fd, pid_t pid, uint64_t limit_ns)
 {
     uint64_t end = exec_clock() + limit_ns, now;
     while ((now = exec_clock()) < end) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
-        uint64_t ms = (end - now) / NS_PER_MS + 1;
-        if (poll(&p, 1, (int)ms) > 0)
+        uint64_t left = end - now < EXEC_LOOK ? end - now : EXEC_LOOK;
+        if (poll(&p, 1, (int)(left / NS_PER_MS + 1)) > 0)
             return true;
+        if (exec_stopped(pid))
+            return false;
     }
     return false;
 }
@@ -134,7 +145,7 @@ static void exec_hung(struct script_exec *x, const struct script_started *s)
 {
     syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
     x->rest_until = exec_clock() + EXEC_REST;
-    if (exec_wait(s->pidfd, EXEC_BURY)) {
+    if (exec_wait(s->pidfd, s->pid, EXEC_BURY)) {
         exec_reap(s);
         return;
     }
@@ -200,7 +211,7 @@ int script_exec_start(struct script_exec *x, const struct script_launch *l, stru
     int error = errno;
     close(pipefd[1]);
     /* End of file: it has left our memory, by its exec or by its end. */
-    bool in_time = out->pid > 0 && exec_wait(pipefd[0], EXEC_LIMIT);
+    bool in_time = out->pid > 0 && exec_wait(pipefd[0], out->pid, EXEC_LIMIT);
     close(pipefd[0]);
     if (out->pid < 0)
         return exec_fail(f, SCRIPT_STAGE_START, error);

@@ -109,11 +109,13 @@ static void inst_op_send(void *arg, bool resign)
         io_send(&i->sock->io, &i->wire.out[resign ? i->wire.ndest + n : n]);
 }
 
-static void inst_event(struct inst *i, const char *cause)
+static void inst_event(struct inst *i, enum inst_event_kind kind, const char *cause)
 {
-    struct msg_inst_event m = {
-        .inst = i->b->id, .state = (uint8_t)i->e.state, .priority = i->b->engine.priority, .at = i->changed_at
-    };
+    struct msg_inst_event m = { .inst = i->b->id,
+                                .kind = (uint8_t)kind,
+                                .state = (uint8_t)i->e.state,
+                                .priority = i->b->engine.priority,
+                                .at = i->changed_at };
     snprintf(m.cause, sizeof m.cause, "%s", cause);
     if (child_parent(i->v->child) != NULL && !i->removed)
         chan_send(child_parent(i->v->child), MSG_inst_event, &m, NULL, 0);
@@ -130,7 +132,26 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
     alert_mark(i);
     vrrpd_dirty(i);
     log_notice("%s: %s -> %s: %s", i->b->name, vrrp_state_name(from), vrrp_state_name(i->e.state), cause);
-    inst_event(i, cause);
+    inst_event(i, INST_EVENT_STATE, cause);
+}
+
+void inst_priority_event(struct inst *i)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    snprintf(cause, sizeof cause, "priority is now %u", i->b->engine.priority);
+    inst_event(i, INST_EVENT_PRIORITY, cause);
+}
+
+/* Told once a second: whoever may send valid adverts must not be able to start scripts at his pace. */
+static void inst_lower_event(struct inst *i, const struct engine_advert *a)
+{
+    char cause[ENGINE_CAUSE_MAX], who[IPADDR_STRLEN];
+    uint64_t now = ev_now(i->v->ev);
+    if (i->e.state != VRRP_STATE_MASTER || (i->lower_said_at != 0 && now - i->lower_said_at < NS_PER_SEC))
+        return;
+    i->lower_said_at = now;
+    snprintf(cause, sizeof cause, "%s advertises lower priority %u", ipaddr_str(&a->src, who), a->priority);
+    inst_event(i, INST_EVENT_RX_LOWER, cause);
 }
 
 static void inst_op_garp(void *arg)
@@ -273,7 +294,10 @@ void inst_packet(struct io_sock *s, const struct packet_rx *rx, uint64_t rx_at, 
         inst_remarks(i, rx, remarks);
     if (i->e.state == VRRP_STATE_MASTER && ipaddr_same(&a.src, &i->e.src))
         inst_remark(i, 8, "our own address", "another router uses it, or the network sends our adverts back");
+    bool lower = i->e.state == VRRP_STATE_MASTER && a.priority > 0 && a.priority < i->b->engine.priority;
     engine_rx(&i->e, &a, rx_at, ev_now(v->ev));
+    if (lower)
+        inst_lower_event(i, &a);
 }
 
 void inst_sent(struct io_out *o, int error, void *arg)

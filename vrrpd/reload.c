@@ -100,6 +100,8 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
         if (packet)
             inst_rebuild(i);
         engine_reconfigure(&i->e, &b->engine, ev_now(i->v->ev), packet);
+        if (was->engine.priority != b->engine.priority)
+            inst_priority_event(i);
         log_info("%s: changed by reload, goes on as %s", b->name, vrrp_state_name(i->e.state));
     }
     bind_vi_free(was);

@@ -76,6 +76,7 @@ struct inst {
     int send_error;
     uint64_t send_errors, repaired;
     uint64_t changed_at;             /* CLOCK_REALTIME of the last transition */
+    uint64_t lower_said_at;          /* when the parent was told last that somebody lower speaks */
     const struct snapshot *snapshot; /* of the former incarnation, until it is used */
     char fault[ENGINE_CAUSE_MAX];
 };
@@ -130,6 +131,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
 void inst_free(struct inst *i);
 void inst_evaluate(struct inst *i); /* begin, fault or clear, as the facts say */
 void inst_rebuild(struct inst *i);  /* prepared adverts */
+void inst_priority_event(struct inst *i); /* the priority has changed: FIFOs may want to hear it */
 void inst_packet(struct io_sock *s, const struct packet_rx *rx, uint64_t rx_at, bool rejected, void *arg);
 void inst_sent(struct io_out *o, int error, void *arg);
 void inst_snapshot(struct inst *i);

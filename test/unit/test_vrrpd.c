@@ -147,9 +147,14 @@ static void test_packets(void **state)
     snprintf(want, sizeof want, "garp%u ", id);
     assert_string_equal(c->to_ipvsd.text, want);
     assert_true(stat_of(c, "Sent: ") == sent + 1);
+    for (int i = 0; i < 20; i++)
+        advert_to(c->accept_far, 51, 50, "10.0.0.100");
+    turns(c);
+    snprintf(want, sizeof want, "%u:lower128 ", id); /* the parent hears of it once a second, not of each */
+    assert_string_equal(c->to_parent.text, want);
     advert_to(c->accept_far, 51, 200, "10.0.0.100");
     turns(c);
-    snprintf(want, sizeof want, "%u=BACKUP ", id);
+    snprintf(want, sizeof want, "%u:lower128 %u=BACKUP ", id, id);
     assert_string_equal(c->to_parent.text, want);
     snprintf(want, sizeof want, "garp%u g1:%u=BACKUP ", id, id);
     assert_string_equal(c->to_ipvsd.text, want);
@@ -222,9 +227,9 @@ static void test_reload_shifts_ids(void **state)
     uint32_t new_id = id_of(c, BLK_VI, "NEW"), id1 = id_of(c, BLK_VI, "VI_1"), id2 = id_of(c, BLK_VI, "VI_2");
     assert_int_not_equal(was, id1);
     char want[256];
-    snprintf(want, sizeof want, "%u=BACKUP %u=BACKUP ", id2, new_id);
+    snprintf(want, sizeof want, "%u:priority140 %u=BACKUP %u=BACKUP ", id1, id2, new_id);
     char other[256];
-    snprintf(other, sizeof other, "%u=BACKUP %u=BACKUP ", new_id, id2);
+    snprintf(other, sizeof other, "%u:priority140 %u=BACKUP %u=BACKUP ", id1, new_id, id2);
     assert_true(strcmp(c->to_parent.text, want) == 0 || strcmp(c->to_parent.text, other) == 0);
     snprintf(want, sizeof want, "g2:%u=BACKUP g2:%u=MASTER will%u g2:%u=BACKUP g2:sync ", new_id, id1, id1,
              id2);
@@ -293,7 +298,7 @@ static void test_crash(void **state)
     } rows[] = {
         { 50 * NS_PER_MS, 0, "", "g1:%u=MASTER will%u g1:sync " },
         { 2000 * NS_PER_MS, 0, "", "g1:%u=MASTER will%u g1:sync " },
-        { 50 * NS_PER_MS, 50, "", "garp%u g1:%u=MASTER will%u g1:sync " },
+        { 50 * NS_PER_MS, 50, "%u:lower128 ", "garp%u g1:%u=MASTER will%u g1:sync " },
         { 50 * NS_PER_MS, 200, "%u=BACKUP ", "g1:%u=BACKUP g1:sync " },
         { 30 * NS_PER_SEC, 0, "%u=BACKUP ", "g1:%u=BACKUP g1:sync " },
     };

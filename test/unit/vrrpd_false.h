@@ -157,8 +157,13 @@ static int on_msg(struct chan *c, const struct chan_msg *m, void *arg)
     case MSG_will: hear(h, "will%u ", m->body->will.inst); break;
     case MSG_garp: hear(h, "garp%u ", m->body->garp.inst); break;
     case MSG_inst_event:
-        hear(h, "%u=%s ", m->body->inst_event.inst,
-             vrrp_state_name((enum vrrp_state)m->body->inst_event.state));
+        if (m->body->inst_event.kind == INST_EVENT_STATE)
+            hear(h, "%u=%s ", m->body->inst_event.inst,
+                 vrrp_state_name((enum vrrp_state)m->body->inst_event.state));
+        else
+            hear(h, "%u:%s%u ", m->body->inst_event.inst,
+                 m->body->inst_event.kind == INST_EVENT_PRIORITY ? "priority" : "lower",
+                 m->body->inst_event.priority);
         break;
     default: fail_msg("unexpected message %s", proto_name(m->type));
     }
