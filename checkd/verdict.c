@@ -49,10 +49,12 @@ struct verdict_wanted verdict_server(bool alive, uint32_t weight, bool inhibit,
         return (struct verdict_wanted){ .in = inhibit };
     if (v->up || !v->sorry)
         return (struct verdict_wanted){ .in = true, .weight = weight };
-    return (struct verdict_wanted){ .in = v->sorry_inhibit };
+    return (struct verdict_wanted){ .in = inhibit };
 }
 
 struct verdict_wanted verdict_sorry(uint32_t weight, const struct verdict_service *v)
 {
-    return !v->up ? (struct verdict_wanted){ .in = true, .weight = weight } : (struct verdict_wanted){ 0 };
+    if (!v->up)
+        return (struct verdict_wanted){ .in = true, .weight = weight };
+    return (struct verdict_wanted){ .in = v->sorry_inhibit };
 }

@@ -21,7 +21,7 @@ struct verdict_wanted {
 struct verdict_service {
     bool up;            /* has its quorum */
     bool sorry;         /* a sorry server stands by */
-    bool sorry_inhibit; /* while it serves, live servers keep their place with weight 0 */
+    bool sorry_inhibit; /* while it does not serve it keeps its place with weight 0 */
 };
 
 /* Configured weight plus what the checkers add (MISC_CHECK's weight is told as its distance from the

@@ -65,7 +65,8 @@ static void wanted(struct verdict_wanted w, int in, uint32_t weight)
 static void test_server(void **state)
 {
     const struct verdict_service up = { .up = true, .sorry = true }, lost = { .sorry = true }, alone = { 0 },
-                                 kept = { .sorry = true, .sorry_inhibit = true };
+                                 kept = { .sorry = true, .sorry_inhibit = true },
+                                 ready = { .up = true, .sorry = true, .sorry_inhibit = true };
 
     (void)state;
     wanted(verdict_server(true, 7, false, &up), 1, 7);
@@ -73,11 +74,14 @@ static void test_server(void **state)
     wanted(verdict_server(false, 7, false, &up), 0, 0);
     wanted(verdict_server(false, 7, true, &up), 1, 0);
     wanted(verdict_server(true, 7, false, &lost), 0, 0); /* makes room for the sorry server */
-    wanted(verdict_server(true, 7, false, &kept), 1, 0);
+    wanted(verdict_server(true, 7, true, &lost), 1, 0);
+    wanted(verdict_server(true, 7, false, &kept), 0, 0); /* sorry_server_inhibit is about the sorry server */
     wanted(verdict_server(false, 7, false, &kept), 0, 0);
     wanted(verdict_server(true, 7, false, &alone), 1, 7); /* nobody to make room for */
     wanted(verdict_sorry(3, &up), 0, 0);
     wanted(verdict_sorry(3, &lost), 1, 3);
+    wanted(verdict_sorry(3, &ready), 1, 0); /* the incumbent's binary says so, and its manual */
+    wanted(verdict_sorry(3, &kept), 1, 3);
 }
 
 int main(void)

@@ -49,7 +49,7 @@ def kinds(lane):
             one(80, http), one(443, checker("SSL_GET", "url {\n path /index.html\n status_code 200\n }")),
             one(25, checker("SMTP_CHECK", "helo_name lab")), one(53, checker("DNS_CHECK", "type A", "name " + ZONE), "UDP"),
             one(7, checker("UDP_CHECK", "payload \"70696e67\"", "require_reply \"653a70696e67\""), "UDP"), one(9, checker("PING_CHECK"), "UDP"),
-            one(8080, checker("MISC_CHECK", "misc_path " + misc)))
+            one(8080, checker("MISC_CHECK", "misc_path " + misc, "misc_timeout 20")))
         make = {
             80: lambda: servers.nginx(lan.r1, "x", pages=[("/sum", "hello lvs\\n"), ("/word", "a GREY page")]),
             443: lambda: servers.s_server(lan.r1), 25: lambda: servers.smtpd(lan.r1),
@@ -122,7 +122,7 @@ def dynamic(lane):
         misc = script(lan, "misc", "exit $(cat %s)\n" % status)
         note = script(lan, "note", "echo $1 >>%s\n" % log)
         conf = whole(service(VIP + " 80", "alpha", server(HOST + " 80", "notify_up \"%s up\"" % note, "notify_down \"%s down\"" % note,
-                                                          checker("MISC_CHECK", "misc_path " + misc, "misc_dynamic"))))
+                                                          checker("MISC_CHECK", "misc_path " + misc, "misc_timeout 20", "misc_dynamic"))))
         lan.lb.start(lane.daemon, conf)
         name = "tcp %s:80" % VIP
         for n, weight in ((12, 10), (102, 100), (0, 1)):
@@ -132,7 +132,7 @@ def dynamic(lane):
         lan.wait_servers(name, {}, timeout=90)
         says(0)
         lan.wait_servers(name, {HOST + ":80": 1}, timeout=90)
-        lan.wait(lambda: os.path.exists(log) and open(log).read().split() == ["up", "down", "up"], 15, "up, down, up by the scripts")
+        lan.wait(lambda: os.path.exists(log) and open(log).read().split() == ["up", "down", "up"], 40, "up, down, up by the scripts")
 
 
 @case("lvs-mail")
@@ -154,9 +154,9 @@ def mail(lane):
         time.sleep(1)
         web.kill()
         lan.wait_servers(name, {})
-        lan.wait(lambda: [m for m in servers.mails(post) if "DOWN" in m.split("\n\n")[0]], 30, "a mail that says DOWN")
+        lan.wait(lambda: [m for m in servers.mails(post) if "DOWN" in m.split("\n\n")[0]], 90, "a mail that says DOWN")
         servers.nginx(lan.r1, "r1")
         lan.wait_servers(name, {HOST + ":80": 1})
-        lan.wait(lambda: [m for m in servers.mails(post) if "UP" in m.split("\n\n")[0]], 30, "a mail that says UP")
+        lan.wait(lambda: [m for m in servers.mails(post) if "UP" in m.split("\n\n")[0]], 90, "a mail that says UP")
         for m in servers.mails(post):
             check("admin@lab.example" in m and "lvs@lab.example" in m and HOST in m, "a mail lacks its addresses: %s", m)
