@@ -29,8 +29,7 @@ void check_bfd_state(struct checkd *d, const struct msg_bfd_state *m)
     }
 }
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 static int bfd_build(struct checker *k, const struct slice *sl, const struct slice_obj *o, struct err *e)
 {

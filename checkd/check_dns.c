@@ -130,8 +130,7 @@ static void dns_failed(struct conn *c, const char *why, void *arg)
 
 static const struct conn_ops dns_ops = { .connected = dns_connected, .failed = dns_failed, .io = dns_io };
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 static int dns_build(struct checker *k, const struct slice *sl, const struct slice_obj *o, struct err *e)
 {

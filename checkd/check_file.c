@@ -53,8 +53,7 @@ void check_file_value(struct checkd *d, const struct msg_file_value *m)
             file_tell(k, m);
 }
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 static int file_build(struct checker *k, const struct slice *sl, const struct slice_obj *o, struct err *e)
 {

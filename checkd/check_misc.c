@@ -99,8 +99,7 @@ void check_misc_ran(struct checkd *d, const struct msg_ran *m)
         misc_ended(k->state, (enum run_end)m->how, m->value);
 }
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 /* What a commit leaves behind carries an id of the former generation, which means another check now: the
  * parent has compared both configurations itself and stops what the new one does not have. */

@@ -163,8 +163,7 @@ static void ping_failed(struct conn *c, const char *why, void *arg)
 
 static const struct conn_ops ping_ops = { .connected = ping_connected, .failed = ping_failed, .io = ping_io };
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 static int ping_build(struct checker *k, const struct slice *sl, const struct slice_obj *o, struct err *e)
 {

@@ -225,8 +225,7 @@ static void smtp_failed(struct conn *c, const char *why, void *arg)
 
 static const struct conn_ops smtp_ops = { .connected = smtp_connected, .failed = smtp_failed, .io = smtp_io };
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 /* The name goes into a line of the dialogue: whatever would end the line early is no name. */
 static char *smtp_helo_line(const struct slice_obj *o, struct err *e)

@@ -119,8 +119,7 @@ static void udp_failed(struct conn *c, const char *why, void *arg)
 
 static const struct conn_ops udp_ops = { .connected = udp_connected, .failed = udp_failed, .io = udp_io };
 
-/* ---- the kind
- * ----------------------------------------------------------------------------------------------- */
+/* ---- the kind ---------------------------------------------------------------------------------- */
 
 /* The text of a KIND_HEX row, its NUL not counted. */
 static const char *udp_text(const struct slice_obj *o, enum kw kw, size_t *len)

@@ -18,8 +18,7 @@
 #include "checkd/conn.h"
 #include "test/unit/check_bench.h"
 
-/* ---- PING: the kernel answers, the test is ipvsd
- * ----------------------------------------------------------------- */
+/* ---- PING: the kernel answers, the test is ipvsd ----------------------------------------------- */
 
 static void ping_begin(struct bench *b, const char *to)
 {

@@ -18,8 +18,7 @@
 #include "checkd/check_misc.h"
 #include "test/unit/check_bench.h"
 
-/* ---- told by others
- * ------------------------------------------------------------------------------------------------- */
+/* ---- told by others ---------------------------------------------------------------------------- */
 
 static void misc_begin(struct bench *b, bool dynamic)
 {
@@ -221,12 +220,62 @@ static void test_misc_cancel(void **state)
     bench_end(&b);
 }
 
+/* A reload while the script runs: another server stands first now, so the ids have moved; the answer to the
+ * question of before is taken by its token and judges the same check. */
+static void test_misc_reload(void **state)
+{
+    struct bench b;
+    struct slice_writer *w;
+    struct service_change change;
+    struct service_table *next;
+    struct err e = { 0 };
+    struct msg_ran m = { .how = RUN_END_EXIT, .value = 1 };
+    size_t len;
+
+    (void)state;
+    misc_begin(&b, false);
+    while (b.d.running == 0)
+        ev_turn(b.ev, NS_PER_MS);
+    m.obj = b.k->id;
+    m.token = b.d.token;
+    w = slice_writer_new(ROLE_CHECKD, 2);
+    uint32_t vs = slice_put_obj(w, BLK_VS, 0, "10.0.0.1:25:TCP", 3);
+    slice_put_uint(w, KW_VS_QUORUM, 1);
+    slice_put_obj(w, BLK_RS, vs, "10.0.0.1:25", 4);
+    uint32_t rs = slice_put_obj(w, BLK_RS, vs, "10.0.0.2:25", 5);
+    slice_put_uint(w, KW_RS_WEIGHT, 10);
+    slice_put_obj(w, BLK_MISC, rs, "", 6);
+    slice_put_us(w, KW_MISC_DELAY_LOOP, 20000);
+    slice_put_us(w, KW_MISC_WARMUP, 0);
+    slice_put_us(w, KW_MISC_MISC_TIMEOUT, 3000000);
+    const void *p = slice_writer_bytes(w, &len);
+    struct slice *old = b.s;
+    b.s = slice_parse(p, len, ROLE_CHECKD, &e);
+    assert_non_null(b.s);
+    next = service_table_new(b.s, &e);
+    assert_int_equal(engine_build(&b.d, next, b.s, &e), 0);
+    service_table_adopt(next, b.d.now, &change);
+    engine_take_over(&b.d, next, b.d.now);
+    slice_free(old);
+    slice_writer_free(w);
+    b.k = &b.d.now->checkers[0];
+    assert_int_not_equal(b.k->id, m.obj);
+    assert_int_equal(b.d.running, 1);
+    check_misc_ran(&b.d, &m);
+    assert_int_equal(b.d.running, 0);
+    misc_is(&b, false, 0);
+    misc_answer(&b, RUN_END_EXIT, 0);
+    misc_is(&b, true, 10);
+    bench_end(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_misc),        cmocka_unit_test(test_misc_dynamic),
-        cmocka_unit_test(test_misc_cancel), cmocka_unit_test(test_file_judge),
-        cmocka_unit_test(test_file),        cmocka_unit_test(test_bfd),
+        cmocka_unit_test(test_misc_cancel), cmocka_unit_test(test_misc_reload),
+        cmocka_unit_test(test_file_judge),  cmocka_unit_test(test_file),
+        cmocka_unit_test(test_bfd),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
