@@ -205,6 +205,8 @@ def restart(lane):
         lan.behind("nat")
         d = started(lan, lane, conf())
         held = Held(lan)
+        table = lan.table()  # the kernel sums its counters up every two seconds
+        lan.wait(lambda: all(x.conns >= 2 for x in table.services()[WEB].servers.values()), 20, "the counters of six connections")
         d.kill_all()
         held.same("with nobody at home")
         before = lan.table().services()[WEB]

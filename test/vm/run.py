@@ -18,7 +18,7 @@ KERNEL = os.environ.get("HOLDFAST_VM", "/var/cache/holdfast-vm")
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--daemon", default=TOP + "/build/holdfast")
-    p.add_argument("--limit", type=int, default=900)
+    p.add_argument("--limit", type=int, default=1500)
     p.add_argument("--only", default="*")
     o = p.parse_args()
     made = subprocess.run([HERE + "/kernel.sh", KERNEL], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
