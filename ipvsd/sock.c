@@ -90,7 +90,8 @@ static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
         { IPPROTO_IP, IP_HDRINCL, 0 },
         { IPPROTO_IP, IP_TOS, SOCK_TOS },
         { IPPROTO_IP, IP_TTL, c->ttl },
-        { IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT },
+        /* AH signs the IP header, so its id must be known before: with "don't fragment" it is 0 */
+        { IPPROTO_IP, IP_MTU_DISCOVER, c->filter.ah ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT },
         { IPPROTO_IP, IP_MULTICAST_TTL, c->ttl },
         { IPPROTO_IP, IP_MULTICAST_LOOP, 0 },
     };

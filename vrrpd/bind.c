@@ -69,9 +69,19 @@ static void bind_auth(struct bind_vi *b, const struct slice *s)
     const char *pass = slice_str(o, KW_VI_AUTH_AUTH_PASS, "");
     for (size_t i = 0; i < PACKET_AUTH_LEN && pass[i] != '\0'; i++)
         b->check.auth[i] = (uint8_t)pass[i];
-    if (b->check.auth_type == PACKET_AUTH_AH)
-        b->broken =
-            "auth_type AH is not available in this version: use PASS, or none with a protected network";
+}
+
+/* Keys; without them the instance would run unsigned, which nobody has asked for. */
+static int bind_sign(struct bind_vi *b, const struct slice *s, const struct slice_obj *o, struct err *e)
+{
+    if (auth_new(s, o, b->engine.interval, &b->sign, e) < 0)
+        return -1;
+    if (auth_kind(b->sign) == AUTH_AH && (b->check.auth_type != PACKET_AUTH_AH || b->family != 4)) {
+        auth_free(b->sign); /* another version, or strict: no authentication, as said at the test */
+        b->sign = NULL;
+    }
+    b->check.sign = b->sign;
+    return 0;
 }
 
 static void bind_timing(struct bind_vi *b, const struct slice_obj *o)
@@ -139,10 +149,9 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
         memset(&b->src, 0, sizeof b->src);
     b->ttl =
         b->check.unicast && slice_has(o, KW_VI_UNICAST_TTL) ? (int)slice_uint(o, KW_VI_UNICAST_TTL, 255) : -1;
-    if (slice_next(s, NULL, BLK_VI_HMAC, b->id) != NULL)
-        b->broken =
-            "auth_hmac is not available in this version: running unsigned would betray the configuration";
-    int bad = bind_addrs(b, s, e);
+    int bad = bind_sign(b, s, o, e);
+    if (bad == 0)
+        bad = bind_addrs(b, s, e);
     if (bad == 0 && (b->vrid == 0 || (b->family != 4 && b->family != 6) || b->engine.interval == 0 ||
                      b->engine.priority == 0 || b->engine.down_adverts == 0))
         bad = err_set(e, "HF-VRRPD", b->name, "VRID, family, priority or interval is missing from the slice");
@@ -159,6 +168,7 @@ void bind_vi_free(struct bind_vi *b)
 {
     if (b == NULL)
         return;
+    auth_free(b->sign);
     free(b->name);
     free(b->sock);
     free(b->addrs);
@@ -174,10 +184,11 @@ static bool bind_same_peers(const struct bind_vi *a, const struct bind_vi *b)
 
 static bool bind_same_check(const struct check_cfg *a, const struct check_cfg *b)
 {
-    return a->auth_type == b->auth_type && memcmp(a->auth, b->auth, sizeof a->auth) == 0 &&
-           a->check_unicast_src == b->check_unicast_src && a->skip_addrs == b->skip_addrs &&
-           a->owner_ignore == b->owner_ignore && a->plain_checksum == b->plain_checksum &&
-           a->old_checksum == b->old_checksum && ipaddr_same(&a->group, &b->group);
+    return a->auth_type == b->auth_type && auth_same(a->sign, b->sign) &&
+           memcmp(a->auth, b->auth, sizeof a->auth) == 0 && a->check_unicast_src == b->check_unicast_src &&
+           a->skip_addrs == b->skip_addrs && a->owner_ignore == b->owner_ignore &&
+           a->plain_checksum == b->plain_checksum && a->old_checksum == b->old_checksum &&
+           ipaddr_same(&a->group, &b->group);
 }
 
 static bool bind_same_engine(const struct engine_cfg *a, const struct engine_cfg *b)

@@ -25,6 +25,7 @@ struct bind_vi {
     struct check_cfg check; /* addrs and peers point to the arrays below */
     struct ipaddr *addrs;
     struct check_peer *peers;
+    struct auth *sign; /* AH or auth_hmac, NULL: neither */
     struct ipaddr src; /* configured source, family 0: the interface's primary address */
     int ttl;           /* of what is sent; -1: as the socket has it */
     bool smtp_alert;   /* checkd mails its transitions */

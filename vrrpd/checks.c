@@ -14,6 +14,13 @@ const char *check_text(enum check_verdict v)
         [CHECK_AUTH_UNKNOWN] = "unknown authentication type",
         [CHECK_AUTH_TYPE] = "authentication type differs from ours",
         [CHECK_AUTH_FAIL] = "wrong password",
+        [CHECK_AUTH_REPLAY] = "its sequence number was heard before: a replay",
+        [CHECK_EXT_MISSING] = "not signed, and auth_hmac says it must be",
+        [CHECK_EXT_MALFORMED] = "its auth_hmac trailer makes no sense",
+        [CHECK_EXT_KEY] = "signed with a key id that auth_hmac does not list",
+        [CHECK_EXT_HMAC] = "wrong auth_hmac signature",
+        [CHECK_EXT_STALE] = "signed outside the time window: a replay, or compare the clocks",
+        [CHECK_EXT_REPLAY] = "not newer than what this sender said before: a replay",
         [CHECK_INTERVAL] = "advert interval differs from ours",
         [CHECK_TYPE] = "not an advertisement",
         [CHECK_TOTAL_LENGTH] = "IP total length is wrong",
@@ -35,8 +42,51 @@ static bool check_same_secret(const uint8_t *a, const uint8_t *b, size_t n)
     return diff == 0;
 }
 
+static enum check_verdict check_ext(const struct check_cfg *c, struct check_state *st,
+                                    const struct packet_rx *rx, size_t len, unsigned int *remarks)
+{
+    static const enum check_verdict verdicts[] = {
+        [AUTH_OK] = CHECK_OK,
+        [AUTH_MISSING] = CHECK_EXT_MISSING,
+        [AUTH_MALFORMED] = CHECK_EXT_MALFORMED,
+        [AUTH_UNKNOWN_KEY] = CHECK_EXT_KEY,
+        [AUTH_INVALID] = CHECK_EXT_HMAC,
+        [AUTH_STALE] = CHECK_EXT_STALE,
+        [AUTH_REPLAY] = CHECK_EXT_REPLAY,
+    };
+    uint64_t *const counters[] = {
+        [AUTH_OK] = NULL,
+        [AUTH_MISSING] = &st->stats.ext_missing,
+        [AUTH_MALFORMED] = &st->stats.ext_malformed,
+        [AUTH_UNKNOWN_KEY] = &st->stats.ext_key,
+        [AUTH_INVALID] = &st->stats.ext_hmac,
+        [AUTH_STALE] = &st->stats.ext_stale,
+        [AUTH_REPLAY] = &st->stats.ext_replay,
+    };
+    int64_t skew;
+    if (auth_kind(c->sign) != AUTH_HMAC)
+        return CHECK_OK;
+    enum auth_result r = auth_verify(c->sign, &st->auth, rx, len, &st->mark, &skew);
+    if (counters[r] != NULL)
+        (*counters[r])++;
+    if ((uint64_t)(skew < 0 ? -skew : skew) > auth_window(c->sign) / 2)
+        *remarks |= CHECK_REMARK_SKEW;
+    return verdicts[r];
+}
+
+static enum check_verdict check_ah(const struct check_cfg *c, struct check_state *st,
+                                   const struct packet_rx *rx, size_t len)
+{
+    int64_t skew;
+    enum auth_result r = auth_verify(c->sign, &st->auth, rx, len, &st->mark, &skew);
+    if (r == AUTH_OK)
+        return CHECK_OK;
+    st->stats.auth_failure++;
+    return r == AUTH_REPLAY ? CHECK_AUTH_REPLAY : CHECK_AUTH_FAIL;
+}
+
 static enum check_verdict check_auth(const struct check_cfg *c, struct check_state *st,
-                                     const struct packet_view *v)
+                                     const struct packet_rx *rx, const struct packet_view *v, size_t len)
 {
     if (v->version != 2)
         return CHECK_OK;
@@ -52,7 +102,7 @@ static enum check_verdict check_auth(const struct check_cfg *c, struct check_sta
         st->stats.auth_failure++;
         return CHECK_AUTH_FAIL;
     }
-    return CHECK_OK;
+    return c->auth_type == PACKET_AUTH_AH ? check_ah(c, st, rx, len) : CHECK_OK;
 }
 
 static bool check_checksum(const struct check_cfg *c, const struct packet_rx *rx, const struct packet_view *v,
@@ -60,7 +110,8 @@ static bool check_checksum(const struct check_cfg *c, const struct packet_rx *rx
 {
     if (rx->family == 4 && v->version == 2)
         return packet_checksum_plain(rx->payload, len) == 0;
-    if (packet_checksum(&rx->src, &rx->dst, rx->payload, len) == 0)
+    /* IPv6: the kernel computes it, over the trailer too. */
+    if (packet_checksum(&rx->src, &rx->dst, rx->payload, rx->family == 6 ? rx->len : len) == 0)
         return true;
     if (rx->family == 6)
         return false;
@@ -114,6 +165,14 @@ static enum check_verdict check_peer(const struct check_cfg *c, struct check_sta
     return CHECK_OK;
 }
 
+/* With auth_hmac the advert may be followed by its trailer. */
+static size_t check_length(const struct check_cfg *c, const struct packet_rx *rx, const struct packet_view *v)
+{
+    if (auth_kind(c->sign) == AUTH_HMAC && rx->len == v->need + AUTH_TRAILER)
+        return v->need;
+    return packet_length(rx, v);
+}
+
 /* Checks 1 to 4: what can be said before the version is known to be ours. */
 static enum check_verdict check_form(const struct check_cfg *c, struct check_state *st,
                                      const struct packet_rx *rx, struct packet_view *v, size_t *len)
@@ -122,7 +181,7 @@ static enum check_verdict check_form(const struct check_cfg *c, struct check_sta
         st->stats.auth_mismatch++;
         return CHECK_AH;
     }
-    if (packet_parse(rx->family, rx->payload, rx->len, v) < 0 || (*len = packet_length(rx, v)) == 0) {
+    if (packet_parse(rx->family, rx->payload, rx->len, v) < 0 || (*len = check_length(c, rx, v)) == 0) {
         st->stats.length++;
         return CHECK_LENGTH;
     }
@@ -137,12 +196,14 @@ static enum check_verdict check_form(const struct check_cfg *c, struct check_sta
     return CHECK_OK;
 }
 
-/* Checks 6 to 12. */
+/* Checks 5 to 12. */
 static enum check_verdict check_content(const struct check_cfg *c, struct check_state *st,
                                         const struct packet_rx *rx, const struct packet_view *v, size_t len,
                                         unsigned int *remarks)
 {
-    enum check_verdict verdict = check_auth(c, st, v);
+    enum check_verdict verdict = check_ext(c, st, rx, len, remarks);
+    if (verdict == CHECK_OK)
+        verdict = check_auth(c, st, rx, v, len);
     if (verdict != CHECK_OK)
         return verdict;
     if (v->version == 2 && v->interval_ns != c->interval) {
@@ -153,7 +214,8 @@ static enum check_verdict check_content(const struct check_cfg *c, struct check_
         st->stats.type++;
         return CHECK_TYPE;
     }
-    if (rx->family == 4 && rx->total_len != rx->ip_hlen + rx->len) {
+    size_t before = rx->ah != NULL ? PACKET_AH_LEN : 0;
+    if (rx->family == 4 && rx->total_len != rx->ip_hlen + before + rx->len) {
         st->stats.length++;
         return CHECK_TOTAL_LENGTH;
     }
@@ -179,6 +241,7 @@ enum check_verdict check_packet(const struct check_cfg *c, struct check_state *s
     size_t len = 0;
     unsigned int seen = 0;
     *remarks = 0;
+    st->mark = 0;
     enum check_verdict verdict = check_form(c, st, rx, &v, &len);
     if (verdict == CHECK_OK)
         verdict = check_content(c, st, rx, &v, len, &seen);
@@ -197,4 +260,9 @@ enum check_verdict check_packet(const struct check_cfg *c, struct check_state *s
     st->last_ok = rx->src;
     *out = (struct engine_advert){ .src = rx->src, .priority = v.priority, .interval = v.interval_ns };
     return CHECK_OK;
+}
+
+void check_taken(const struct check_cfg *c, struct check_state *st, const struct packet_rx *rx)
+{
+    auth_heard(c->sign, &st->auth, &rx->src, st->mark);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vrrpd/auth.h"
 #include "vrrpd/engine.h"
 #include "vrrpd/packet.h"
 
@@ -21,7 +22,14 @@ enum check_verdict {
     CHECK_VERSION,
     CHECK_AUTH_UNKNOWN, /* no such authentication type */
     CHECK_AUTH_TYPE,    /* not the one configured */
-    CHECK_AUTH_FAIL,    /* wrong password */
+    CHECK_AUTH_FAIL,    /* wrong password, or check value of AH */
+    CHECK_AUTH_REPLAY,  /* AH: a sequence number that was heard before */
+    CHECK_EXT_MISSING,  /* auth_hmac: unsigned */
+    CHECK_EXT_MALFORMED,
+    CHECK_EXT_KEY,      /* a key id we do not have */
+    CHECK_EXT_HMAC,     /* wrong signature */
+    CHECK_EXT_STALE,    /* outside the time window */
+    CHECK_EXT_REPLAY,   /* not newer than the last one of this sender */
     CHECK_INTERVAL,     /* version 2: another interval */
     CHECK_TYPE,         /* not an advertisement */
     CHECK_TOTAL_LENGTH, /* IPv4 total length is not what arrived */
@@ -34,7 +42,12 @@ enum check_verdict {
 };
 
 /* Remarks about an advert that is used all the same; bits. */
-enum check_remark { CHECK_REMARK_ADDRS = 1, CHECK_REMARK_INTERVAL = 2, CHECK_REMARK_OLD_CHECKSUM = 4 };
+enum check_remark {
+    CHECK_REMARK_ADDRS = 1,
+    CHECK_REMARK_INTERVAL = 2,
+    CHECK_REMARK_OLD_CHECKSUM = 4,
+    CHECK_REMARK_SKEW = 16, /* signed by a clock more than half the window off; 8 is inst.c's own */
+};
 
 struct check_peer {
     struct ipaddr addr;
@@ -49,6 +62,7 @@ struct check_cfg {
     uint64_t interval;
     enum packet_auth auth_type;
     uint8_t auth[PACKET_AUTH_LEN];
+    const struct auth *sign; /* AH or auth_hmac; NULL: neither. Of bind.c */
     bool unicast, check_unicast_src, skip_addrs, owner_ignore, plain_checksum;
     enum check_old_checksum
         old_checksum;    /* unicast version 3 IPv4: historical sum over the multicast group */
@@ -62,11 +76,14 @@ struct check_cfg {
 struct check_stats {
     uint64_t received, length, ttl, type, interval, addr_list, auth_unknown, auth_mismatch, auth_failure;
     uint64_t version, checksum, owner_ignored, peer; /* beyond the incumbent's list */
+    uint64_t ext_missing, ext_malformed, ext_key, ext_hmac, ext_stale, ext_replay;
 };
 
 struct check_state {
     struct check_stats stats;
     struct ipaddr last_ok; /* last accepted sender */
+    struct auth_state auth;
+    uint64_t mark; /* of the advert that was CHECK_OK last; check_taken makes it count */
 };
 
 const char *check_text(enum check_verdict v); /* for the log */
@@ -75,5 +92,7 @@ const char *check_text(enum check_verdict v); /* for the log */
  * this for the counters alone: its caller ignores out. */
 enum check_verdict check_packet(const struct check_cfg *c, struct check_state *st, const struct packet_rx *rx,
                                 struct engine_advert *out, unsigned int *remarks);
+/* The advert that was CHECK_OK just now is used: the like of it will be a replay. */
+void check_taken(const struct check_cfg *c, struct check_state *st, const struct packet_rx *rx);
 
 #endif

@@ -28,9 +28,11 @@ static void dump_stats_one(FILE *f, const struct inst *i)
             "  Authentication Errors:\n    Invalid Type: %" PRIu64 "\n    Type Mismatch: %" PRIu64
             "\n    Failure: %" PRIu64 "\n",
             c->auth_unknown, c->auth_mismatch, c->auth_failure);
-    /* auth_hmac: no instance can be running with it, so nothing can have been counted */
-    fprintf(f, "  Authentication Extension Errors:\n    Missing: 0\n    Malformed: 0\n    Unknown Key: 0\n"
-               "    Invalid HMAC: 0\n    Stale: 0\n    Replay: 0\n");
+    fprintf(f,
+            "  Authentication Extension Errors:\n    Missing: %" PRIu64 "\n    Malformed: %" PRIu64
+            "\n    Unknown Key: %" PRIu64 "\n    Invalid HMAC: %" PRIu64 "\n    Stale: %" PRIu64
+            "\n    Replay: %" PRIu64 "\n",
+            c->ext_missing, c->ext_malformed, c->ext_key, c->ext_hmac, c->ext_stale, c->ext_replay);
     fprintf(f, "  Priority Zero:\n    Received: %" PRIu64 "\n    Sent: %" PRIu64 "\n", e->prio_zero_rcvd,
             e->prio_zero_sent);
 }
@@ -69,6 +71,7 @@ static void dump_data_config(FILE *f, const struct bind_vi *b)
             dump_yes(b->dont_track_primary));
     fprintf(f, "  garp_master_delay = %.3f\n  garp_master_repeat = %u\n  garp_master_refresh = %.3f\n",
             dump_secs(b->garp_delay), b->garp_repeat, dump_secs(b->garp_refresh));
+    fprintf(f, "  auth_hmac = %s\n", auth_kind(b->sign) == AUTH_HMAC ? "yes" : "no");
     fprintf(f, "  auth_type = %s\n", b->check.auth_type <= PACKET_AUTH_AH ? auth[b->check.auth_type] : "?");
     if (b->check.unicast)
         for (size_t n = 0; n < b->check.npeers; n++)

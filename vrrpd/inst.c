@@ -11,7 +11,9 @@
 #include "common/err.h"
 #include "vrrpd/vrrpd.h"
 
-#define INST_REMARK_SHIFT  20 /* bits of `said` above the verdicts */
+#define INST_WILL_AHEAD                                                                                      \
+    (2 * NS_PER_SEC)          /* a signed last will is newer than what is said until the next one */
+#define INST_REMARK_SHIFT  24 /* bits of `said` above the verdicts */
 #define INST_DEFAULT_GROUP "224.0.0.18"
 
 struct inst *inst_by_id(struct vrrpd *v, uint32_t id)
@@ -68,15 +70,17 @@ static void inst_build(struct inst *i, size_t n, bool resign, uint8_t *buf, size
                              .addrs = b->addrs,
                              .naddrs = b->check.naddrs };
     memcpy(s.auth, b->check.auth, sizeof s.auth);
-    int len = packet_build(&s, buf, size);
+    size_t before = auth_before(b->sign), behind = auth_behind(b->sign);
+    int len = packet_build(&s, buf + before, size - before - behind);
     if (len < 0)
         fatal("%s: its advert cannot be built", b->name); /* bind_addrs made sure */
-    i->wire.len = (size_t)len;
+    i->wire.pdu = (size_t)len;
+    i->wire.len = before + (size_t)len + behind;
     size_t slot = resign ? i->wire.ndest + n : n;
     struct io_out_spec o = {
         .src = &i->e.src, .dst = inst_dest(i, n), .ifindex = i->wire.ifindex, .ttl = b->ttl
     };
-    io_out_set(&i->wire.out[slot], i, buf, (size_t)len, &o);
+    io_out_set(&i->wire.out[slot], i, buf, i->wire.len, &o);
 }
 
 void inst_rebuild(struct inst *i)
@@ -86,7 +90,8 @@ void inst_rebuild(struct inst *i)
     if (i->e.src.family == 0)
         return;
     size_t addr = i->b->family == 6 ? 16 : 4;
-    size_t size = PACKET_HEADER + i->b->check.naddrs * addr + PACKET_AUTH_LEN;
+    size_t size = auth_before(i->b->sign) + PACKET_HEADER + i->b->check.naddrs * addr + PACKET_AUTH_LEN +
+                  auth_behind(i->b->sign);
     i->wire.ndest = i->b->check.unicast ? i->b->check.npeers : 1;
     i->wire.out = xcalloc(2 * i->wire.ndest, sizeof *i->wire.out);
     i->wire.bytes = xcalloc(2 * i->wire.ndest, size);
@@ -102,9 +107,23 @@ void inst_rebuild(struct inst *i)
 
 /* ---- what the engine says */
 
+/* The signature is of this moment; one mark for all destinations. */
+static void inst_sign(struct inst *i, bool resign)
+{
+    const struct auth *a = i->b->sign;
+    if (!auth_signs(a))
+        return;
+    uint64_t mark = auth_mark(a, &i->chk.auth, clock_realtime_ns());
+    for (size_t n = 0; n < i->wire.ndest; n++) {
+        struct io_out *o = &i->wire.out[resign ? i->wire.ndest + n : n];
+        auth_sign(a, mark, &i->e.src, inst_dest(i, n), o->iov.iov_base, i->wire.pdu);
+    }
+}
+
 static void inst_op_send(void *arg, bool resign)
 {
     struct inst *i = arg;
+    inst_sign(i, resign);
     for (size_t n = 0; n < i->wire.ndest; n++)
         io_send(&i->sock->io, &i->wire.out[resign ? i->wire.ndest + n : n]);
 }
@@ -253,6 +272,10 @@ static void inst_remarks(struct inst *i, const struct packet_rx *rx, unsigned in
     if (remarks & CHECK_REMARK_INTERVAL)
         inst_remark(i, CHECK_REMARK_INTERVAL, who,
                     "its interval is not ours; as a backup we follow the master's");
+    if (remarks & CHECK_REMARK_SKEW)
+        inst_remark(
+            i, CHECK_REMARK_SKEW, who,
+            "its clock and ours differ by more than half of auth_hmac's time window: set both by NTP");
     if ((remarks & CHECK_REMARK_OLD_CHECKSUM) && !i->old_checksum &&
         i->b->check.old_checksum == CHECK_OLD_AUTO) {
         log_notice("%s: %s uses the historical unicast checksum; so do we from now on", i->b->name, who);
@@ -261,14 +284,15 @@ static void inst_remarks(struct inst *i, const struct packet_rx *rx, unsigned in
     }
 }
 
-void inst_packet(struct io_sock *s, const struct packet_rx *rx, uint64_t rx_at, bool rejected, void *arg)
+void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg)
 {
     struct vrrpd *v = arg;
     struct vsock *sock = s->arg;
+    struct packet_rx inner = *got, *rx = &inner;
     struct engine_advert a;
     unsigned int remarks;
     uint8_t version, vrid;
-    if (v->stopping || !packet_peek(rx->payload, rx->len, &version, &vrid))
+    if (v->stopping || packet_unwrap(rx) < 0 || !packet_peek(rx->payload, rx->len, &version, &vrid))
         return;
     struct inst *i = inst_for(sock, rx, vrid);
     if (i == NULL) {
@@ -288,6 +312,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *rx, uint64_t rx_at, 
         i->chk.last_ok = before;
         return;
     }
+    check_taken(&i->b->check, &i->chk, rx);
     if (!ipaddr_same(&before, &a.src))
         i->said = 0;
     if (remarks != 0)
@@ -434,6 +459,7 @@ void inst_snapshot(struct inst *i)
 {
     uint8_t buf[SNAPSHOT_MAX];
     struct snapshot s = { .vrid = i->b->vrid, .family = i->b->family, .stats = i->chk.stats };
+    snapshot_auth_take(&s, &i->chk.auth);
     memcpy(s.name, i->b->name, strnlen(i->b->name, sizeof s.name - 1));
     memcpy(s.iface, i->b->iface, sizeof s.iface);
     engine_save(&i->e, ev_now(i->v->ev), &s.saved);
@@ -450,6 +476,10 @@ void inst_will(struct inst *i)
     if (ipvsd == NULL || i->wire.ndest == 0 || i->wire.len > sizeof m.data)
         return;
     memcpy(m.data, i->wire.out[i->wire.ndest].iov.iov_base, i->wire.len);
+    if (auth_signs(i->b->sign)) {
+        uint64_t mark = auth_mark_ahead(i->b->sign, &i->chk.auth, clock_realtime_ns(), INST_WILL_AHEAD);
+        auth_sign(i->b->sign, mark, &i->e.src, inst_dest(i, 0), m.data, i->wire.pdu);
+    }
     chan_send(ipvsd, MSG_will, &m, NULL, 0);
 }
 
@@ -463,6 +493,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b)
     i->waiting = true;
     i->link = b->iface[0] != '\0' ? facts_link(v, b->iface) : NULL;
     i->sock = facts_sock(v, b->sock);
+    auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
     engine_init(&i->e, &b->engine, &inst_engine_ops, i);
     ev_timer_init(&i->timer, inst_on_timer, i);
     return i;
@@ -480,6 +511,7 @@ void inst_free(struct inst *i)
             }
         }
     }
+    auth_state_free(&i->chk.auth);
     bind_vi_free(i->b);
     free(i);
 }

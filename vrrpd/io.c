@@ -221,6 +221,7 @@ static void io_rx_one(struct io_sock *s, unsigned int i, const struct io_times *
             return;
     }
     uint64_t stamp = io_read_control(h, &rx);
+    rx.real_at = stamp != 0 ? stamp : t->real;
     io->ops->packet(s, &rx, io_rx_time(s, t, stamp), rejected, io->arg);
 }
 

@@ -57,6 +57,14 @@ static bool life_any_master(const struct vrrpd *v)
     return false;
 }
 
+/* A signed last will ages: its mark must stay above those of the adverts that have left since. */
+static void life_wills(struct vrrpd *v)
+{
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->e.state == VRRP_STATE_MASTER && auth_signs(v->inst[n]->b->sign))
+            inst_will(v->inst[n]);
+}
+
 /* Cheap on purpose, it must not show in the cost of an advert: one word a second while somebody is MASTER,
  * one instance's counters (they move without transitions) every ten. */
 static void life_heartbeat(struct vrrpd *v, uint64_t now)
@@ -64,6 +72,7 @@ static void life_heartbeat(struct vrrpd *v, uint64_t now)
     uint8_t buf[SNAPSHOT_MAX];
     v->heartbeat_at = now + LIFE_HEARTBEAT;
     alert_say_all(v); /* what found no room before */
+    life_wills(v);
     if (life_any_master(v)) {
         int len = snapshot_alive_encode(now, buf);
         child_snapshot(v->child, SNAPSHOT_KEY_ALIVE, buf, (size_t)len);
@@ -183,8 +192,11 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
     for (size_t n = 0; n < v->ninst; n++) {
         struct inst *i = v->inst[n];
         i->snapshot = life_snapshot_of(v, i->b);
-        if (i->snapshot != NULL)
-            i->chk.stats = i->snapshot->stats;
+        if (i->snapshot == NULL)
+            continue;
+        i->chk.stats = i->snapshot->stats;
+        snapshot_auth_give(i->snapshot, &i->chk.auth);
+        auth_state_resume(i->b->sign, &i->chk.auth, clock_realtime_ns());
     }
     return 0;
 }
@@ -323,6 +335,17 @@ static void life_dump(struct child *c, enum dump_what what, int fd, void *arg)
     dump_write(arg, what, fd);
 }
 
+/* OpenSSL reads its configuration when it is first used; in the jail there is none. */
+static int life_pre_jail(void *arg)
+{
+    struct err e = { 0 };
+    (void)arg;
+    if (auth_init(&e) == 0)
+        return 0;
+    log_err("%s", e.text);
+    return -1;
+}
+
 int vrrpd_run(void)
 {
     static const struct child_ops ops = {
@@ -336,5 +359,5 @@ int vrrpd_run(void)
         .on_stop = life_stop,
         .on_dump = life_dump,
     };
-    return child_run(ROLE_VRRPD, &ops, NULL, xcalloc(1, sizeof(struct vrrpd)));
+    return child_run(ROLE_VRRPD, &ops, life_pre_jail, xcalloc(1, sizeof(struct vrrpd)));
 }

@@ -41,6 +41,19 @@ int packet_split4(const uint8_t *buf, size_t len, struct packet_rx *out)
     return 0;
 }
 
+int packet_unwrap(struct packet_rx *rx)
+{
+    if (rx->proto != PACKET_PROTO_AH)
+        return 0;
+    if (rx->ah != NULL || rx->family != 4 || rx->len < PACKET_AH_LEN || rx->payload[0] != PACKET_PROTO ||
+        rx->payload[1] != PACKET_AH_LEN / 4 - 2)
+        return -1;
+    rx->ah = rx->payload;
+    rx->payload += PACKET_AH_LEN;
+    rx->len -= PACKET_AH_LEN;
+    return 0;
+}
+
 bool packet_peek(const uint8_t *payload, size_t len, uint8_t *version, uint8_t *vrid)
 {
     if (len < 2)

@@ -14,6 +14,7 @@
 
 #define PACKET_PROTO        112
 #define PACKET_PROTO_AH     51
+#define PACKET_AH_LEN       24 /* fixed part 12, check value 12 */
 #define PACKET_HEADER       8
 #define PACKET_AUTH_LEN     8
 #define PACKET_TYPE_ADVERT  1
@@ -33,6 +34,8 @@ struct packet_rx {
     uint16_t ip_hlen;   /* IPv4: header length; 0 for IPv6 */
     const uint8_t *payload;
     size_t len;
+    const uint8_t *ah; /* the authentication header taken off by packet_unwrap, behind the IP header; NULL */
+    uint64_t real_at;  /* CLOCK_REALTIME of its arrival, ns */
 };
 
 /* The fixed part of an advert. Only meaningful when packet_parse said 0. */
@@ -58,6 +61,10 @@ struct packet_spec {
 
 /* Splits an IPv4 datagram (as a raw socket delivers it). -1: not even an IPv4 header. */
 int packet_split4(const uint8_t *buf, size_t len, struct packet_rx *out);
+
+/* Takes an authentication header (proto 51) off the payload; anything else stays as it is. -1: it says 51 and
+ * is none that holds an advert. */
+int packet_unwrap(struct packet_rx *rx);
 
 /* VRID and version of any payload, without judging it. false: too short to have one. */
 bool packet_peek(const uint8_t *payload, size_t len, uint8_t *version, uint8_t *vrid);

@@ -87,6 +87,7 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
     bool changed = !bind_vi_same(was, b), packet = !bind_vi_same_packet(was, b);
     bool moved = was->id != b->id;
     i->b = b;
+    auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
     if (moved || changed) {
         i->snap = true;
         vrrpd_dirty(i);
@@ -135,6 +136,8 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
     if (was != NULL) {
         i->e.stats = was->e.stats;
         i->chk.stats = was->chk.stats;
+        if (auth_kind(was->b->sign) == auth_kind(b->sign))
+            i->chk.auth.own = was->chk.auth.own;
         reload_remove(was, "reload: another VRID, version, interface or socket; starting over", false);
     }
     return i;

@@ -7,7 +7,7 @@
 
 #define SNAPSHOT_MAGIC   0x56u /* 'V' */
 #define SNAPSHOT_ALIVE   0x41u /* 'A' */
-#define SNAPSHOT_VERSION 1
+#define SNAPSHOT_VERSION 2
 
 struct snapshot_io {
     uint8_t *out;      /* writing */
@@ -109,9 +109,37 @@ static void snapshot_walk(struct snapshot_io *io, struct snapshot *s)
         &s->stats.checksum,
         &s->stats.owner_ignored,
         &s->stats.peer,
+        &s->stats.ext_missing,
+        &s->stats.ext_malformed,
+        &s->stats.ext_key,
+        &s->stats.ext_hmac,
+        &s->stats.ext_stale,
+        &s->stats.ext_replay,
+        &s->auth_own,
     };
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
         snapshot_u64(io, values[i]);
+    for (size_t i = 0; i < AUTH_SENDERS; i++) {
+        snapshot_addr(io, &s->senders[i].addr);
+        if (s->senders[i].addr.family != 0)
+            snapshot_u64(io, &s->senders[i].mark);
+    }
+}
+
+void snapshot_auth_take(struct snapshot *s, const struct auth_state *st)
+{
+    const struct auth_sender *from = st->nmany > 0 ? st->many : st->few;
+    s->auth_own = st->own;
+    memcpy(s->senders, from, sizeof s->senders);
+    for (size_t i = 0; i < AUTH_SENDERS; i++)
+        s->senders[i].used = 0;
+}
+
+void snapshot_auth_give(const struct snapshot *s, struct auth_state *st)
+{
+    struct auth_sender *to = st->nmany > 0 ? st->many : st->few;
+    st->own = s->auth_own;
+    memcpy(to, s->senders, sizeof s->senders);
 }
 
 int snapshot_encode(const struct snapshot *s, uint8_t buf[SNAPSHOT_MAX])

@@ -26,7 +26,12 @@ struct snapshot {
     uint8_t vrid, family;
     struct engine_saved saved;
     struct check_stats stats;
+    uint64_t auth_own; /* signed adverts: the mark said last */
+    struct auth_sender senders[AUTH_SENDERS];
 };
+
+void snapshot_auth_take(struct snapshot *s, const struct auth_state *st);
+void snapshot_auth_give(const struct snapshot *s, struct auth_state *st);
 
 int snapshot_encode(const struct snapshot *s, uint8_t buf[SNAPSHOT_MAX]);  /* length */
 int snapshot_decode(const uint8_t *buf, size_t len, struct snapshot *out); /* 0; -1 EINVAL */

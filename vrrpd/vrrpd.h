@@ -50,8 +50,8 @@ struct vsock {
 struct wire {
     struct io_out *out; /* ndest normal ones, then ndest resignations */
     uint8_t *bytes;
-    size_t ndest, len;
-    uint32_t ifindex; /* they leave by */
+    size_t ndest, len, pdu; /* pdu: the advert itself, between the parts of a signature */
+    uint32_t ifindex;       /* they leave by */
 };
 
 struct inst {
@@ -129,10 +129,10 @@ struct vsock *facts_sock(struct vrrpd *v, const char *name);
 /* inst.c */
 struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
 void inst_free(struct inst *i);
-void inst_evaluate(struct inst *i); /* begin, fault or clear, as the facts say */
-void inst_rebuild(struct inst *i);  /* prepared adverts */
+void inst_evaluate(struct inst *i);       /* begin, fault or clear, as the facts say */
+void inst_rebuild(struct inst *i);        /* prepared adverts */
 void inst_priority_event(struct inst *i); /* the priority has changed: FIFOs may want to hear it */
-void inst_packet(struct io_sock *s, const struct packet_rx *rx, uint64_t rx_at, bool rejected, void *arg);
+void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg);
 void inst_sent(struct io_out *o, int error, void *arg);
 void inst_snapshot(struct inst *i);
 void inst_will(struct inst *i);

@@ -34,14 +34,22 @@ static void socket_vrid(struct conf *c, struct conf_obj *s, uint64_t vrid)
     v->inherited = true;
 }
 
+static bool is_ah(const struct conf_obj *vi)
+{
+    const struct conf_obj *auth = conf_next(vi, NULL, BLK_VI_AUTH);
+    return auth != NULL && conf_uint(auth, KW_VI_AUTH_AUTH_TYPE, 0) == 2;
+}
+
 static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool unicast)
 {
     char text[IPADDR_STRLEN] = "";
     const struct ipaddr *a = conf_ip(vi, unicast ? KW_VI_X_SRC : KW_VI_MCAST_DST_IP);
     if (a != NULL)
         ipaddr_str(a, text);
-    return conf_fmt(c, "%s/%llu/%s/%s", conf_str(vi, KW_VI_INTERFACE, ""),
-                    (unsigned long long)conf_uint(vi, KW_VI_X_FAMILY, 4), unicast ? "uni" : "mcast", text);
+    /* AH is another IP protocol: a socket of its own, also beside plain instances on the same interface. */
+    return conf_fmt(c, "%s/%llu/%s%s/%s", conf_str(vi, KW_VI_INTERFACE, ""),
+                    (unsigned long long)conf_uint(vi, KW_VI_X_FAMILY, 4), unicast ? "uni" : "mcast",
+                    is_ah(vi) ? "-ah" : "", text);
 }
 
 static void socket_of(struct conf *c, struct conf_obj *vi)
@@ -50,7 +58,6 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
     uint64_t family = conf_uint(vi, KW_VI_X_FAMILY, 4), version = conf_uint(vi, KW_VI_VERSION, 2);
     struct conf_obj *s = derived(c, BLK_SOCKET, socket_name(c, vi, unicast));
     const char *dev = conf_str(vi, KW_VI_INTERFACE, NULL);
-    struct conf_obj *auth = conf_next(vi, NULL, BLK_VI_AUTH);
     if (dev != NULL)
         conf_set_str(c, s, KW_SOCKET_X_IFACE, dev);
     conf_set_uint(c, s, KW_SOCKET_X_FAMILY, family);
@@ -64,7 +71,7 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
     uint64_t buf = conf_uint(vi, KW_VI_KERNEL_RX_BUF_SIZE, 0);
     if (buf > conf_uint(s, KW_SOCKET_X_RCVBUF, 0) || conf_get(s, KW_SOCKET_X_RCVBUF) == NULL)
         conf_set_uint(c, s, KW_SOCKET_X_RCVBUF, buf);
-    if (auth != NULL && conf_uint(auth, KW_VI_AUTH_AUTH_TYPE, 0) == 2)
+    if (is_ah(vi))
         conf_set_uint(c, s, KW_SOCKET_X_AH, 1);
     conf_set_uint(c, s, KW_SOCKET_X_UNICAST, unicast);
     const struct conf_value *ttl = conf_get(vi, KW_VI_UNICAST_TTL);

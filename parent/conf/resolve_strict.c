@@ -122,11 +122,6 @@ void resolve_auth(struct conf *c, struct conf_obj *vi)
         CONF_WARN(c, conf_pos_line(type->line), "HF-AUTH-VOID",
                   "auth_type AH is for IPv4 only; the block is ignored");
         auth->drop = true;
-    } else if (type != NULL && type->v.u == 2 && conf_once(c, "notyet/auth_type AH", auth) == NULL) {
-        /* The block stays: vrrpd holds the instance in FAULT rather than advertise unsigned. */
-        diag_help(CONF_WARN(c, conf_pos_line(type->line), "HF-NOTYET",
-                            "auth_type AH is understood and checked, but not in force in this version"),
-                  "the instance stays in FAULT rather than advertise unsigned; use PASS, or nothing");
     }
     if (pass == NULL)
         auth->drop = true;

@@ -21,7 +21,12 @@ static struct snapshot sample(void)
                                      .master_interval = 250000000 };
     ipaddr_parse("10.0.0.7", &s.saved.master);
     s.saved.stats = (struct engine_stats){ 1, 2, 3, 4, 5 };
-    s.stats = (struct check_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 };
+    s.stats = (struct check_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 };
+    s.auth_own = 0xfedcba9876543210u;
+    ipaddr_parse("10.0.0.8", &s.senders[0].addr);
+    s.senders[0].mark = 21;
+    ipaddr_parse("fe80::9", &s.senders[2].addr);
+    s.senders[2].mark = 22;
     return s;
 }
 
@@ -49,6 +54,8 @@ static void test_round_trip(void **state)
         assert_memory_equal(&a.saved.master, &b.saved.master, sizeof a.saved.master);
         assert_memory_equal(&a.saved.stats, &b.saved.stats, sizeof a.saved.stats);
         assert_memory_equal(&a.stats, &b.stats, sizeof a.stats);
+        assert_true(a.auth_own == b.auth_own);
+        assert_memory_equal(a.senders, b.senders, sizeof a.senders);
     }
 }
 
@@ -60,6 +67,8 @@ static void test_longest_fits(void **state)
     memset(a.name, 'n', SNAPSHOT_NAME_MAX);
     memset(a.iface, 'i', SNAPSHOT_IFACE_MAX);
     ipaddr_parse("fe80::7", &a.saved.master);
+    for (int i = 0; i < AUTH_SENDERS; i++)
+        ipaddr_parse("fe80::9", &a.senders[i].addr);
     int n = snapshot_encode(&a, buf);
     assert_true(n > 0 && n <= SNAPSHOT_MAX);
     assert_int_equal(snapshot_decode(buf, (size_t)n, &b), 0);
@@ -81,7 +90,7 @@ static void test_refused(void **state)
         uint8_t value;
     } bad[] = {
         { 0, 'X' }, /* magic */
-        { 1, 2 },   /* version of another build */
+        { 1, 1 },   /* version of another build */
         { 2, 200 }, /* name longer than there is room */
         { 4, 0 },   /* NUL inside a name */
         { 7, 16 },  /* interface name too long */
