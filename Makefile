@@ -131,7 +131,7 @@ deps:
 test: deps
 	@rm -f $(B)/test/summary
 	@$(PYTHON) test/run --build $(B) $(TEST_FLAGS)
-unit sim net vm lvs soak jail chaos corpus tools suite fuzz:
+unit sim script net vm lvs soak jail chaos corpus tools suite fuzz:
 	@$(LANE) --lanes $@ --full
 lint:
 	@$(PYTHON) test/run --build $(B) --lanes lint
@@ -173,6 +173,6 @@ uninstall:
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean deps demo test unit fuzz sim net vm lvs soak chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
+.PHONY: all clean deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
 -include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))

@@ -202,9 +202,9 @@ static int child_resolve(struct script_notes *n, const char *configured)
         if (path == NULL)
             return -1;
         if (script_walk(n, path) < 0) {
-            if (n->fail.stage == SCRIPT_STAGE_PATH)
-                n->fail.stage = SCRIPT_STAGE_INTERPRETER;
-            return -1;
+            return n->fail.stage != SCRIPT_STAGE_PATH
+                       ? -1
+                       : script_fail(n, SCRIPT_STAGE_INTERPRETER, n->fail.error, path);
         }
     }
 }

@@ -249,17 +249,31 @@ static void vs_default(struct conf *c, struct conf_obj *vs, enum kw kw, uint64_t
     conf_set_uint(c, vs, kw, value);
 }
 
-/* The form FIFO readers and mail filters know: [ADDRESS]:tcp:PORT, FWM N, [GROUP]:tcp. */
-static const char *label(struct conf *c, const struct ipaddr *ip, uint64_t protocol, uint64_t port)
+/* A service of firewall marks alone speaks no protocol. */
+static bool only_marks(const struct conf *c, const struct conf_obj *vs)
+{
+    const char *name = conf_str(vs, KW_VS_X_GROUP, NULL);
+    struct conf_obj *group = name != NULL ? conf_find(c, BLK_VSG, name) : NULL;
+    if (group == NULL || conf_written(vs, KW_VS_PROTOCOL))
+        return conf_get(vs, KW_VS_X_FWMARK) != NULL;
+    for (struct conf_obj *m = NULL; (m = conf_next(group, m, BLK_VSG_LINE)) != NULL;)
+        if (conf_get(m, KW_VSG_LINE_FWMARK) == NULL)
+            return false;
+    return true;
+}
+
+/* The form FIFO readers and mail filters know, as the incumbent's binary writes it: [ADDRESS]:tcp:PORT, FWM
+ * N, [GROUP]:0; a server of a marks-only service is [ADDRESS]:none:PORT. */
+static const char *label(struct conf *c, const struct ipaddr *ip, const char *protocol, uint64_t port)
 {
     char text[IPADDR_STRLEN];
-    const char *name = protocol == 6 ? "tcp" : protocol == 132 ? "sctp" : "udp";
-    return conf_fmt(c, "[%s]:%s:%llu", ipaddr_str(ip, text), name, (unsigned long long)port);
+    return conf_fmt(c, "[%s]:%s:%llu", ipaddr_str(ip, text), protocol, (unsigned long long)port);
 }
 
 static void labels(struct conf *c, struct conf_obj *vs)
 {
-    uint64_t protocol = conf_uint(vs, KW_VS_PROTOCOL, 17);
+    uint64_t number = conf_uint(vs, KW_VS_PROTOCOL, 17);
+    const char *protocol = only_marks(c, vs) ? "none" : number == 6 ? "tcp" : number == 132 ? "sctp" : "udp";
     const struct ipaddr *ip = conf_ip(vs, KW_VS_X_IP);
     const struct conf_value *mark = conf_get(vs, KW_VS_X_FWMARK);
     const char *text;
@@ -268,10 +282,7 @@ static void labels(struct conf *c, struct conf_obj *vs)
     else if (mark != NULL)
         text = conf_fmt(c, "FWM %llu", (unsigned long long)mark->v.u);
     else
-        text = conf_fmt(c, "[%s]:%s", conf_str(vs, KW_VS_X_GROUP, ""),
-                        protocol == 6     ? "tcp"
-                        : protocol == 132 ? "sctp"
-                                          : "udp");
+        text = conf_fmt(c, "[%s]:0", conf_str(vs, KW_VS_X_GROUP, ""));
     conf_set_str(c, vs, KW_VS_X_LABEL, text);
     for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
         if (conf_ip(rs, KW_RS_X_IP) != NULL)

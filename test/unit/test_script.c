@@ -126,6 +126,39 @@ static void test_like(void **state)
     tree_unload(&u);
 }
 
+/* As Debian's keepalived 2.2.7 writes them to its FIFO. */
+static void test_labels(void **state)
+{
+    static const char lvs[] =
+        "virtual_server_group GRP {\n 10.0.1.1 80\n}\nvirtual_server_group GM {\n fwmark 7\n}\n"
+        "virtual_server group GRP {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.1 81 {\n "
+        "}\n}\n"
+        "virtual_server group GM {\n lb_algo rr\n lb_kind NAT\n real_server 10.0.0.2 82 {\n }\n}\n"
+        "virtual_server fwmark 9 {\n lb_algo rr\n lb_kind NAT\n real_server 10.0.0.3 83 {\n }\n}\n"
+        "virtual_server fd00::1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server fd00::2 84 {\n "
+        "}\n}\n";
+    static const struct {
+        const char *vs, *rs;
+    } want[] = { { "[GRP]:0", "[10.0.0.1]:tcp:81" },
+                 { "[GM]:0", "[10.0.0.2]:none:82" },
+                 { "FWM 9", "[10.0.0.3]:none:83" },
+                 { "[fd00::1]:tcp:80", "[fd00::2]:tcp:84" } };
+    struct tree t;
+    struct slice *s = load(lvs, &t);
+    const struct slice_obj *vs = NULL, *rs = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+        vs = slice_next(s, vs, BLK_VS, SLICE_ANY_PARENT);
+        rs = slice_next(s, rs, BLK_RS, SLICE_ANY_PARENT);
+        assert_non_null(vs);
+        assert_non_null(rs);
+        assert_string_equal(slice_str(vs, KW_VS_X_LABEL, ""), want[i].vs);
+        assert_string_equal(slice_str(rs, KW_RS_X_LABEL, ""), want[i].rs);
+    }
+    slice_free(s);
+    tree_unload(&t);
+}
+
 static void test_who(void **state)
 {
     struct script_who w;
@@ -223,8 +256,8 @@ static void test_number(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_registry), cmocka_unit_test(test_like),   cmocka_unit_test(test_who),
-        cmocka_unit_test(test_shebang),  cmocka_unit_test(test_number),
+        cmocka_unit_test(test_registry), cmocka_unit_test(test_like),    cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_who),      cmocka_unit_test(test_shebang), cmocka_unit_test(test_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
