@@ -16,6 +16,8 @@
 
 #include "checkd/tls_int.h"
 
+#define TLS_EMPTY_MAX 8 /* records without data that one call takes */
+
 struct tls {
     SSL *ssl;
     struct tls_ctx *ctx;
@@ -185,15 +187,27 @@ enum tls_step tls_handshake(struct tls *t)
     return step == TLS_CLOSED ? TLS_FAILED : step;
 }
 
+/* Tickets and key updates carry no data and may come for ever: a few of them a call, then the loop goes
+ * round. Whether there was one shows in the bytes that OpenSSL took from the socket. */
 enum tls_step tls_read(struct tls *t, void *buf, size_t len, size_t *n)
 {
-    int rc;
+    BIO *bio = SSL_get_rbio(t->ssl);
 
-    *n = 0;
-    ERR_clear_error();
-    errno = 0;
-    rc = SSL_read_ex(t->ssl, buf, len, n);
-    return rc == 1 ? TLS_OK : step_of(t, rc, "TLS read", true);
+    for (int i = 0;; i++) {
+        uint64_t before = BIO_number_read(bio);
+        enum tls_step step;
+        int rc;
+
+        *n = 0;
+        ERR_clear_error();
+        errno = 0;
+        rc = SSL_read_ex(t->ssl, buf, len, n);
+        if (rc == 1)
+            return TLS_OK;
+        step = step_of(t, rc, "TLS read", true);
+        if (step != TLS_WANT_READ || i == TLS_EMPTY_MAX || BIO_number_read(bio) == before || errno == EAGAIN)
+            return step;
+    }
 }
 
 enum tls_step tls_write(struct tls *t, const void *buf, size_t len, size_t *n)

@@ -114,9 +114,10 @@ def certificate(folder, name="www.example.test", days=30, ca=None, key_mode=0o60
     return path
 
 
-def tls_of(path, version=None, client_ca=None):
+def tls_of(path, version=None, client_ca=None, tickets=2):
     ctx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     ctx.load_cert_chain(path + ".pem", path + ".key")
+    ctx.num_tickets = tickets
     if version:
         ctx.set_ciphers("DEFAULT:@SECLEVEL=0")
         ctx.minimum_version = ctx.maximum_version = version
@@ -301,7 +302,7 @@ def ssl_hostile(lane):
         good = certificate(folder, ca=ca, file="good")
         alone = certificate(folder, file="alone")
         client = certificate(folder, "checker", ca=ca, file="client")
-        old = certificate(folder, ca=ca, days=-1 if False else 1, file="soon")
+        old = certificate(folder, ca=ca, days=1, file="soon")
         ok = say(reply())
 
         def hello_then(what):
@@ -335,6 +336,7 @@ def ssl_hostile(lane):
             (None, hang, False, (), "TLS handshake not done within 1 s"),
             (None, hello_then(lambda c: drip(b"\x15\x03\x01\x00\x02\x01\x00" * 500, 0.2)(c, None)), False, (), "TLS handshake"),
             (tls_of(good), hang, True, (), "no complete headers within 1 s"),
+            (tls_of(good, tickets=300000), ok, True, (), "no complete headers within 1 s"),
             (tls_of(good), reset, True, (), "reset"),
             (tls_of(good), drip(reply(), 0.3), True, (), "no complete headers within 1 s"),
             (tls_of(good), endless(b"HTTP/1.1 200 OK\r\n", b"X-More: and more\r\n" * 200), True, (), "headers larger"),
@@ -351,12 +353,15 @@ def ssl_hostile(lane):
         check(servers[3].log[-1]["sni"] == "www.example.test", "verify sent no name: %s", servers[3].log[-1]["sni"])
         check(servers[0].log[-1]["sni"] is None, "a name was sent unasked: %s", servers[0].log[-1]["sni"])
         check("the certificate of the server expires in 0 days" in d.read_log() or "expires in 1 days" in d.read_log(), "an expiring certificate is not mentioned")
-        pid = d.role("checkd")
-        time.sleep(3)
+        pid, begin = d.role("checkd"), time.monotonic()
+        time.sleep(6)
         check(d.role("checkd") == pid, "checkd was restarted")
+        times = [r["t"] for r in servers[0].log if r["t"] >= begin]
+        gap = max(b - a for a, b in zip(times, times[1:]))
         status, took = d.stop()
         check(status == 0, "stop: status %d", status)
-        return "%d servers" % len(rows)
+        check(gap < 1.7, "the honest server was asked %.2f s apart beside hostile ones", gap)
+        return "%d servers; honest one asked at most %.2f s apart" % (len(rows), gap)
 
 
 @case("checks-http_urls", "several urls: one a delay_loop, the failed one again first, all in a row before recovery; fast_recovery at once", limit=90)

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -358,6 +359,31 @@ static void data_and_ends(void **state)
     tls_ctx_unref(bare);
 }
 
+/* Messages that carry no data may come for ever: one call takes a few of them, not all there are. */
+static void a_flood_of_tickets(void **state)
+{
+    struct tls_ctx *bare = ctx_bare();
+    struct talk k;
+    int left = 0, calls = 0;
+    char byte;
+    size_t n;
+
+    (void)state;
+    talk_open(&k, bare, &(struct tls_opts){ .sni = NULL });
+    SSL_set_num_tickets(k.peer, 100);
+    assert_int_equal(shake(&k), TLS_OK);
+    assert_int_equal(tls_read(k.t, &byte, 1, &n), TLS_WANT_READ);
+    ioctl(k.fd[0], FIONREAD, &left);
+    assert_true(left > 10000);
+    assert_int_equal(SSL_write(k.peer, "x", 1), 1);
+    while (tls_read(k.t, &byte, 1, &n) == TLS_WANT_READ)
+        assert_true(++calls < 101);
+    assert_int_equal(byte, 'x');
+    assert_true(calls > 5);
+    talk_close(&k);
+    tls_ctx_unref(bare);
+}
+
 static void close_notify_on_demand(void **state)
 {
     struct tls_ctx *bare = ctx_bare();
@@ -435,15 +461,11 @@ static void the_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_trust),
-        cmocka_unit_test(verify_needs_somebody),
-        cmocka_unit_test(versions),
-        cmocka_unit_test(client_certificate),
-        cmocka_unit_test(bad_material),
-        cmocka_unit_test(data_and_ends),
-        cmocka_unit_test(close_notify_on_demand),
-        cmocka_unit_test(no_tls_there),
-        cmocka_unit_test(the_store),
+        cmocka_unit_test(names_and_trust),    cmocka_unit_test(verify_needs_somebody),
+        cmocka_unit_test(versions),           cmocka_unit_test(client_certificate),
+        cmocka_unit_test(bad_material),       cmocka_unit_test(data_and_ends),
+        cmocka_unit_test(a_flood_of_tickets), cmocka_unit_test(close_notify_on_demand),
+        cmocka_unit_test(no_tls_there),       cmocka_unit_test(the_store),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
