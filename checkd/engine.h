@@ -51,7 +51,7 @@ size_t state_encode_checkers(const struct service_table *t, size_t chunk, uint8_
 size_t state_encode_services(const struct service_table *t, size_t chunk, uint8_t *buf, size_t size);
 /* What one snapshot says, put into the table (checkers and services whose identity it names). -1: not ours,
  * or of another build; nothing has been changed. *running: it is the record that says there was a former
- * life. */
+ * life; what younger snapshots do not repeat is forgotten. */
 int state_decode(struct service_table *t, uint32_t key, const uint8_t *data, size_t len, bool *running);
 
 #endif

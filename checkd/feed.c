@@ -221,13 +221,6 @@ static bool run_parent(struct checkd *d)
     if (to == NULL)
         return true;
     room = chan_room(to);
-    if (d->feed.snap_running && room > 0) {
-        uint8_t buf[8];
-
-        child_snapshot(d->child, KEY_RUNNING, buf, state_encode_running(buf, sizeof buf));
-        d->feed.snap_running = false;
-        room--;
-    }
     for (; room > 0 && (i = feed_queue_take(&d->feed.event)) != NULL; room--) {
         if (i->service)
             tell_service(d, to, i->owner);
@@ -236,6 +229,12 @@ static bool run_parent(struct checkd *d)
     }
     for (; room > 0 && (i = feed_queue_take(&d->feed.snap)) != NULL; room--)
         tell_snapshot(d, i->owner);
+    if (d->feed.snap_running && d->feed.snap.head == NULL && room > 0) { /* complete: see state.c */
+        uint8_t buf[8];
+
+        child_snapshot(d->child, KEY_RUNNING, buf, state_encode_running(buf, sizeof buf));
+        d->feed.snap_running = false;
+    }
     return d->feed.event.head == NULL && d->feed.snap.head == NULL && !d->feed.snap_running;
 }
 

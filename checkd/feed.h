@@ -31,7 +31,7 @@ struct feed {
     struct feed_queue state, event, snap;
     size_t sweep; /* next server of the full telling */
     bool sweeping;
-    bool snap_running; /* "I was running" waits to be told */
+    bool snap_running; /* "all is told" waits to be told, behind every snapshot */
     uint64_t told_states, told_events, told_snaps;
 };
 

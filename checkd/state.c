@@ -5,6 +5,10 @@
  * configuration says nothing. The decoder is a pure function on bytes the parent kept for us: fuzzed, strict
  * to the last byte.
  *
+ * The parent keeps two generations, for a death in the middle of a reload, and hands out the older one first.
+ * "Running" is told when a generation's snapshots are complete, and read before them: it ends what an older
+ * generation says, for an absent record means a state like a fresh start's.
+ *
  * Layout: u8 version, u8 kind, u16 number of records; records: u64 identity, u8 flags, with RECORD_WEIGHT i64
  * weight.
  */
@@ -142,6 +146,17 @@ static void service_apply(struct service_table *t, size_t chunk, const struct re
     }
 }
 
+/* As a fresh start would have it. */
+static void state_forget(struct service_table *t)
+{
+    for (size_t i = 0; i < t->ncheckers; i++) {
+        t->checkers[i].up = !t->checkers[i].common.alpha;
+        t->checkers[i].weight = 0;
+    }
+    for (size_t i = 0; i < t->nservices; i++)
+        t->services[i].up = t->services[i].initial;
+}
+
 int state_decode(struct service_table *t, uint32_t key, const uint8_t *data, size_t len, bool *running)
 {
     size_t chunk = key > 0 ? (key - 1) / 2 : 0, pos = STATE_HEAD;
@@ -156,6 +171,7 @@ int state_decode(struct service_table *t, uint32_t key, const uint8_t *data, siz
         if (data[1] != STATE_RUNNING || n != 0 || len != STATE_HEAD)
             return -1;
         *running = true;
+        state_forget(t);
         return 0;
     }
     if (data[1] != (services ? STATE_SERVICES : STATE_CHECKERS) || !form_ok(data, len, n))

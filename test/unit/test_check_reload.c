@@ -190,6 +190,36 @@ static void test_snapshot_foreign(void **state)
     rig_free(&n);
 }
 
+/* The parent keeps the snapshots of two generations, for a death in the middle of a reload. Once the younger
+ * one is complete, what only the older one says was so before, and is no more. */
+static void test_snapshot_generations(void **state)
+{
+    uint8_t buf[512], complete[8];
+    bool running = false;
+    struct rig r, n;
+    size_t len;
+
+    (void)state;
+    two(&r, &quick);
+    rig_fail(&r, 0);
+    rig_fail(&r, 1);
+    two(&n, &quick);
+    len = state_encode_checkers(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(state_decode(n.d.now, 1, buf, len, &running), 0);
+    len = state_encode_services(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(state_decode(n.d.now, 2, buf, len, &running), 0);
+    assert_false(rig_check(&n, 0)->up || rig_check(&n, 1)->up || n.d.now->services[0].up);
+    rig_check(&r, 0)->up = true; /* the younger generation's verdicts */
+    len = state_encode_running(complete, sizeof complete);
+    assert_int_equal(state_decode(n.d.now, 0, complete, len, &running), 0);
+    len = state_encode_checkers(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(state_decode(n.d.now, 1, buf, len, &running), 0);
+    assert_true(rig_check(&n, 0)->up && n.d.now->services[0].up);
+    assert_false(rig_check(&n, 1)->up);
+    rig_free(&r);
+    rig_free(&n);
+}
+
 static void test_snapshot_full(void **state)
 {
     uint8_t buf[512];
@@ -245,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_snapshot_foreign),
+        cmocka_unit_test(test_snapshot_generations),
         cmocka_unit_test(test_snapshot_full),
         cmocka_unit_test(test_snapshot_service),
     };
