@@ -51,8 +51,9 @@ static int child_become(struct script_notes *n)
     const struct script_who *w = n->launch->script->who;
     struct sigaction dfl = { .sa_handler = SIG_DFL };
     sigset_t none;
-    for (int s = 1; s < NSIG; s++)
-        sigaction(s, &dfl, NULL);
+    for (int s = 1; s < 64; s++)
+        if ((n->not_default >> s & 1) != 0)
+            sigaction(s, &dfl, NULL);
     if (syscall(SYS_setresgid, w->gid, w->gid, w->gid) < 0 ||
         syscall(SYS_setresuid, w->uid, w->uid, w->uid) < 0)
         return script_fail(n, SCRIPT_STAGE_USER, errno, "");

@@ -44,6 +44,7 @@ struct script_notes {
     const struct script_launch *launch;
     struct script_safe safe;
     int devnull, alive;
+    uint64_t not_default; /* signals the parent ignores or handles, bits */
     /* for the parent */
     struct script_failure fail;
     bool weak, shell;

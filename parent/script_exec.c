@@ -32,6 +32,7 @@ struct script_exec {
     uint8_t *stack; /* guard page, stack */
     struct script_notes *notes;
     uint64_t rest_until;
+    uint64_t not_default; /* signals; the parent sets them once, before its first script */
 };
 
 static void *exec_map(size_t size)
@@ -60,9 +61,21 @@ static void exec_unmap(struct script_exec *x)
     x->notes = NULL;
 }
 
+static uint64_t exec_signals(void)
+{
+    uint64_t bits = 0;
+    for (int s = 1; s < NSIG && s < 64; s++) {
+        struct sigaction a;
+        if (sigaction(s, NULL, &a) == 0 && a.sa_handler != SIG_DFL)
+            bits |= UINT64_C(1) << s;
+    }
+    return bits;
+}
+
 struct script_exec *script_exec_new(void)
 {
     struct script_exec *x = xcalloc(1, sizeof *x);
+    x->not_default = exec_signals();
     x->devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (x->devnull >= 0 && exec_memory(x) == 0)
         return x;
@@ -171,6 +184,7 @@ static void exec_notes(struct script_exec *x, const struct script_launch *l, int
     n->safe = (struct script_safe){ scripts_secure(l->script->all), w->uid, w->gid };
     n->devnull = x->devnull;
     n->alive = alive;
+    n->not_default = x->not_default;
     n->fail.stage = SCRIPT_STAGE_NONE;
     n->fail.error = 0;
     n->fail.what[0] = n->weak_part[0] = '\0';
