@@ -352,14 +352,16 @@ static uint32_t auth_get32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-/* The check value over the IPv4 header (what routers may change as zero, except the TTL, which is 255 by
- * definition), the header without its check value, and the advert. */
+/* The check value over the IPv4 header (what routers may change as zero; of multicast the TTL stays in, it is
+ * 255 by definition, as the incumbent has it), the header without its check value, and the advert. */
 static void auth_ah_code(const struct auth *a, const uint8_t ip[AUTH_IP4], const uint8_t *ah,
                          const uint8_t *pdu, size_t len, uint8_t out[AUTH_AH_ICV])
 {
     static const uint8_t zero[AUTH_AH_ICV];
     uint8_t h[AUTH_IP4];
     memcpy(h, ip, sizeof h);
+    if (h[16] >> 4 != 14) /* no multicast destination */
+        h[8] = 0;
     h[1] = 0;          /* type of service */
     h[6] = h[7] = 0;   /* flags, fragment offset */
     h[10] = h[11] = 0; /* checksum */

@@ -88,7 +88,7 @@ class Frame:
 
     def __init__(self, ts, node, raw):
         self.ts, self.node, self.raw, self.kind = ts, node, raw, "other"
-        self.faults = []
+        self.faults, self.ah_seq, self.trailer = [], None, None
         try:
             self._parse(raw)
         except (struct.error, IndexError, ValueError):
@@ -118,6 +118,9 @@ class Frame:
         self.kind = "garp" if self.sender == self.target else "arp"
 
     def _parse_proto(self, proto, body):
+        if proto == 51 and body[0] == 112:  # authentication header
+            self.ah_seq = struct.unpack("!I", body[8:12])[0]
+            proto, body = 112, body[(body[1] + 2) * 4:]
         if proto == 112:
             self._parse_advert(body)
         elif proto == 58 and body[:1] == b"\x88":
@@ -139,8 +142,12 @@ class Frame:
             self.faults.append("version %d" % self.version)
         if self.ttl != 255:
             self.faults.append("TTL %d" % self.ttl)
-        if len(pdu) != end + (8 if self.version == 2 else 0):
+        end += 8 if self.version == 2 else 0
+        self.trailer = pdu[end:] if len(pdu) == end + 28 else None  # auth_hmac; outside the IPv4 checksum
+        if self.trailer is None and len(pdu) != end:
             self.faults.append("length %d" % len(pdu))
+        if self.trailer and not six:
+            pdu = pdu[:-28]
         with_pseudo = six or self.version == 3
         if checksum((pseudo(self.src, self.dst, len(pdu)) if with_pseudo else b"") + pdu):
             self.faults.append("VRRP checksum")

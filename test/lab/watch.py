@@ -68,6 +68,7 @@ def frame_filter():
         (None, equal, packet.ETH_IP6, "six", None),
         (None, equal, packet.ETH_IP4, None, "drop"),
         (None, byte, 23, None, None),
+        (None, equal, 51, "keep", None),
         (None, equal, 112, "keep", "drop"),
         ("six", byte, 20, None, None),
         (None, equal, 112, "keep", None),

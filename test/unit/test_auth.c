@@ -24,6 +24,7 @@
 
 static const char pdu2[] = "2133640102016e660a0000640000000000000000";
 static const char icv2[] = "978800668e20e2a9b63231c1";
+static const char icv2_unicast[] = "63b190240e95ee037be5eaba"; /* to 10.0.0.9; TTL counts as 0 */
 static const char pdu3[] = "31336401006475720a000064";
 static const char trailer3[] = "010100003b9aca0080000000604af10db29180a5b0e30d3dea796eec";
 static const char pdu6[] = "3133640100640000fe800000000000000000000000000100";
@@ -169,6 +170,10 @@ static void vectors(void **state)
         unhex(icv2, want);
         assert_memory_equal(buf + 12, want, 12);
     }
+    struct ipaddr peer = ip("10.0.0.9");
+    auth_sign(a, 7, &src, &peer, buf, len);
+    unhex(icv2_unicast, want);
+    assert_memory_equal(buf + 12, want, 12);
     auth_free(a);
     a = hmac_of((struct hmac_conf){ 0 });
     assert_int_equal(auth_behind(a), 28);
