@@ -22,6 +22,7 @@ import lvs_forward  # noqa: E402,F401
 import lvs_checks  # noqa: E402,F401
 import lvs_hold  # noqa: E402,F401
 import lvs_pair  # noqa: E402,F401
+import lvs_special  # noqa: E402,F401
 import lvs_table  # noqa: E402,F401
 
 MODULES = ("8021q", "vrf", "dummy", "veth", "bridge", "macvlan", "ipip", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc")
