@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct service_table *table_make(struct checkd *d)
+static struct service_table *table_make(struct checkd *d, struct slice **slice)
 {
     struct slice_writer *w = slice_writer_new(ROLE_CHECKD, 1);
     struct err e = { 0 };
@@ -36,11 +36,12 @@ static struct service_table *table_make(struct checkd *d)
         }
     }
     p = slice_writer_bytes(w, &len);
-    struct slice *s = slice_parse(p, len, ROLE_CHECKD, &e); /* lives as long as the table: for ever */
+    struct slice *s = slice_parse(p, len, ROLE_CHECKD, &e);
     t = service_table_new(s, &e);
     if (t == NULL || engine_build(d, t, s, &e) < 0)
         abort();
     slice_writer_free(w);
+    *slice = s; /* lives as long as the table: for ever */
     for (size_t i = 0; i < t->ncheckers; i++)
         t->checkers[i].identity = i + 1; /* within reach of a mutation */
     return t;
@@ -61,12 +62,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct checkd d;
     static struct service_table *t;
+    static struct slice *s;
     bool running = false;
     unsigned int before;
     uint32_t key;
 
     if (t == NULL)
-        t = table_make(&d);
+        t = table_make(&d, &s);
     if (size < sizeof key || size > sizeof key + 65535)
         return 0;
     memcpy(&key, data, sizeof key);

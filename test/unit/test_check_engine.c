@@ -203,11 +203,14 @@ static void test_sorry(void **state)
     assert_false(engine_wanted(rig_server(&r, 2)).in);
     rig_free(&r);
 
-    sorry_rig(&r, 4, true);
+    sorry_rig(&r, 4,
+              true); /* sorry_server_inhibit: it stands in the table with weight 0 while nobody needs it */
+    assert_true(engine_wanted(rig_server(&r, 2)).in);
+    assert_int_equal(engine_wanted(rig_server(&r, 2)).weight, 0);
     rig_pass(&r, 0);
     rig_fail(&r, 1);
-    assert_true(engine_wanted(rig_server(&r, 0)).in);
-    assert_int_equal(engine_wanted(rig_server(&r, 0)).weight, 0);
+    assert_int_equal(engine_wanted(rig_server(&r, 2)).weight, 1);
+    assert_false(engine_wanted(rig_server(&r, 0)).in);
     assert_false(engine_wanted(rig_server(&r, 1)).in);
     rig_free(&r);
 }
