@@ -59,13 +59,15 @@ struct parent {
     struct run *once; /* and startup_script or shutdown_script while it runs */
     struct script_life *life;
     bool has_netns_ipvs;
-    int netns_ipvs; /* net_namespace_ipvs: opened once, as root; a name that is taken away later does no harm */
+    int netns_ipvs; /* net_namespace_ipvs: opened once, as root; a name that is taken away later does no harm
+                     */
     struct ev_timer wind_down; /* the rooms are off; scripts get a moment */
     struct trackfiles *tracks;
     struct pidfiles pids;
     enum parent_phase phase;
     uint64_t began_ns, stop_ns;
     int exit_status;
+    bool first_script; /* startup_script runs: nobody is told anything yet */
     bool root_scripts; /* the bounding set is what scripts of root need */
     bool hup_waiting;  /* SIGHUP came during start or reload */
 };

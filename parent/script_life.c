@@ -84,6 +84,7 @@ static void life_on_once(void *arg, const struct runner_end *e)
     struct parent *p = arg;
     const char *what = p->life->step == LIFE_SHUTDOWN_SCRIPT ? "shutdown_script" : "startup_script";
     p->once = NULL;
+    p->first_script = false;
     if (e->how == RUN_END_TIMEOUT)
         log_warn("%s did not end in time and was stopped; going on", what);
     else if (e->how == RUN_END_SIGNAL)
@@ -113,7 +114,8 @@ static bool life_once(struct parent *p, enum kw script, enum kw timeout)
 void script_life_startup(struct parent *p, void (*next)(struct parent *p))
 {
     p->life->next = next;
-    if (!life_once(p, KW_GLOBAL_STARTUP_SCRIPT, KW_GLOBAL_STARTUP_SCRIPT_TIMEOUT))
+    p->first_script = life_once(p, KW_GLOBAL_STARTUP_SCRIPT, KW_GLOBAL_STARTUP_SCRIPT_TIMEOUT);
+    if (!p->first_script)
         next(p);
 }
 

@@ -235,7 +235,8 @@ void supervise_begin(struct parent *p)
 {
     for (size_t i = 0; i < SUPERVISE_ROOMS; i++) {
         struct room *m = &p->room[supervise_rooms[i]];
-        if (m->state == ROOM_READY && m->wanted && p->cur != NULL && !reload_preparing(p->reload))
+        if (m->state == ROOM_READY && m->wanted && p->cur != NULL && !p->first_script &&
+            !reload_preparing(p->reload))
             room_tell(m);
     }
 }

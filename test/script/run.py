@@ -262,6 +262,44 @@ def storm_and_adverts(b):
     print("    at most %d at once; longest gap between adverts %.1f ms of 200" % (most, max(gaps)), flush=True)
 
 
+@case
+def fifo_life(b):
+    """Made for its user in root's directory, also by a reload; read by its script; what is gone is told; removed at the end."""
+    reader = b.script("reader.sh", "exec <$2\nwhile read l; do echo \"$1 $(id -un) $l\" >>%s; done" % b.path("out"))
+    two = conf.instance(name="V2", vrid=52, priority=200, interval=0.2, vips=("10.77.0.120",), extra="notify_deleted")
+    b.daemon = b.lab.a.start(b.cmd, conf.whole(conf.instance(priority=200, interval=0.2), two, glob=(
+        "script_user nobody\nvrrp_notify_fifo %s\nvrrp_notify_fifo_script \"%s one\"\n" % (b.path("f1"), reader))))
+    b.wait(lambda: b.out().count(" MASTER 200") == 2)
+    st = os.stat(b.path("f1"))
+    check((st.st_uid, oct(st.st_mode)) == (NOBODY.pw_uid, "0o10600"), "FIFO is %s" % (st,))
+    check("one nobody INSTANCE \"VI_1\" BACKUP 200\none " in b.out(), "lines: " + b.out())
+    check(not [n for n in os.listdir(b.dir) if n.startswith(".holdfast")], "a room was left behind")
+    b.file("out", "", 0o666)
+    b.daemon.reload(conf.whole(conf.instance(priority=150, interval=0.2), glob=(
+        "script_user nobody\nvrrp_notify_fifo %s\nvrrp_notify_fifo_script \"%s two\"\nvrrp_notify_priority_changes\n"
+        "fifo_write_vrrp_states_on_reload\n" % (b.path("f2"), reader))))
+    want = ["two nobody INSTANCE \"%s" % w for w in ('VI_1" MASTER_PRIORITY 150', 'V2" DELETED 200', 'VI_1" MASTER 150')]
+    b.wait(lambda: all(w in b.out() for w in want), why="lines after the reload: " + b.out())
+    check(not os.path.exists(b.path("f1")), "the former FIFO is still there")
+    check(os.stat(b.path("f2")).st_uid == NOBODY.pw_uid, "the new FIFO has the wrong owner")
+    b.daemon.stop()
+    check("two nobody INSTANCE \"VI_1\" STOP 150" in b.out(), "the reader did not get the last line: " + b.out())
+    check(not os.path.exists(b.path("f2")), "the FIFO is still there")
+
+
+@case
+def first_and_last(b):
+    """startup_script before anything happens, shutdown_script after everything, both with their limits."""
+    first = b.script("first.sh", "sleep 0.5\necho first $(ip -o addr show dev eth0 | grep -c 10.77.0.100) >>%s" % b.path("out"))
+    last = b.script("last.sh", "echo last $(ip -o addr show dev eth0 | grep -c 10.77.0.100) >>%s\nsleep 60" % b.path("out"))
+    note = b.script("note.sh", "echo note $3 >>%s" % b.path("out"))
+    b.start("notify %s" % note, glob="script_user root\nstartup_script %s\nshutdown_script %s\nshutdown_script_timeout 1\n" % (first, last))
+    b.wait(lambda: "note MASTER" in b.out())
+    status, took = b.daemon.stop(15)
+    check(b.out().splitlines() == ["first 0", "note BACKUP", "note MASTER", "note STOP", "last 0"], "order: " + b.out())
+    check(status == 0 and 1 <= took < 5, "stop: status %s after %.1f s" % (status, took))
+
+
 def cmdline(pid):
     try:
         with open("/proc/%d/cmdline" % pid) as f:
