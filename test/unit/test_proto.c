@@ -172,9 +172,12 @@ static void test_round_trip(void **state)
 /* A hand-made case, so that round trips cannot hide two slips that cancel each other. */
 static void test_values(void **state)
 {
-    struct msg_inst_event m = {
-        .inst = 9, .state = VRRP_STATE_MASTER, .priority = 200, .at = UINT64_C(1) << 40, .cause = "timer"
-    };
+    struct msg_inst_event m = { .inst = 9,
+                                .kind = INST_EVENT_RX_LOWER,
+                                .state = VRRP_STATE_MASTER,
+                                .priority = 200,
+                                .at = UINT64_C(1) << 40,
+                                .cause = "timer" };
     struct msg_link l = {
         .iface = 3, .ifindex = 4, .up = 1, .mtu = 1500, .mac_len = 6, .mac = { 2, 0, 0, 0, 0, 1 }
     };
@@ -185,10 +188,11 @@ static void test_values(void **state)
 
     (void)state;
     len = proto_encode(MSG_inst_event, &m, 1, 2, 0, buf, sizeof buf);
-    assert_int_equal(len, (int)sizeof h + 8 + 8 + 8 + 12 + 12);
+    assert_int_equal(len, (int)sizeof h + 8 + 8 + 8 + 8 + 12 + 12);
     assert_int_equal(proto_decode(buf, (size_t)len, ROLE_VRRPD, ROLE_PARENT, 0, &h, &out), PROTO_OK);
     assert_int_equal(h.type, MSG_inst_event);
     assert_int_equal(out.inst_event.inst, 9);
+    assert_int_equal(out.inst_event.kind, INST_EVENT_RX_LOWER);
     assert_int_equal(out.inst_event.state, VRRP_STATE_MASTER);
     assert_int_equal(out.inst_event.priority, 200);
     assert_true(out.inst_event.at == UINT64_C(1) << 40);
