@@ -446,9 +446,11 @@ struct checker *checkd_checker(struct checkd *d, uint32_t id)
 
 struct checker *checkd_next_checker(struct checkd *d, const struct checker_kind *kind, struct checker *prev)
 {
-    size_t i = prev == NULL ? 0 : (size_t)(prev - d->now->checkers) + 1;
+    size_t i;
 
-    for (; d->now != NULL && i < d->now->ncheckers; i++)
+    if (d->now == NULL)
+        return NULL;
+    for (i = prev == NULL ? 0 : (size_t)(prev - d->now->checkers) + 1; i < d->now->ncheckers; i++)
         if (d->now->checkers[i].kind == kind)
             return &d->now->checkers[i];
     return NULL;
