@@ -91,7 +91,7 @@ static void global(struct conf *c)
     else if (b != NULL && (b->v.ip->b[1] & 0x0f) != 2)
         CONF_WARN(c, conf_pos_value(b), "HF-ADDR", "vrrp_mcast_group6 is not of link-local scope");
     for (struct conf_obj *s = NULL; (s = conf_next(c->global, s, BLK_SYNCD)) != NULL;)
-        if (!conf_if_exists(c, s->name))
+        if (conf_get(c->top, KW_TOP_NET_NAMESPACE_IPVS) == NULL && !conf_if_exists(c, s->name))
             conf_warn_iface(c, conf_pos_obj(s), "lvs_sync_daemon: interface", s->name, "");
 }
 
