@@ -34,7 +34,7 @@ struct mail_lookup {
     struct ev_timer timer;
     mail_lookup_fn *fn;
     void *arg;
-    bool active, answered; /* answered: some server had something to say about this name */
+    bool active, answered;    /* answered: some server had something to say about this name */
     const char *const *names; /* the caller's, stay until the end */
     size_t nnames;
     const struct ipaddr *servers;
