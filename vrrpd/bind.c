@@ -145,6 +145,7 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     bind_peers(b, s);
     bind_auth(b, s);
     bind_show(b, o);
+    track_bind(b, s, o);
     if (!slice_ip(o, KW_VI_X_SRC, &b->src))
         memset(&b->src, 0, sizeof b->src);
     b->ttl =
@@ -169,6 +170,7 @@ void bind_vi_free(struct bind_vi *b)
     if (b == NULL)
         return;
     auth_free(b->sign);
+    track_bind_free(b);
     free(b->name);
     free(b->sock);
     free(b->addrs);
@@ -194,7 +196,7 @@ static bool bind_same_check(const struct check_cfg *a, const struct check_cfg *b
 static bool bind_same_engine(const struct engine_cfg *a, const struct engine_cfg *b)
 {
     return a->version == b->version && a->priority == b->priority && a->down_adverts == b->down_adverts &&
-           a->nopreempt == b->nopreempt && a->lower_prio_no_advert == b->lower_prio_no_advert &&
+           a->nopreempt == b->nopreempt && a->start_backup == b->start_backup && a->lower_prio_no_advert == b->lower_prio_no_advert &&
            a->higher_prio_send_advert == b->higher_prio_send_advert && a->interval == b->interval &&
            a->preempt_delay == b->preempt_delay;
 }
@@ -223,7 +225,7 @@ bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b)
 bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b)
 {
     return strcmp(a->name, b->name) == 0 && bind_vi_same_packet(a, b) &&
-           bind_same_engine(&a->engine, &b->engine) && a->strict == b->strict &&
+           bind_same_engine(&a->engine, &b->engine) && track_bind_same(a, b) && a->strict == b->strict &&
            a->dont_track_primary == b->dont_track_primary && a->start_master == b->start_master &&
            a->broken == b->broken && a->accept == b->accept &&
            a->promote_secondaries == b->promote_secondaries && a->garp_delay == b->garp_delay &&

@@ -14,6 +14,7 @@
 #include "common/slice.h"
 #include "vrrpd/checks.h"
 #include "vrrpd/engine.h"
+#include "vrrpd/track.h"
 
 struct bind_vi {
     uint32_t id;
@@ -32,6 +33,9 @@ struct bind_vi {
     bool strict, accept, dont_track_primary, promote_secondaries, start_master;
     uint64_t garp_delay, garp_refresh, garp_lower_delay; /* for dumps; ipvsd acts on them */
     uint32_t garp_repeat, garp_refresh_repeat, garp_lower_repeat;
+    char *group;              /* its sync group, NULL: none */
+    struct track_line *lines; /* what it tracks, its group's trackers included */
+    size_t nlines;
     const char *broken; /* a reason why it must stay in FAULT, or NULL */
 };
 
@@ -47,6 +51,11 @@ bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b); /* ids asid
 bool bind_vi_same_router(const struct bind_vi *a,
                          const struct bind_vi *b); /* mastership may be carried over */
 bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b); /* what is on the wire */
+
+/* track_bind.c: sync group and trackers of an instance. */
+void track_bind(struct bind_vi *b, const struct slice *s, const struct slice_obj *o);
+void track_bind_free(struct bind_vi *b);
+bool track_bind_same(const struct bind_vi *a, const struct bind_vi *b);
 
 void bind_global(const struct slice *s, struct bind_global *out);
 

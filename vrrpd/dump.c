@@ -87,6 +87,9 @@ static void dump_data_one(FILE *f, const struct inst *i, uint64_t now)
     char a[IPADDR_STRLEN];
     const struct check_stats *c = &i->chk.stats;
     fprintf(f, "VRRP Instance = %s\n  state = %s\n", i->b->name, vrrp_state_name(i->e.state));
+    fprintf(f, "  effective_priority = %u\n", i->e.cfg.priority);
+    if (i->b->group != NULL)
+        fprintf(f, "  sync_group = %s\n", i->b->group);
     if (i->fault[0] != '\0')
         fprintf(f, "  fault = %s\n", i->fault);
     fprintf(f, "  last_transition = %" PRIu64 ".%06" PRIu64 "\n", i->changed_at / NS_PER_SEC,
@@ -113,6 +116,8 @@ static void dump_data(FILE *f, struct vrrpd *v)
     for (const struct vlink *l = v->links; l != NULL; l = l->next)
         fprintf(f, "Interface = %s\n  ifindex = %u\n  up = %s\n  running = %s\n  mtu = %u\n", l->name,
                 l->ifindex, dump_yes(l->up), dump_yes(l->running), l->mtu);
+    track_dump(v, f);
+    group_dump(v, f);
     for (size_t n = 0; n < v->ninst; n++)
         dump_data_one(f, v->inst[n], ev_now(v->ev));
 }

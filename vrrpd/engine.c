@@ -22,7 +22,7 @@ uint64_t engine_deadline(const struct engine *e)
 {
     switch (e->state) {
     case VRRP_STATE_INIT: return e->start_at;
-    case VRRP_STATE_BACKUP: return e->down_at;
+    case VRRP_STATE_BACKUP: return e->held ? TIME_NEVER : e->down_at;
     case VRRP_STATE_MASTER: return e->answer_at < e->adv_at ? e->answer_at : e->adv_at;
     case VRRP_STATE_FAULT:
     case VRRP_STATE_STOP: return TIME_NEVER;
@@ -72,6 +72,7 @@ static void engine_become(struct engine *e, enum vrrp_state to, const char *caus
 {
     enum vrrp_state from = e->state;
     e->state = to;
+    e->held = false;
     if (to == VRRP_STATE_MASTER)
         e->stats.became_master++;
     else if (from == VRRP_STATE_MASTER)
@@ -84,6 +85,7 @@ static void engine_wait(struct engine *e, uint64_t from)
 {
     e->resigned = false;
     e->discarding = false;
+    e->held = false;
     e->down_from = from;
     e->down_at = from + engine_down_interval(&e->cfg, e->master_interval);
 }
@@ -110,7 +112,7 @@ static void engine_begin(struct engine *e, uint64_t now, const char *why)
     e->heard_at = 0;
     e->preempt_at = 0;
     memset(&e->master, 0, sizeof e->master);
-    if (e->cfg.priority == ENGINE_OWNER) {
+    if (e->cfg.priority == ENGINE_OWNER && !e->cfg.start_backup) {
         snprintf(cause, sizeof cause, "%s, and priority 255 owns the addresses", why);
         engine_to_master(e, now, cause);
         return;
@@ -197,6 +199,8 @@ static void engine_rx_backup(struct engine *e, const struct engine_advert *a, ui
     if (a->priority == 0) {
         uint64_t end = rx_at + engine_skew(&e->cfg, e->master_interval);
         e->stats.prio_zero_rcvd++;
+        if (e->held)
+            return; /* it wants to already */
         if (e->resigned && end >= e->down_at)
             return; /* repeated resignations do not put the takeover off */
         e->resigned = true;
@@ -319,6 +323,18 @@ static uint64_t engine_grid(uint64_t at, uint64_t interval, uint64_t now)
     return at > now ? at : at + ((now - at) / interval + 1) * interval;
 }
 
+/* Takes over, unless its sync group is not ready. */
+static void engine_timer_backup(struct engine *e, uint64_t now)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    if (e->ops->hold != NULL && e->ops->hold(e->arg)) {
+        e->held = true;
+        return;
+    }
+    engine_down_cause(e, now, cause, sizeof cause);
+    engine_to_master(e, now, cause);
+}
+
 static void engine_timer_master(struct engine *e, uint64_t now)
 {
     if (now >= e->adv_at) {
@@ -334,17 +350,62 @@ static void engine_timer_master(struct engine *e, uint64_t now)
 
 void engine_timer(struct engine *e, uint64_t now)
 {
-    char cause[ENGINE_CAUSE_MAX];
     if (now >= engine_deadline(e)) {
         if (e->state == VRRP_STATE_INIT) {
             engine_begin(e, now, "startup delay is over");
         } else if (e->state == VRRP_STATE_BACKUP) {
-            engine_down_cause(e, now, cause, sizeof cause);
-            engine_to_master(e, now, cause);
+            engine_timer_backup(e, now);
         } else if (e->state == VRRP_STATE_MASTER) {
             engine_timer_master(e, now);
         }
     }
+    engine_arm(e);
+}
+
+/* ---- trackers, sync groups */
+
+static void engine_adapt(struct engine *e)
+{
+    e->held = false;
+    if (e->state == VRRP_STATE_BACKUP)
+        e->down_at = e->down_from + (e->resigned ? engine_skew(&e->cfg, e->master_interval)
+                                                 : engine_down_interval(&e->cfg, e->master_interval));
+}
+
+void engine_set_priority(struct engine *e, uint8_t priority)
+{
+    if (priority == e->cfg.priority)
+        return;
+    e->cfg.priority = priority;
+    engine_adapt(e);
+    engine_arm(e);
+}
+
+void engine_release(struct engine *e, uint64_t now)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    if (e->state != VRRP_STATE_BACKUP || !e->held)
+        return;
+    engine_down_cause(e, now, cause, sizeof cause);
+    engine_to_master(e, now, cause);
+    engine_arm(e);
+}
+
+void engine_step_down(struct engine *e, uint64_t now, const char *why)
+{
+    if (e->state != VRRP_STATE_MASTER)
+        return;
+    engine_send(e, true, now);
+    engine_wait(e, now);
+    engine_become(e, VRRP_STATE_BACKUP, why);
+    engine_arm(e);
+}
+
+void engine_ask_again(struct engine *e)
+{
+    if (!e->held)
+        return;
+    e->held = false;
     engine_arm(e);
 }
 
@@ -361,9 +422,7 @@ void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t
     }
     if (!learned)
         e->master_interval = cfg->interval;
-    if (e->state == VRRP_STATE_BACKUP)
-        e->down_at = e->down_from + (e->resigned ? engine_skew(&e->cfg, e->master_interval)
-                                                 : engine_down_interval(&e->cfg, e->master_interval));
+    engine_adapt(e);
     engine_arm(e);
 }
 

@@ -27,6 +27,7 @@ struct engine_cfg {
     uint8_t priority;     /* 255: address owner */
     uint8_t down_adverts; /* down_timer_adverts */
     bool nopreempt, lower_prio_no_advert, higher_prio_send_advert;
+    bool start_backup; /* an owner, but not all of its sync group are: it has to listen first as well */
     uint64_t interval, preempt_delay; /* ns */
 };
 
@@ -48,6 +49,9 @@ struct engine_ops {
     void (*garp)(void *arg);                   /* somebody lower spoke: announce again */
     void (*learned)(void *arg);                /* another master, priority or interval */
     void (*arm)(void *arg, uint64_t deadline); /* TIME_NEVER: none */
+    /* It would take over now: true holds it back (the others of its sync group are not so far), until
+     * engine_release. May be NULL. */
+    bool (*hold)(void *arg);
 };
 
 struct engine {
@@ -63,6 +67,7 @@ struct engine {
     uint64_t last_tx, last_garp; /* last advert of any kind, last announcement because of a lower one */
     uint64_t down_from;          /* BACKUP: what the master-down interval counts from */
     uint64_t down_at;            /* BACKUP: when it ends */
+    bool held;                   /* BACKUP: the interval has ended, its sync group holds it back */
     bool resigned;               /* the master said priority 0: down_at is down_from + skew */
     bool discarding;             /* lower adverts are being ignored, so that the timer runs out: preemption */
     struct ipaddr lower;         /* whose */
@@ -111,6 +116,15 @@ void engine_timer(struct engine *e, uint64_t now);
 void engine_fault(struct engine *e, uint64_t now, const char *why);
 void engine_fault_clear(struct engine *e, uint64_t now, const char *why);
 void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t now, bool packet_changed);
+
+/* Trackers: another priority from now on. A backup's master-down interval is adapted, nothing is sent. */
+void engine_set_priority(struct engine *e, uint8_t priority);
+
+/* Sync groups: whoever is held back takes over; a MASTER gives up, with a priority 0; held back or not is
+ * asked again. */
+void engine_release(struct engine *e, uint64_t now);
+void engine_step_down(struct engine *e, uint64_t now, const char *why);
+void engine_ask_again(struct engine *e);
 
 /* STOP: silent from now on; true: it was MASTER, and engine_resign is due once the addresses are gone. */
 bool engine_stop(struct engine *e, const char *why);

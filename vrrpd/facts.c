@@ -145,7 +145,7 @@ static int facts_on_link(struct vrrpd *v, const struct msg_link *m)
     facts_addr(&l->a4, 4, m->addr4, m->addr4_len);
     facts_addr(&l->a6, 6, m->addr6, m->addr6_len);
     for (size_t n = 0; n < v->ninst; n++)
-        if (v->inst[n]->link == l)
+        if (v->inst[n]->link == l || track_uses_link(v->inst[n], l->name))
             inst_evaluate(v->inst[n]);
     return 0;
 }
@@ -154,6 +154,8 @@ void facts_done(struct vrrpd *v, uint32_t generation)
 {
     v->facts_generation = generation;
     v->running = true;
+    for (size_t n = 0; n < v->ninst; n++)
+        inst_judge_only(v->inst[n]); /* what one of a group cannot do none begins */
     for (size_t n = 0; n < v->ninst; n++)
         inst_evaluate(v->inst[n]);
     if (v->sync_owed)
@@ -189,6 +191,7 @@ static int facts_dispatch(struct vrrpd *v, const struct chan_msg *m)
     case MSG_link: return facts_on_link(v, &m->body->link);
     case MSG_facts_done: facts_done(v, m->generation); return 0;
     case MSG_inst_done: return facts_on_inst_done(v, &m->body->inst_done);
+    case MSG_proc_count: return track_on_proc(v, &m->body->proc_count);
     case MSG_vip_repaired: return facts_on_repaired(v, &m->body->vip_repaired);
     default: return -1;
     }

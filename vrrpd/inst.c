@@ -61,7 +61,7 @@ static void inst_build(struct inst *i, size_t n, bool resign, uint8_t *buf, size
     struct packet_spec s = { .family = b->family,
                              .version = b->engine.version,
                              .vrid = b->vrid,
-                             .priority = resign ? 0 : b->engine.priority,
+                             .priority = resign ? 0 : i->e.cfg.priority,
                              .interval_ns = b->engine.interval,
                              .auth_type = b->check.auth_type,
                              .plain_checksum = b->check.plain_checksum,
@@ -133,7 +133,7 @@ static void inst_event(struct inst *i, enum inst_event_kind kind, const char *ca
     struct msg_inst_event m = { .inst = i->b->id,
                                 .kind = (uint8_t)kind,
                                 .state = (uint8_t)i->e.state,
-                                .priority = i->b->engine.priority,
+                                .priority = i->e.cfg.priority,
                                 .at = i->changed_at };
     snprintf(m.cause, sizeof m.cause, "%s", cause);
     if (child_parent(i->v->child) != NULL && !i->removed)
@@ -151,14 +151,8 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
     alert_mark(i);
     vrrpd_dirty(i);
     log_notice("%s: %s -> %s: %s", i->b->name, vrrp_state_name(from), vrrp_state_name(i->e.state), cause);
+    group_news(i);
     inst_event(i, INST_EVENT_STATE, cause);
-}
-
-void inst_priority_event(struct inst *i)
-{
-    char cause[ENGINE_CAUSE_MAX];
-    snprintf(cause, sizeof cause, "priority is now %u", i->b->engine.priority);
-    inst_event(i, INST_EVENT_PRIORITY, cause);
 }
 
 /* Told once a second: whoever may send valid adverts must not be able to start scripts at his pace. */
@@ -198,12 +192,18 @@ static void inst_op_arm(void *arg, uint64_t deadline)
         ev_timer_at(i->v->ev, &i->timer, deadline);
 }
 
+static bool inst_op_hold(void *arg)
+{
+    return group_hold(arg);
+}
+
 static const struct engine_ops inst_engine_ops = {
     .send = inst_op_send,
     .state = inst_op_state,
     .garp = inst_op_garp,
     .learned = inst_op_learned,
     .arm = inst_op_arm,
+    .hold = inst_op_hold,
 };
 
 /* ---- time */
@@ -319,7 +319,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
         inst_remarks(i, rx, remarks);
     if (i->e.state == VRRP_STATE_MASTER && ipaddr_same(&a.src, &i->e.src))
         inst_remark(i, 8, "our own address", "another router uses it, or the network sends our adverts back");
-    bool lower = i->e.state == VRRP_STATE_MASTER && a.priority > 0 && a.priority < i->b->engine.priority;
+    bool lower = i->e.state == VRRP_STATE_MASTER && a.priority > 0 && a.priority < i->e.cfg.priority;
     engine_rx(&i->e, &a, rx_at, ev_now(v->ev));
     if (lower)
         inst_lower_event(i, &a);
@@ -425,17 +425,77 @@ static void inst_begin(struct inst *i, const char *obstacle)
     i->snapshot = NULL;
 }
 
+/* What its trackers make of the priority. Nothing is sent for it; what is sent next carries it. */
+static void inst_priority(struct inst *i, const struct track_sum *sum)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    uint8_t was = i->e.cfg.priority, now = track_priority(i->b->engine.priority, sum);
+    if (was == now)
+        return;
+    io_flush(i->v->io); /* what waits goes as it was prepared */
+    engine_set_priority(&i->e, now);
+    inst_rebuild(i);
+    if (i->waiting)
+        return;
+    snprintf(cause, sizeof cause, "priority is now %u", now);
+    log_notice("%s: priority %u -> %u (configured %u, trackers %+ld)", i->b->name, was, now,
+               i->b->engine.priority, sum->delta);
+    inst_event(i, INST_EVENT_PRIORITY, cause);
+}
+
+/* Everything against its running now, trackers included. *early: it is only not known yet. */
+static const char *inst_against(struct inst *i, char *buf, size_t size, bool *early, bool *pending)
+{
+    char text[ENGINE_CAUSE_MAX];
+    struct track_sum sum = track_judge(i, text, sizeof text);
+    const char *obstacle = inst_obstacle(i, buf, size, early);
+    inst_priority(i, &sum);
+    *pending = sum.wait;
+    if (obstacle == NULL && sum.fault) {
+        *early = false;
+        snprintf(buf, size, "%s", text);
+        obstacle = buf;
+    }
+    return obstacle;
+}
+
+struct inst_look {
+    const char *obstacle; /* its own, or a mate's */
+    bool wait;            /* what is against it may only not be known yet */
+    bool pending;         /* nothing is, but a tracker has not spoken */
+};
+
+static struct inst_look inst_look(struct inst *i, char *buf, size_t size)
+{
+    struct inst_look l = { 0 };
+    bool early;
+    l.obstacle = inst_against(i, buf, size, &early, &l.pending);
+    l.wait = i->waiting && l.obstacle != NULL && early &&
+             i->v->facts_generation < child_generation(i->v->child);
+    i->obstructed = l.obstacle != NULL && !l.wait;
+    if (l.obstacle == NULL)
+        l.obstacle = group_obstacle(i, buf, size);
+    return l;
+}
+
+void inst_judge_only(struct inst *i)
+{
+    char buf[ENGINE_CAUSE_MAX];
+    if (i->e.state != VRRP_STATE_STOP)
+        inst_look(i, buf, sizeof buf);
+}
+
 void inst_evaluate(struct inst *i)
 {
     char buf[ENGINE_CAUSE_MAX];
-    bool early;
+    bool was = i->obstructed;
     struct ipaddr src = inst_source(i);
     uint64_t now = ev_now(i->v->ev);
     if (i->e.state == VRRP_STATE_STOP)
         return;
-    const char *obstacle = inst_obstacle(i, buf, sizeof buf, &early);
-    if (obstacle != NULL && !i->waiting) { /* with the old source: a priority 0 may still leave */
-        engine_fault(&i->e, now, obstacle);
+    struct inst_look l = inst_look(i, buf, sizeof buf);
+    if (l.obstacle != NULL && !i->waiting) { /* with the old source: a priority 0 may still leave */
+        engine_fault(&i->e, now, l.obstacle);
         io_flush(i->v->io);
     }
     bool moved = i->link != NULL && i->link->ifindex != i->wire.ifindex;
@@ -443,14 +503,15 @@ void inst_evaluate(struct inst *i)
         engine_set_source(&i->e, &src);
         inst_rebuild(i);
     }
-    snprintf(i->fault, sizeof i->fault, "%s", obstacle != NULL ? obstacle : "");
+    snprintf(i->fault, sizeof i->fault, "%s", l.obstacle != NULL ? l.obstacle : "");
     if (i->waiting) {
-        bool patience = early && i->v->facts_generation < child_generation(i->v->child);
-        if (i->v->running && !(obstacle != NULL && patience))
-            inst_begin(i, obstacle);
-    } else if (obstacle == NULL) {
+        if (i->v->running && !l.wait && (l.obstacle != NULL || !l.pending))
+            inst_begin(i, l.obstacle);
+    } else if (l.obstacle == NULL && !l.pending) {
         engine_fault_clear(&i->e, now, "the fault is over");
     }
+    if (i->obstructed != was)
+        group_evaluate_mates(i);
 }
 
 /* ---- snapshot, will */
@@ -501,6 +562,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b)
 
 void inst_free(struct inst *i)
 {
+    group_leave(i);
     ev_timer_stop(i->v->ev, &i->timer);
     inst_wire_free(i);
     if (i->dirty) {

@@ -72,6 +72,7 @@ static void life_heartbeat(struct vrrpd *v, uint64_t now)
     uint8_t buf[SNAPSHOT_MAX];
     v->heartbeat_at = now + LIFE_HEARTBEAT;
     alert_say_all(v); /* what found no room before */
+    group_alert_say_all(v);
     life_wills(v);
     if (life_any_master(v)) {
         int len = snapshot_alive_encode(now, buf);
@@ -101,6 +102,7 @@ void vrrpd_settle(struct vrrpd *v)
     struct chan *ipvsd = child_peer(v->child, ROLE_IPVSD);
     /* Before everything was told once, silence is right: "not MASTER" would take addresses away. */
     bool tell = ipvsd != NULL && v->running && !v->sync_owed;
+    group_settle(v);
     io_flush(v->io);
     if (tell)
         life_say_states(v, ipvsd);
@@ -138,6 +140,8 @@ static void life_snapshots(struct vrrpd *v)
                 v->alive_at = 0;
             continue;
         }
+        if (track_snapshot_take(v, &cs))
+            continue;
         if (v->nsnaps == cap) {
             cap = cap > 0 ? 2 * cap : 16;
             v->snaps = xrealloc(v->snaps, cap * sizeof *v->snaps);
@@ -188,6 +192,8 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
         return -1;
     }
     reload_commit(v, s);
+    track_snapshots_done(v);
+    track_snapshots(v, NULL);
     v->generation = child_generation(c);
     for (size_t n = 0; n < v->ninst; n++) {
         struct inst *i = v->inst[n];
@@ -231,7 +237,9 @@ static int life_msg(struct child *c, enum role from, const struct chan_msg *m, v
 {
     (void)c;
     if (from == ROLE_PARENT && m->type == MSG_file_value)
-        return 0; /* no instance follows a file yet (the keyword says HF-NOTYET), and the parent tells all */
+        return track_on_file(arg, m);
+    if (from == ROLE_PARENT && m->type == MSG_ran)
+        return track_on_ran(arg, &m->body->ran);
     return from == ROLE_IPVSD ? facts_msg(arg, m) : -1;
 }
 
@@ -246,10 +254,9 @@ static int life_prepare(struct child *c, const struct slice *next, struct err *e
 static void life_commit(struct child *c, const struct slice *old, const struct slice *now, void *arg)
 {
     struct vrrpd *v = arg;
-    (void)c;
-    (void)old;
     bind_global(now, &v->global);
     reload_commit(v, now);
+    track_snapshots(v, old);
     v->generation = child_generation(c);
     facts_stash_replay(v);
     io_flush(v->io);
@@ -311,6 +318,7 @@ static void life_stop(struct child *c, enum stop_why why, void *arg)
         life_pause(v);
         return;
     }
+    track_stop(v);
     for (size_t n = 0; n < v->ninst; n++) {
         struct inst *i = v->inst[n];
         i->stop_wait = engine_stop(&i->e, orphan ? "the parent process is gone" : "stopping");

@@ -100,9 +100,9 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
         inst_evaluate(i);
         if (packet)
             inst_rebuild(i);
-        engine_reconfigure(&i->e, &b->engine, ev_now(i->v->ev), packet);
-        if (was->engine.priority != b->engine.priority)
-            inst_priority_event(i);
+        struct engine_cfg cfg = b->engine;
+        cfg.priority = i->e.cfg.priority; /* with what the trackers make of it */
+        engine_reconfigure(&i->e, &cfg, ev_now(i->v->ev), packet);
         log_info("%s: changed by reload, goes on as %s", b->name, vrrp_state_name(i->e.state));
     }
     bind_vi_free(was);
@@ -153,6 +153,7 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
     for (size_t n = 0; n < old.n; n++)
         ids[n] = old.inst[n]->b->id;
     facts_tables(v, now);
+    track_load(v, now);
     for (size_t n = 0; n < total; n++)
         match[n] = reload_by_name(&old, v->next[n]->name);
     for (size_t n = 0; n < total; n++)
@@ -174,6 +175,9 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
     facts_tables_sweep(v);
     reload_gone_keys(v, ids, old.n);
     free(ids);
+    group_load(v, now);
+    for (size_t n = 0; n < v->ninst; n++)
+        inst_judge_only(v->inst[n]);
     for (size_t n = 0; n < v->ninst; n++)
         inst_evaluate(v->inst[n]);
 }

@@ -16,13 +16,17 @@
 #include "vrrpd/bind.h"
 #include "vrrpd/checks.h"
 #include "vrrpd/engine.h"
+#include "vrrpd/group.h"
 #include "vrrpd/io.h"
 #include "vrrpd/snapshot.h"
+#include "vrrpd/track_life.h"
 
 #define LIFE_HEARTBEAT NS_PER_SEC /* between signs of life for our successor */
 
 struct vrrpd;
 struct inst;
+struct group;
+struct track_life;
 
 /* An interface somebody names, as far as ipvsd has told. */
 struct vlink {
@@ -65,6 +69,8 @@ struct inst {
     struct wire wire;
     struct inst *next_vrid;
     struct inst *next_dirty;
+    struct group *group;                   /* NULL: none */
+    bool obstructed;                       /* it could not run now, whatever its group does */
     bool say_alert;                        /* to checkd, for the mail */
     bool dirty, say_state, say_will, snap; /* what end-of-turn owes: to ipvsd, to the parent */
     bool waiting;                          /* INIT: engine not begun, facts are missing */
@@ -93,6 +99,8 @@ struct vrrpd {
     struct vlink *links;
     struct vsock *socks;
     struct inst *dirty;
+    struct track_life *track;
+    struct group *groups;
     struct bind_vi **next; /* prepared, not committed */
     size_t nnext;
     struct snapshot *snaps; /* decoded, of the former incarnation */
@@ -131,7 +139,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
 void inst_free(struct inst *i);
 void inst_evaluate(struct inst *i);       /* begin, fault or clear, as the facts say */
 void inst_rebuild(struct inst *i);        /* prepared adverts */
-void inst_priority_event(struct inst *i); /* the priority has changed: FIFOs may want to hear it */
+void inst_judge_only(struct inst *i);     /* before the first evaluation: what stands against it */
 void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg);
 void inst_sent(struct io_out *o, int error, void *arg);
 void inst_snapshot(struct inst *i);
