@@ -42,6 +42,8 @@ static int hear_ready(struct room *m, const struct chan_msg *msg)
 
 static int hear_started(struct room *m, const struct chan_msg *msg)
 {
+    if (m->state == ROOM_STOPPING)
+        return 0; /* said while our stop was on its way */
     if (m->state != ROOM_TOLD || msg->body->started.generation != m->p->cur->generation)
         return -1;
     room_started(m);

@@ -28,12 +28,13 @@
 #include "parent/status.h"
 #include "parent/trackfile.h"
 
-#define LIFECYCLE_CHILD_WAIT (5 * NS_PER_SEC)
-#define LIFECYCLE_TELL       (100 * NS_PER_MS)
-#define LIFECYCLE_HURRY      (100 * NS_PER_MS)
-#define LIFECYCLE_RUN        "/run"
-#define LIFECYCLE_RUNDIR     "/run/holdfast"
-#define LIFECYCLE_NO_FILE    1
+#define LIFECYCLE_CHILD_WAIT    (5 * NS_PER_SEC)
+#define LIFECYCLE_TELL          (100 * NS_PER_MS)
+#define LIFECYCLE_HURRY         (100 * NS_PER_MS)
+#define LIFECYCLE_STOP_PATIENCE (5 * NS_PER_SEC)
+#define LIFECYCLE_RUN           "/run"
+#define LIFECYCLE_RUNDIR        "/run/holdfast"
+#define LIFECYCLE_NO_FILE       1
 
 static const enum role lifecycle_rooms[] = { ROLE_VRRPD, ROLE_IPVSD, ROLE_CHECKD };
 #define LIFECYCLE_ROOMS (sizeof lifecycle_rooms / sizeof lifecycle_rooms[0])
@@ -269,7 +270,9 @@ static void lifecycle_check_started(struct parent *p)
     daemonise_release(&p->dm);
     sdnotify_ready(&p->sd);
     lifecycle_tell_status(p);
-    if (p->hup_waiting)
+    if (p->stop_waiting)
+        lifecycle_end(p, 0);
+    else if (p->hup_waiting)
         lifecycle_reload(p);
 }
 
@@ -401,12 +404,35 @@ static void lifecycle_hurry(struct parent *p)
     }
 }
 
+static void lifecycle_on_patience(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    lifecycle_end(arg, 0);
+}
+
+/* What an earlier life left in the kernel (IPVS entries, addresses) is taken out by children that have begun;
+ * a stop in the middle of a start would leave it. So the start is finished first, which takes milliseconds,
+ * or until patience ends. */
+void lifecycle_stop(struct parent *p)
+{
+    if (p->phase != PARENT_PHASE_STARTING || p->stop_waiting) {
+        lifecycle_end(p, 0);
+        return;
+    }
+    p->stop_waiting = true;
+    ev_timer_init(&p->stop_patience, lifecycle_on_patience, p);
+    ev_timer_in(p->ev, &p->stop_patience, LIFECYCLE_STOP_PATIENCE);
+}
+
 void lifecycle_end(struct parent *p, int status)
 {
     if (p->phase == PARENT_PHASE_STOPPING) {
         lifecycle_hurry(p);
         return;
     }
+    if (p->stop_waiting)
+        ev_timer_stop(p->ev, &p->stop_patience);
     log_notice("stopping");
     p->phase = PARENT_PHASE_STOPPING;
     p->exit_status = status;

@@ -16,6 +16,7 @@ struct parent;
 
 int lifecycle_begin(struct parent *p);   /* children and holdfast-conf are on their way. -1: logged */
 void lifecycle_reload(struct parent *p); /* SIGHUP, holdctl: now, or as soon as possible */
+void lifecycle_stop(struct parent *p);   /* SIGTERM: after a start that has begun, or at once */
 void lifecycle_end(struct parent *p, int status); /* orderly stop; a second call hurries */
 void lifecycle_close(struct parent *p);           /* after the loop: files, sockets, memory */
 

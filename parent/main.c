@@ -102,7 +102,7 @@ static void main_on_stop(int signo, void *arg)
 {
     struct parent *p = arg;
     log_notice("signal %d received", signo);
-    lifecycle_end(p, MAIN_OK);
+    lifecycle_stop(p);
 }
 
 static void main_on_hup(int signo, void *arg)

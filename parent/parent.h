@@ -67,9 +67,11 @@ struct parent {
     enum parent_phase phase;
     uint64_t began_ns, stop_ns;
     int exit_status;
-    bool first_script; /* startup_script runs: nobody is told anything yet */
-    bool root_scripts; /* the bounding set is what scripts of root need */
-    bool hup_waiting;  /* SIGHUP came during start or reload */
+    bool first_script;             /* startup_script runs: nobody is told anything yet */
+    bool root_scripts;             /* the bounding set is what scripts of root need */
+    struct ev_timer stop_patience; /* a stop waits for the start it came into */
+    bool stop_waiting;
+    bool hup_waiting; /* SIGHUP came during start or reload */
 };
 
 #endif
