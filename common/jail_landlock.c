@@ -94,7 +94,12 @@ static int landlock_add_paths(int ruleset, const struct jail_row *row)
         /* The kernel makes a new inode for a sysctl directory it had dropped from its cache, and the rule
          * would not match that one. Holding the directory open keeps it: fd stays open for the life of the
          * process. */
-        return landlock_allow(ruleset, "/proc/sys/net", LANDLOCK_FS_READ_FILE | LANDLOCK_FS_WRITE_FILE, &fd);
+        rc = landlock_allow(ruleset, "/proc/sys/net", LANDLOCK_FS_READ_FILE | LANDLOCK_FS_WRITE_FILE, &fd);
+        if (rc < 0)
+            return rc;
+        /* Names and command lines of processes (vrrp_track_process). The root of /proc is never made anew. */
+        rc = landlock_allow(ruleset, "/proc", LANDLOCK_FS_READ_FILE | LANDLOCK_FS_READ_DIR, &fd);
+        break;
     }
     if (fd >= 0)
         close(fd);

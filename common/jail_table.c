@@ -123,7 +123,9 @@ static const struct jail_rule rules_ipvsd[] = {
     /* for checkd: with a mark or a privileged source port; connect: raw ICMP hears its target alone */
     INET(AF_INET, SOCK_STREAM), INET(AF_INET, SOCK_DGRAM), INET(AF_INET6, SOCK_STREAM),
     INET(AF_INET6, SOCK_DGRAM), CALL(connect), CALL(bind), CALL(setsockopt), CALL(getsockopt),
-    CALL(getsockname), CALL_MASK(openat, 2, O_CREAT | O_TRUNC, 0), /* Landlock leaves /proc/sys/net of it */
+    CALL(getsockname),
+    CALL_MASK(openat, 2, O_CREAT | O_TRUNC, 0), /* Landlock leaves /proc/sys/net of it, and /proc to read */
+    CALL(getdents64),                           /* vrrp_track_process */
 };
 
 static const struct jail_rule rules_conf[] = {

@@ -146,6 +146,7 @@ struct check_sock;
 struct present;
 struct syncd;
 struct nft_ipvs;
+struct proctrack;
 
 struct ipvsd {
     struct child *child;
@@ -168,6 +169,7 @@ struct ipvsd {
     struct syncd *syncd;
     struct other_ns other; /* net_namespace_ipvs */
     struct nft_ipvs *nft;
+    struct proctrack *proctrack;
     bool synced;      /* the present vrrpd has told everything */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */
     bool stopping;

@@ -19,6 +19,7 @@
 #include "ipvsd/model.h"
 #include "ipvsd/nft_ipvs.h"
 #include "ipvsd/present.h"
+#include "ipvsd/proctrack.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/syncd.h"
 #include "ipvsd/sysctl.h"
@@ -54,6 +55,7 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
         d->resync = true;
     check_sock_configure(d->check_socks, s);
     syncd_configure(d->syncd, s);
+    proctrack_configure(d->proctrack, s);
     if (d->resync)
         link_resync(d);
     model_adopt(d, m);
@@ -68,6 +70,7 @@ static void main_tell(struct ipvsd *d, struct chan *ch)
 {
     struct msg_facts_done done = { .generation = child_generation(d->child) };
     link_tell(d, true);
+    proctrack_tell(d->proctrack, ch);
     chan_send(ch, MSG_facts_done, &done, NULL, 0);
     chan_flush(ch);
 }
@@ -87,6 +90,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->present = present_new();
     d->syncd = syncd_new(d);
     d->nft = nft_ipvs_new(d);
+    d->proctrack = proctrack_new(d);
     if (link_open(d) < 0 || garp_open(d) < 0) {
         log_err("netlink or packet socket: %s", strerror(errno));
         return -1;
@@ -265,6 +269,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
     sock_dump(d, fd);
     check_sock_dump(d->check_socks, fd);
     syncd_dump(d->syncd, fd);
+    proctrack_dump(d->proctrack, fd);
     nft_ipvs_dump(d->nft, fd);
     ipvs_dump(d, fd);
 }
