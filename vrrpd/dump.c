@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vrrpd/bfd_life.h"
 #include "vrrpd/vrrpd.h"
 
 static void dump_stats_one(FILE *f, const struct inst *i)
@@ -120,6 +121,7 @@ static void dump_data(FILE *f, struct vrrpd *v)
     group_dump(v, f);
     for (size_t n = 0; n < v->ninst; n++)
         dump_data_one(f, v->inst[n], ev_now(v->ev));
+    bfd_life_dump(v->bfd, f);
 }
 
 static void dump_clear(struct vrrpd *v)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "vrrpd/bfd_life.h"
 #include "vrrpd/vrrpd.h"
 
 #define FACTS_STASH_MAX 65536
@@ -188,6 +189,8 @@ static int facts_dispatch(struct vrrpd *v, const struct chan_msg *m)
 {
     switch (m->type) {
     case MSG_sock: return facts_on_sock(v, m);
+    case MSG_bfd_rx:
+    case MSG_bfd_tx: return bfd_life_msg(v->bfd, m);
     case MSG_link: return facts_on_link(v, &m->body->link);
     case MSG_facts_done: facts_done(v, m->generation); return 0;
     case MSG_inst_done: return facts_on_inst_done(v, &m->body->inst_done);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "vrrpd/bfd_life.h"
 #include "vrrpd/vrrpd.h"
 
 #define LIFE_STOP_WAIT      (100 * NS_PER_MS)
@@ -135,6 +136,8 @@ static void life_snapshots(struct vrrpd *v)
     struct child_snapshot cs;
     size_t cursor = 0, cap = 0;
     while (child_snapshot_next(v->child, &cursor, &cs)) {
+        if (bfd_life_snapshot(v->bfd, &cs))
+            continue;
         if (cs.key == SNAPSHOT_KEY_ALIVE) {
             if (snapshot_alive_decode(cs.data, cs.len, &v->alive_at) < 0)
                 v->alive_at = 0;
@@ -183,15 +186,18 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
     v->child = c;
     v->ev = child_ev(c);
     v->io = io_new(v->ev, &life_io_ops, v);
+    v->bfd = bfd_life_new(v);
+    bfd_life_watch(v->bfd, track_bfd_changed);
     ev_hook_add(v->ev, life_hook, v);
     bind_global(s, &v->global);
     life_delays(v);
     life_snapshots(v);
-    if (reload_prepare(v, s, &e) < 0) {
+    if (bfd_life_prepare(s, &e) < 0 || reload_prepare(v, s, &e) < 0) {
         log_err("%s: %s", e.object, e.text);
         return -1;
     }
     reload_commit(v, s);
+    bfd_life_commit(v->bfd, s);
     track_snapshots_done(v);
     track_snapshots(v, NULL);
     v->generation = child_generation(c);
@@ -211,8 +217,10 @@ static void life_peer(struct child *c, struct chan *ch, enum role peer, void *ar
 {
     struct vrrpd *v = arg;
     (void)c;
-    if (peer == ROLE_CHECKD)
+    if (peer == ROLE_CHECKD) {
         alert_peer(v, ch);
+        bfd_life_tell(v->bfd);
+    }
     if (peer != ROLE_IPVSD)
         return;
     v->sync_owed = true;
@@ -248,7 +256,7 @@ static int life_msg(struct child *c, enum role from, const struct chan_msg *m, v
 static int life_prepare(struct child *c, const struct slice *next, struct err *e, void *arg)
 {
     (void)c;
-    return reload_prepare(arg, next, e);
+    return bfd_life_prepare(next, e) < 0 ? -1 : reload_prepare(arg, next, e);
 }
 
 static void life_commit(struct child *c, const struct slice *old, const struct slice *now, void *arg)
@@ -256,6 +264,7 @@ static void life_commit(struct child *c, const struct slice *old, const struct s
     struct vrrpd *v = arg;
     bind_global(now, &v->global);
     reload_commit(v, now);
+    bfd_life_commit(v->bfd, now);
     track_snapshots(v, old);
     v->generation = child_generation(c);
     facts_stash_replay(v);
@@ -279,6 +288,7 @@ static void life_resign(struct vrrpd *v)
         if (v->inst[n]->stop_wait)
             engine_resign(&v->inst[n]->e);
     io_flush(v->io);
+    bfd_life_stop(v->bfd);
     for (struct vsock *k = v->socks; k != NULL; k = k->next)
         io_sock_detach(&k->io); /* nothing can be advertised after this */
     child_stopped(v->child);
@@ -306,6 +316,7 @@ static void life_pause(struct vrrpd *v)
 {
     for (size_t n = 0; n < v->ninst; n++)
         inst_snapshot(v->inst[n]);
+    bfd_life_pause(v->bfd);
     life_heartbeat(v, ev_now(v->ev));
     child_stopped(v->child);
 }

@@ -88,6 +88,7 @@ struct inst {
 };
 
 struct vrrpd_stash;
+struct bfd_life;
 
 struct vrrpd {
     struct child *child;
@@ -112,6 +113,7 @@ struct vrrpd {
     uint32_t facts_generation; /* ipvsd has told everything of this generation */
     struct vrrpd_stash *stash; /* messages of a generation we have not committed to yet */
     uint64_t heartbeat_at, heartbeats;
+    struct bfd_life *bfd;
     struct ev_timer stop_timer;
     size_t stop_waiting;
 };

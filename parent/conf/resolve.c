@@ -173,10 +173,11 @@ bool conf_close_words(const char *a, const char *b)
 void conf_count(struct conf *c)
 {
     uint64_t least = UINT64_MAX, instances = 0, services = 0, servers = 0;
-    bool statics = false;
+    bool statics = false, sessions = false;
     for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
         if (o->drop)
             continue;
+        sessions = sessions || o->blk == BLK_BFD;
         if (o->blk == BLK_VI) {
             uint64_t us = conf_uint(o, KW_VI_ADVERT_INT, 1000000);
             least = us < least ? us : least;
@@ -191,7 +192,7 @@ void conf_count(struct conf *c)
     }
     c->nvi = instances;
     c->nvs = services;
-    conf_set_uint(c, c->top, KW_TOP_X_NEED_VRRP, instances > 0 || statics);
+    conf_set_uint(c, c->top, KW_TOP_X_NEED_VRRP, instances > 0 || statics || sessions);
     conf_set_uint(c, c->top, KW_TOP_X_NEED_CHECK, services > 0 || resolve_mail_needed(c));
     conf_set_uint(c, c->top, KW_TOP_X_NEED_IPVS, services > 0);
     conf_set_uint(c, c->top, KW_TOP_X_MIN_ADVERT_INT, instances > 0 ? least : 1000000);

@@ -127,7 +127,8 @@ static void bfd_defaults(struct conf *c, struct conf_obj *b)
     dflt(c, b, KW_BFD_MIN_TX, 10000);
     dflt(c, b, KW_BFD_IDLE_TX, 1000000);
     dflt(c, b, KW_BFD_MULTIPLIER, 5);
-    dflt(c, b, KW_BFD_TTL, peer != NULL && peer->family == 6 ? 64 : 255);
+    /* One hop away is what RFC 5881 says, in either family; further away as the incumbent. */
+    dflt(c, b, KW_BFD_TTL, conf_flag(b, KW_BFD_MULTIHOP) && peer != NULL && peer->family == 6 ? 64 : 255);
     if (src != NULL && peer != NULL && src->family != peer->family)
         CONF_ERR(c, conf_pos_value(conf_get(b, KW_BFD_SOURCE_IP)), "HF-FAMILY",
                  "source_ip and neighbor_ip are of different families");

@@ -1,0 +1,250 @@
+/*
+ * bfd_io.c - BFD packets between sockets and sessions. What arrives is hostile: it is decoded, its session is
+ * looked for (by our discriminator and the addresses, or by the addresses alone), and it counts only when it
+ * has come no further than it may (GTSM, RFC 5881 section 5). What fails is counted, logged once, and moves
+ * nothing.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "vrrpd/bfd_int.h"
+#include "vrrpd/vrrpd.h"
+
+#define BFD_IO_BATCH       32
+#define BFD_IO_BUF         128 /* longer is none of ours; the packet's own length field counts */
+#define BFD_IO_CONTROL     128
+#define BFD_IO_BUDGET      256 /* a turn: timers wait for no flood */
+#define BFD_IO_POLL_BUDGET 4096
+#define BFD_IO_STRANGERS   (60 * NS_PER_SEC)
+
+struct bfd_arrival {
+    struct ipaddr src, dst;
+    int ttl; /* -1: not told */
+    bool multihop;
+    uint64_t at;
+    const uint8_t *bytes;
+    size_t len;
+};
+
+struct bfd_rx *bfd_io_rx(struct bfd_life *l, uint8_t family, bool multihop)
+{
+    return &l->rx[(family == 6 ? 1 : 0) + (multihop ? 2 : 0)];
+}
+
+/* ---- whose is it */
+
+static bool bfd_io_is_of(const struct bfd_sess *s, const struct bfd_arrival *a)
+{
+    return s->multihop == a->multihop && ipaddr_same(&s->dst, &a->src) &&
+           (s->src.family == 0 || ipaddr_same(&s->src, &a->dst));
+}
+
+static struct bfd_sess *bfd_io_session(struct bfd_life *l, const struct bfd_arrival *a, uint32_t your_disc)
+{
+    if (your_disc != 0) {
+        struct bfd_sess *s = bfd_sess_by_disc(l, your_disc);
+        return s != NULL && bfd_io_is_of(s, a) ? s : NULL;
+    }
+    for (size_t i = 0; i < l->n; i++)
+        if (bfd_io_is_of(l->sess[i], a))
+            return l->sess[i];
+    return NULL;
+}
+
+static void bfd_io_stranger(struct bfd_life *l, const struct bfd_arrival *a, const char *what)
+{
+    char text[IPADDR_STRLEN];
+    uint64_t more = 0;
+    l->unknown++;
+    if (log_allow(&l->strangers, ev_now(l->ev), BFD_IO_STRANGERS, &more))
+        log_info("BFD: a packet of %s is ignored: %s (%llu of this kind since the last line)",
+                 ipaddr_str(&a->src, text), what, (unsigned long long)more + 1);
+}
+
+/* A session's neighbour restarts and names a discriminator of before: no session, and not worth a line. */
+static void bfd_io_take(struct bfd_life *l, const struct bfd_arrival *a)
+{
+    struct bfd_packet p;
+    enum bfd_fault f = bfd_packet_decode(a->bytes, a->len, &p);
+    struct bfd_sess *s = bfd_io_session(l, a, f == BFD_FAULT_NONE ? p.your_disc : 0);
+    if (s == NULL) {
+        bfd_io_stranger(l, a,
+                        f != BFD_FAULT_NONE ? bfd_fault_text(f)
+                                            : "no session has these addresses and discriminator");
+        return;
+    }
+    if (f != BFD_FAULT_NONE) {
+        s->refused++;
+        if (!(s->said & 1u << f))
+            log_warn("bfd_instance %s: a packet of the neighbour is refused: %s (said once)", s->name,
+                     bfd_fault_text(f));
+        s->said |= 1u << f;
+        return;
+    }
+    if (a->ttl < s->min_ttl) {
+        s->far++;
+        if (!(s->said & 1u << BFD_FAULT_MAX))
+            log_warn(
+                "bfd_instance %s: a packet of the neighbour is refused: it came with %s %d, at least %u is "
+                "wanted. A neighbour on this link sends 255 (RFC 5881); for one that does not, write its "
+                "value as "
+                "ttl, or max_hops (said once)",
+                s->name, a->src.family == 4 ? "TTL" : "hop limit", a->ttl, s->min_ttl);
+        s->said |= 1u << BFD_FAULT_MAX;
+        return;
+    }
+    bfd_sess_rx(s, &p, a->at);
+}
+
+/* ---- receiving */
+
+static uint64_t bfd_io_control(struct msghdr *h, struct bfd_arrival *a)
+{
+    uint64_t stamp = 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
+            struct timespec ts;
+            memcpy(&ts, CMSG_DATA(c), sizeof ts);
+            stamp = (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
+        } else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
+                   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
+            memcpy(&a->ttl, CMSG_DATA(c), sizeof a->ttl);
+        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo pi;
+            memcpy(&pi, CMSG_DATA(c), sizeof pi);
+            a->dst = (struct ipaddr){ .family = 4, .plen = 32 };
+            memcpy(a->dst.b, &pi.ipi_addr, 4);
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo pi;
+            memcpy(&pi, CMSG_DATA(c), sizeof pi);
+            a->dst = (struct ipaddr){ .family = 6, .plen = 128 };
+            memcpy(a->dst.b, &pi.ipi6_addr, 16);
+        }
+    }
+    return stamp;
+}
+
+/* Kernel receive time on our clock; never in the future, never before the queue was last seen empty (the wall
+ * clock may have been stepped). */
+static uint64_t bfd_io_time(const struct bfd_rx *r, uint64_t mono, uint64_t real, uint64_t stamp)
+{
+    uint64_t age = stamp != 0 && real > stamp ? real - stamp : 0;
+    uint64_t at = age < mono ? mono - age : 0;
+    return at < r->empty_at ? r->empty_at : at;
+}
+
+static uint64_t bfd_io_mono(const struct bfd_life *l)
+{
+    const struct clock *c = ev_clock(l->ev);
+    return c->now(c->arg);
+}
+
+struct bfd_io_batch {
+    struct mmsghdr m[BFD_IO_BATCH];
+    struct iovec iov[BFD_IO_BATCH];
+    struct sockaddr_storage from[BFD_IO_BATCH];
+    uint8_t control[BFD_IO_BATCH][BFD_IO_CONTROL] __attribute__((aligned(16)));
+    uint8_t buf[BFD_IO_BATCH][BFD_IO_BUF];
+};
+
+static void bfd_io_room(struct bfd_io_batch *b)
+{
+    memset(b->m, 0, sizeof b->m);
+    for (size_t i = 0; i < BFD_IO_BATCH; i++) {
+        b->iov[i] = (struct iovec){ .iov_base = b->buf[i], .iov_len = BFD_IO_BUF };
+        b->m[i].msg_hdr = (struct msghdr){ .msg_name = &b->from[i],
+                                           .msg_namelen = sizeof b->from[i],
+                                           .msg_iov = &b->iov[i],
+                                           .msg_iovlen = 1,
+                                           .msg_control = b->control[i],
+                                           .msg_controllen = BFD_IO_CONTROL };
+    }
+}
+
+static void bfd_io_read(struct bfd_rx *r, int budget)
+{
+    struct bfd_io_batch b;
+    bool multihop = r >= &r->l->rx[2];
+    while (budget > 0 && r->fd >= 0) {
+        uint64_t before = bfd_io_mono(r->l);
+        bfd_io_room(&b);
+        int n = recvmmsg(r->fd, b.m, BFD_IO_BATCH, MSG_DONTWAIT, NULL);
+        if (n <= 0) {
+            if (n < 0 && errno == EINTR)
+                continue;
+            r->empty_at = before;
+            return;
+        }
+        uint64_t mono = bfd_io_mono(r->l), real = clock_realtime_ns();
+        for (int i = 0; i < n; i++) {
+            struct bfd_arrival a = {
+                .ttl = -1, .multihop = multihop, .bytes = b.buf[i], .len = b.m[i].msg_len
+            };
+            if (ipaddr_from_sockaddr((struct sockaddr *)&b.from[i], &a.src) < 0)
+                continue;
+            a.at = bfd_io_time(r, mono, real, bfd_io_control(&b.m[i].msg_hdr, &a));
+            bfd_io_take(r->l, &a);
+        }
+        budget -= n;
+        if (n < BFD_IO_BATCH) {
+            r->empty_at = before;
+            return;
+        }
+    }
+}
+
+static void bfd_io_on_readable(struct ev_io *w, unsigned int got, void *arg)
+{
+    (void)w;
+    (void)got;
+    bfd_io_read(arg, BFD_IO_BUDGET);
+}
+
+void bfd_io_poll(struct bfd_rx *r)
+{
+    uint64_t turn = ev_now(r->l->ev);
+    if (r->fd < 0 || r->polled_at == turn)
+        return;
+    r->polled_at = turn;
+    bfd_io_read(r, BFD_IO_POLL_BUDGET);
+}
+
+void bfd_io_detach(struct bfd_rx *r)
+{
+    if (r->io != NULL)
+        ev_io_del(r->l->ev, r->io);
+    if (r->fd >= 0)
+        close(r->fd);
+    r->io = NULL;
+    r->fd = -1;
+}
+
+void bfd_io_attach(struct bfd_rx *r, int fd)
+{
+    bfd_io_read(r, BFD_IO_POLL_BUDGET);
+    bfd_io_detach(r);
+    r->empty_at = 0; /* the new queue may be older than we are */
+    r->fd = fd;
+    r->io = ev_io_add(r->l->ev, fd, EV_READ, bfd_io_on_readable, r);
+}
+
+/* ---- sending */
+
+int bfd_io_send(struct bfd_sess *s, const struct bfd_packet *p)
+{
+    uint8_t bytes[BFD_PACKET_LEN];
+    bfd_packet_encode(p, bytes);
+    /* A connected socket reports the neighbour's "port unreachable" here, once, and has sent nothing then. */
+    for (int i = 0; i < 3; i++) {
+        if (send(s->fd, bytes, sizeof bytes, MSG_DONTWAIT) >= 0)
+            return 0;
+        if (errno != ECONNREFUSED && errno != EINTR)
+            return errno;
+    }
+    return errno;
+}
