@@ -143,6 +143,7 @@ struct garp {
 
 struct ipvs;
 struct check_sock;
+struct bfd_socks;
 struct present;
 struct syncd;
 struct nft_ipvs;
@@ -165,6 +166,7 @@ struct ipvsd {
     struct garp garp;
     struct ipvs *ipvs;
     struct check_sock *check_socks;
+    struct bfd_socks *bfd;
     struct present *present;
     struct syncd *syncd;
     struct other_ns other; /* net_namespace_ipvs */

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "ipvsd/addr_apply.h"
+#include "ipvsd/bfd_sock.h"
 #include "ipvsd/check_sock.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/instance.h"
@@ -60,6 +61,7 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
         link_resync(d);
     model_adopt(d, m);
     sock_configure(d, s);
+    bfd_sock_configure(d->bfd, s);
     addr_apply(d); /* what is no longer configured is gone before the parent hears "committed" */
     link_forget_unnamed(d);
     return 0;
@@ -87,6 +89,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     addr_apply_init(d);
     sock_init(d);
     d->check_socks = check_sock_new(d);
+    d->bfd = bfd_sock_new(d);
     d->present = present_new();
     d->syncd = syncd_new(d);
     d->nft = nft_ipvs_new(d);
@@ -157,6 +160,7 @@ static void main_peer(struct child *c, struct chan *ch, enum role peer, void *ar
         return;
     instance_new_peer(d);
     sock_tell_all(d);
+    bfd_sock_tell_all(d->bfd);
     main_tell(d, ch);
 }
 
@@ -267,6 +271,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
         dprintf(fd, "  interface %s: index %u, flags %x, mtu %u\n", d->links.v[k]->name,
                 d->links.v[k]->ifindex, d->links.v[k]->flags, d->links.v[k]->mtu);
     sock_dump(d, fd);
+    bfd_sock_dump(d->bfd, fd);
     check_sock_dump(d->check_socks, fd);
     syncd_dump(d->syncd, fd);
     proctrack_dump(d->proctrack, fd);
