@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,13 +24,10 @@ const char *tls_reason(void)
 static int give_password(char *buf, int size, int writing, void *arg)
 {
     const char *password = arg;
-    size_t len = password != NULL ? strlen(password) : 0;
+    int n = password != NULL && size > 0 ? snprintf(buf, (size_t)size, "%s", password) : 0;
 
     (void)writing;
-    if (size <= 0 || len == 0 || len > (size_t)size)
-        return -1;
-    memcpy(buf, password, len);
-    return (int)len;
+    return n > 0 && n < size ? n : -1;
 }
 
 static BIO *text_bio(const char *p, size_t len)
@@ -223,7 +221,7 @@ static char *pieces(const struct slice_obj *o, enum kw kw, size_t *total)
     char *buf;
 
     *total = 0;
-    for (size_t i = 0; (p = slice_raw(o, kw, i, &len)) != NULL; i++)
+    for (size_t i = 0; slice_raw(o, kw, i, &len) != NULL; i++)
         *total += len;
     if (*total == 0)
         return NULL;
@@ -282,7 +280,7 @@ struct tls_ctx *tls_store_get(struct tls_store *st, const struct slice *s, const
     if (ctx == NULL)
         return NULL;
     en = xcalloc(1, sizeof *en + strlen(name) + 1);
-    strcpy(en->name, name);
+    memcpy(en->name, name, strlen(name) + 1);
     en->ctx = ctx;
     en->next = st->first;
     st->first = en;

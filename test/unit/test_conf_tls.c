@@ -116,7 +116,7 @@ static void load(struct tree *s, const char *top, const char *const *checks)
         snprintf(text + strlen(text), sizeof text - strlen(text),
                  " real_server 10.0.1.%d 443 {\n  SSL_GET {\n%s\n   url {\n path /\n }\n  }\n }\n", i + 1,
                  checks[i]);
-    strcat(text, "}\n");
+    snprintf(text + strlen(text), sizeof text - strlen(text), "}\n");
     for (const char *p = text; *p != '\0'; p++) {
         if (*p == '@')
             at += (size_t)snprintf(conf + at, sizeof conf - at, "%s", dir);
