@@ -12,6 +12,7 @@
 #include "checkd/dump.h"
 #include "checkd/early.h"
 #include "checkd/engine.h"
+#include "checkd/farewell.h"
 #include "checkd/mail.h"
 #include "checkd/tls.h"
 
@@ -109,11 +110,10 @@ static void checkd_commit(struct child *c, const struct slice *old, const struct
     struct service_table *next = d->next;
     struct service_change change;
 
-    (void)c;
-    (void)old;
     d->next = NULL;
     mail_commit(d->mail, now);
     service_table_adopt(next, d->now, &change);
+    farewell_say(child_parent(c), next, d->now, slice_generation(old), slice_generation(now));
     engine_take_over(d, next, d->now); /* d->now is next now; the former one and its names are gone */
     early_replay(d);
     log_info("configuration %u: virtual servers %zu kept, %zu added, %zu removed; real servers %zu kept, %zu "

@@ -1,0 +1,16 @@
+/*
+ * farewell.h - what a reload removes says that it is down; see farewell.c.
+ */
+#ifndef HOLDFAST_CHECKD_FAREWELL_H
+#define HOLDFAST_CHECKD_FAREWELL_H
+
+#include <stdint.h>
+
+#include "checkd/service.h"
+#include "common/chan.h"
+
+/* After service_table_adopt(next, cur), before cur is freed. */
+void farewell_say(struct chan *to, const struct service_table *next, const struct service_table *cur,
+                  uint32_t old_generation, uint32_t generation);
+
+#endif
