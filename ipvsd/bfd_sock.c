@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #define BFD_SOCK_PORT_FIRST 49152 /* of ours, RFC 5881 section 4 */
 #define BFD_SOCK_PORTS      16384
 #define BFD_SOCK_TRIES      64
+#define BFD_SOCK_STEP       7919u
 #define BFD_SOCK_TOS        0xc0 /* internetwork control */
 #define BFD_SOCK_PRIORITY   6
 #define BFD_SOCK_RCVBUF     (256 << 10)
@@ -37,6 +37,7 @@ struct bfd_sock_tx {
     const struct slice_obj *obj; /* in the current slice */
     struct bfd_sock_spec spec;
     struct ipaddr local;
+    uint16_t port;
     int fd, error;
     uint64_t probe_at;
     bool told;
@@ -207,16 +208,39 @@ static int bfd_sock_open_rx(struct bfd_socks *b, size_t kind)
     return bfd_sock_setup_rx(b, kind, fd) == 0 ? fd : bfd_sock_close(fd);
 }
 
-static int bfd_sock_bind_tx(const struct bfd_sock_spec *s, int fd)
+/* The same session has the same port in every life of ours, as its neighbour may demand (RFC 5881 section 4):
+ * a number made of what it is (FNV-1a), or another one when that is taken. */
+static uint32_t bfd_sock_hash(const struct bfd_sock_tx *t)
 {
-    struct ipaddr any = { .family = s->dst.family };
-    for (int i = 0; i < BFD_SOCK_TRIES; i++) {
+    uint32_t h = 2166136261u;
+    for (const char *p = t->obj->name; *p != '\0'; p++)
+        h = (h ^ (uint8_t)*p) * 16777619u;
+    for (size_t i = 0; i < sizeof t->spec.dst.b; i++)
+        h = ((h ^ t->spec.dst.b[i]) * 16777619u ^ t->spec.src.b[i]) * 16777619u;
+    return h;
+}
+
+/* SO_REUSEPORT lets us in beside our own sockets: those of other sessions are no place for this one. */
+static bool bfd_sock_taken(const struct bfd_socks *b, const struct bfd_sock_tx *t, uint16_t port)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (&b->v[i] != t && b->v[i].fd >= 0 && b->v[i].port == port)
+            return true;
+    return false;
+}
+
+static int bfd_sock_bind_tx(const struct bfd_socks *b, struct bfd_sock_tx *t, int fd)
+{
+    struct ipaddr any = { .family = t->spec.dst.family };
+    uint32_t h = bfd_sock_hash(t);
+    errno = EADDRINUSE;
+    for (uint32_t i = 0; i < BFD_SOCK_TRIES; i++) {
         struct sockaddr_storage sa;
-        uint16_t dice;
-        if (getrandom(&dice, sizeof dice, 0) != (ssize_t)sizeof dice)
-            return -1;
-        uint16_t port = (uint16_t)(BFD_SOCK_PORT_FIRST + dice % BFD_SOCK_PORTS);
-        socklen_t len = ipaddr_sockaddr(s->src.family != 0 ? &s->src : &any, port, 0, &sa);
+        uint16_t port = (uint16_t)(BFD_SOCK_PORT_FIRST + (h + i * BFD_SOCK_STEP) % BFD_SOCK_PORTS);
+        if (bfd_sock_taken(b, t, port))
+            continue;
+        socklen_t len = ipaddr_sockaddr(t->spec.src.family != 0 ? &t->spec.src : &any, port, 0, &sa);
+        t->port = port;
         if (bind(fd, (struct sockaddr *)&sa, len) == 0)
             return 0;
         if (errno != EADDRINUSE)
@@ -225,7 +249,7 @@ static int bfd_sock_bind_tx(const struct bfd_sock_spec *s, int fd)
     return -1;
 }
 
-static int bfd_sock_setup_tx(struct bfd_sock_tx *t, int fd)
+static int bfd_sock_setup_tx(const struct bfd_socks *b, struct bfd_sock_tx *t, int fd)
 {
     const struct bfd_sock_spec *s = &t->spec;
     bool is4 = s->dst.family == 4;
@@ -234,12 +258,13 @@ static int bfd_sock_setup_tx(struct bfd_sock_tx *t, int fd)
         { is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? IP_TOS : IPV6_TCLASS, BFD_SOCK_TOS },
         { SOL_SOCKET, SO_PRIORITY, BFD_SOCK_PRIORITY },
         { SOL_SOCKET, SO_LOCK_FILTER, 1 },
+        { SOL_SOCKET, SO_REUSEPORT, 1 }, /* beside that of a former ipvsd, which vrrpd may hold */
     };
     struct sock_filter deaf = OP(BPF_RET | BPF_K, 0);
     struct sock_fprog prog = { .len = 1, .filter = &deaf };
     struct sockaddr_storage sa;
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof prog) < 0 ||
-        bfd_sock_options(fd, o, N_OF(o)) < 0 || bfd_sock_bind_tx(s, fd) < 0)
+        bfd_sock_options(fd, o, N_OF(o)) < 0 || bfd_sock_bind_tx(b, t, fd) < 0)
         return -1;
     socklen_t len = ipaddr_sockaddr(&s->dst, bfd_sock_port(s->multihop), 0, &sa);
     if (connect(fd, (struct sockaddr *)&sa, len) < 0)
@@ -250,22 +275,22 @@ static int bfd_sock_setup_tx(struct bfd_sock_tx *t, int fd)
     return ipaddr_from_sockaddr((struct sockaddr *)&sa, &t->local);
 }
 
-static int bfd_sock_open_tx(struct bfd_sock_tx *t)
+static int bfd_sock_open_tx(const struct bfd_socks *b, struct bfd_sock_tx *t)
 {
     int fd = socket(ipaddr_af(&t->spec.dst), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -1;
-    return bfd_sock_setup_tx(t, fd) == 0 ? fd : bfd_sock_close(fd);
+    return bfd_sock_setup_tx(b, t, fd) == 0 ? fd : bfd_sock_close(fd);
 }
 
 /* Without source_ip the kernel's choice may have changed since. True: there is another socket now. */
-static bool bfd_sock_probe(struct bfd_sock_tx *t, uint64_t now)
+static bool bfd_sock_probe(const struct bfd_socks *b, struct bfd_sock_tx *t, uint64_t now)
 {
     struct ipaddr was = t->local;
     if (t->spec.src.family != 0 || now < t->probe_at)
         return false;
     t->probe_at = now + BFD_SOCK_PROBE;
-    int fd = bfd_sock_open_tx(t);
+    int fd = bfd_sock_open_tx(b, t);
     if (fd < 0 || ipaddr_same(&was, &t->local)) { /* no way at all now: the old one may do again later */
         if (fd >= 0)
             close(fd);
@@ -278,13 +303,13 @@ static bool bfd_sock_probe(struct bfd_sock_tx *t, uint64_t now)
 }
 
 /* True: vrrpd is to be told. */
-static bool bfd_sock_try_tx(struct bfd_sock_tx *t, uint64_t now)
+static bool bfd_sock_try_tx(const struct bfd_socks *b, struct bfd_sock_tx *t, uint64_t now)
 {
     char text[IPADDR_STRLEN];
     int had = t->error;
     if (t->fd >= 0)
-        return bfd_sock_probe(t, now);
-    t->fd = bfd_sock_open_tx(t);
+        return bfd_sock_probe(b, t, now);
+    t->fd = bfd_sock_open_tx(b, t);
     t->error = t->fd < 0 ? errno : 0;
     t->probe_at = now + BFD_SOCK_PROBE;
     if (t->fd < 0 && t->error != had)
@@ -362,7 +387,7 @@ void bfd_sock_retry(struct bfd_socks *b)
         if (bfd_sock_try_rx(b, k))
             bfd_sock_tell_rx(b, k);
     for (size_t i = 0; i < b->n; i++)
-        if (bfd_sock_try_tx(&b->v[i], now) || !b->v[i].told)
+        if (bfd_sock_try_tx(b, &b->v[i], now) || !b->v[i].told)
             bfd_sock_tell_tx(b, &b->v[i], true);
     if (b->n > 0 && !ev_timer_armed(&b->timer))
         ev_timer_in(b->d->ev, &b->timer, BFD_SOCK_RETRY);
@@ -403,6 +428,7 @@ static void bfd_sock_inherit(struct bfd_sock_tx *old, size_t n, struct bfd_sock_
         t->fd = old[i].fd;
         t->error = old[i].error;
         t->local = old[i].local;
+        t->port = old[i].port;
         t->probe_at = old[i].probe_at;
         t->told = old[i].told;
         old[i].fd = -1;

@@ -23,6 +23,7 @@ from case import CASES, Lane  # noqa: E402
 from lab import need_root, parallel, report  # noqa: E402
 import addresses  # noqa: E402,F401
 import auth  # noqa: E402,F401
+import bfd  # noqa: E402,F401
 import checks  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
