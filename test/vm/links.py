@@ -18,12 +18,12 @@ def failover_on(lane, lab, dev):
     """a becomes master on dev, dies whole, b takes over on dev."""
     for node, priority in (("a", 200), ("b", 100)):
         lab.nodes[node].start(lane.daemon, conf.whole(conf.instance(priority=priority, vips=[VIP], interface=dev)))
-        lab.wait(lambda n=node: n == "b" or holds(lab, n, VIP, dev), 30, "the VIP on %s of %s" % (dev, node))
+        lab.wait(lambda n=node: n == "b" or holds(lab, n, VIP, dev), 90, "the VIP on %s of %s" % (dev, node))
     time.sleep(3)
     if holds(lab, "b", VIP, dev):
         raise Failure("two masters: adverts do not cross " + dev)
     lab.a.daemon.kill_all()
-    lab.wait(lambda: holds(lab, "b", VIP, dev), 30, "take-over on " + dev)
+    lab.wait(lambda: holds(lab, "b", VIP, dev), 90, "take-over on " + dev)
 
 
 @case("vlan")
@@ -51,8 +51,8 @@ def dummy(lane):
         lab.a.batch("link add dummy0 type dummy\nlink set dummy0 up")
         vi = conf.instance(vips=[VIP], extra="virtual_ipaddress_excluded {\n 192.0.2.10/32 dev dummy0\n fd99::1/128 dev dummy0\n}")
         d = lab.a.start(lane.daemon, conf.whole(vi))
-        lab.wait(lambda: holds(lab, "a", "192.0.2.10", "dummy0") and holds(lab, "a", "fd99::1", "dummy0"), 30, "addresses on dummy0")
-        status, _ = d.stop(30)
+        lab.wait(lambda: holds(lab, "a", "192.0.2.10", "dummy0") and holds(lab, "a", "fd99::1", "dummy0"), 90, "addresses on dummy0")
+        status, _ = d.stop(60)
         left = holds(lab, "a", "192.0.2.10", "dummy0") or holds(lab, "a", "fd99::1", "dummy0")
         check(status == 0 and not left, "left behind, or exit status %d", status)
 
@@ -63,13 +63,13 @@ def crash(lane):
     need_ours(lane)
     with Lab("a") as lab:
         d = lab.a.start(lane.daemon, conf.whole(conf.instance(vips=[VIP])))
-        lab.wait(lambda: holds(lab, "a", VIP, "eth0"), 30, "the VIP")
+        lab.wait(lambda: holds(lab, "a", VIP, "eth0"), 90, "the VIP")
         for role in ("vrrpd", "ipvsd"):
             old = d.role(role)
             since = time.time_ns()
             os.kill(old, signal.SIGKILL)
-            lab.wait(lambda o=old, r=role: d.role(r) not in (None, o), 20, "a new " + role)
-            lab.wait(lambda s=since: lab.adverts("a", s + 10**9), 20, "an advert after the death of " + role)
+            lab.wait(lambda o=old, r=role: d.role(r) not in (None, o), 60, "a new " + role)
+            lab.wait(lambda s=since: lab.adverts("a", s + 10**9), 60, "an advert after the death of " + role)
             gone = lab.events("addr-", "a", VIP, since)
             if gone:
                 raise Failure("the address left the kernel when %s died" % role)
