@@ -262,6 +262,13 @@ void group_load(struct vrrpd *v, const struct slice *s)
         engine_ask_again(&v->inst[k]->e); /* others decide now */
 }
 
+void group_end(struct vrrpd *v)
+{
+    for (struct group *g = v->groups; g != NULL; g = g->next)
+        g->kept = false;
+    group_sweep(v);
+}
+
 void group_dump(const struct vrrpd *v, FILE *f)
 {
     for (const struct group *g = v->groups; g != NULL; g = g->next) {

@@ -33,13 +33,15 @@ bool group_torn(const struct group_member *m, size_t n);
 /* In a commit, when v->inst is complete. */
 void group_load(struct vrrpd *v, const struct slice *s);
 void group_leave(struct inst *i); /* it is going to be freed */
-bool group_hold(struct inst *i); /* its time has come: true, it must wait; false, the others are released too */
+bool group_hold(
+    struct inst *i); /* its time has come: true, it must wait; false, the others are released too */
 /* A mate that cannot run, and why; NULL: none. */
 const char *group_obstacle(const struct inst *i, char *buf, size_t size);
-void group_news(struct inst *i); /* it is about to tell its first state: the group tells first at start */
+void group_news(struct inst *i);    /* it is about to tell its first state: the group tells first at start */
 void group_settle(struct vrrpd *v); /* end of turn: no group stays torn, changed states are told */
 void group_evaluate_mates(const struct inst *i);
 void group_alert_say_all(struct vrrpd *v);
+void group_end(struct vrrpd *v); /* gives everything back: for tests, which look for leaks */
 void group_dump(const struct vrrpd *v, FILE *f);
 
 #endif

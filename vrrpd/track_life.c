@@ -469,6 +469,16 @@ void track_stop(struct vrrpd *v)
         ev_timer_stop(v->ev, &t->timer);
 }
 
+void track_end(struct vrrpd *v)
+{
+    for (struct tracked *t = track_all(v)->head; t != NULL; t = t->next)
+        t->followed = false;
+    track_sweep(v);
+    track_snapshots_done(v);
+    free(v->track);
+    v->track = NULL;
+}
+
 void track_dump(const struct vrrpd *v, FILE *f)
 {
     static const char *const words[] = { "unknown", "failed", "ok" };

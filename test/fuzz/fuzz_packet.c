@@ -43,7 +43,7 @@ static void on_arm(void *arg, uint64_t deadline)
     (void)deadline;
 }
 
-static const struct engine_ops ops = { on_send, on_state, on_any, on_any, on_arm };
+static const struct engine_ops ops = { on_send, on_state, on_any, on_any, on_arm, NULL };
 
 /* Two addresses of ours; the corpus has matching adverts. */
 static void configure(uint8_t options, struct check_cfg *c, struct ipaddr addrs[2], struct check_peer *peer)

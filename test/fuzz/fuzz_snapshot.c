@@ -34,7 +34,7 @@ static void on_arm(void *arg, uint64_t deadline)
     (void)deadline;
 }
 
-static const struct engine_ops ops = { on_send, on_state, on_any, on_any, on_arm };
+static const struct engine_ops ops = { on_send, on_state, on_any, on_any, on_arm, NULL };
 
 static void resume(const struct engine_saved *s, uint8_t version)
 {

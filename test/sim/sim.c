@@ -5,9 +5,10 @@
  *   - within the protocol bound after heal exactly one MASTER for each VRID, and it stays;
  *   - with preemption it has the highest priority;
  *   - a MASTER that crashes and is back within one interval is missed by nobody: no transition anywhere;
- *   - who is not MASTER advertises nothing but a resignation.
- * Usage: sim --seeds N [--seed FIRST] [-v]. A failure prints the seed; running that seed alone repeats it
- * exactly.
+ *   - who is not MASTER advertises nothing but a resignation;
+ *   - the routers of a seed with sync groups are MASTER of all their VRIDs or of none, at the end of every
+ * turn, and after heal one of them has them all. Trackers are priorities that move without a word. Usage: sim
+ * --seeds N [--seed FIRST] [-v]. A failure prints the seed; running that seed alone repeats it exactly.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "vrrpd/engine.h"
+#include "vrrpd/group.h"
 #include "vrrpd/snapshot.h"
 
 #define ROUTERS_MAX 6
@@ -68,6 +70,7 @@ struct world {
     size_t nwire;
     unsigned long transitions, adverts, events;
     bool verbose;
+    bool groups; /* what one router has of all VRIDs is a sync group, and dies, hangs and fails together */
 };
 
 /* ---- chance: splitmix64, so that a seed means the same everywhere */
@@ -185,10 +188,54 @@ static void on_arm(void *arg, uint64_t deadline)
     ((struct node *)arg)->deadline = deadline;
 }
 
-static const struct engine_ops ops = { on_send, on_state, on_garp, on_learned, on_arm };
+/* ---- sync groups, as vrrpd/group.c wires them */
 
-/* End of a turn: what the successor would find. */
-static void settle(struct node *n)
+static void look(const struct world *w, unsigned int router, struct group_member *m)
+{
+    for (unsigned int v = 0; v < w->nvrids; v++) {
+        const struct node *n = &w->node[v][router];
+        m[v].state = n->dead ? VRRP_STATE_INIT : n->e.state;
+        m[v].wants = !n->dead && n->e.held;
+    }
+}
+
+static bool on_hold(void *arg)
+{
+    struct node *n = arg;
+    struct world *w = n->w;
+    struct group_member m[VRIDS_MAX];
+    if (!w->groups)
+        return false;
+    look(w, n->router, m);
+    if (!group_may_lead(m, w->nvrids, n->vrid))
+        return true;
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        if (v != n->vrid)
+            engine_release(&w->node[v][n->router].e, w->now);
+    return false;
+}
+
+static const struct engine_ops ops = {
+    .send = on_send, .state = on_state, .garp = on_garp, .learned = on_learned, .arm = on_arm, .hold = on_hold
+};
+
+static void mend(struct world *w, unsigned int router)
+{
+    struct group_member m[VRIDS_MAX];
+    if (!w->groups)
+        return;
+    look(w, router, m);
+    if (!group_torn(m, w->nvrids))
+        return;
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        engine_step_down(&w->node[v][router].e, w->now, "a mate is BACKUP");
+    look(w, router, m);
+    if (group_common(m, w->nvrids) != VRRP_STATE_BACKUP)
+        die(w, "a sync group that cannot be mended");
+}
+
+/* What the successor would find. */
+static void keep(struct node *n)
 {
     struct snapshot s = { .name = "VI", .iface = "eth0", .vrid = (uint8_t)(n->vrid + 1), .family = 4 };
     if (!n->dirty)
@@ -199,6 +246,16 @@ static void settle(struct node *n)
     if (len < 0)
         die(n->w, "snapshot cannot be encoded");
     n->snap_len = (size_t)len;
+}
+
+/* End of a turn. */
+static void settle(struct node *n)
+{
+    struct world *w = n->w;
+    mend(w, n->router);
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        if (v == n->vrid || w->groups)
+            keep(&w->node[v][n->router]);
 }
 
 /* ---- life of a node */
@@ -217,7 +274,7 @@ static void boot(struct node *n)
     engine_init(&n->e, &n->cfg, &ops, n);
     engine_set_source(&n->e, &n->addr);
     engine_start(&n->e, n->w->now, n->w->now);
-    settle(n);
+    keep(n);
 }
 
 /* As vrrpd does it: snapshot, freshness, queue, grid. */
@@ -243,7 +300,7 @@ static void come_back(struct node *n)
     feed(n);
     engine_resume_end(&n->e, w->now, alive);
     n->dirty = true;
-    settle(n);
+    keep(n);
 }
 
 static void crash(struct node *n, uint64_t down, bool snapshot)
@@ -260,6 +317,7 @@ static void wake(struct node *n)
     n->wake = TIME_NEVER;
     if (n->dead) {
         come_back(n);
+        settle(n);
         return;
     }
     n->deaf = false; /* hung: the queue is read before the timers */
@@ -340,39 +398,63 @@ static void trouble_partition(struct world *w)
             w->cut[a][b] = side[a] != side[b] && (!one_way || side[a] == 0);
 }
 
-static void trouble_process(struct world *w, struct node *n)
+enum trouble_kind { CRASH, CRASH_BLANK, HANG, RESTART, FAULT, TROUBLES_MAX };
+
+static void trouble_one(struct world *w, struct node *n, enum trouble_kind kind, uint64_t span, bool clear)
 {
-    uint64_t span = n->cfg.interval * 8;
-    if (n->dead || n->deaf)
-        return;
-    switch (rnd(w, 5)) {
-    case 0: crash(n, rnd(w, span), true); break;
-    case 1: crash(n, rnd(w, span), false); break;
-    case 2: /* SIGSTOP */
+    switch (kind) {
+    case CRASH: crash(n, span, true); break;
+    case CRASH_BLANK: crash(n, span, false); break;
+    case HANG: /* SIGSTOP */
         n->deaf = true;
-        n->wake = w->now + rnd(w, span);
+        n->wake = w->now + span;
         break;
-    case 3: /* orderly stop, started again later */
+    case RESTART: /* orderly stop, started again later */
         if (engine_stop(&n->e, "stop"))
             engine_resign(&n->e);
-        crash(n, rnd(w, span), false);
+        crash(n, span, false);
         break;
-    case 4:
-        if (n->e.state == VRRP_STATE_FAULT)
+    case FAULT:
+        if (clear)
             engine_fault_clear(&n->e, w->now, "the fault is over");
         else
             engine_fault(&n->e, w->now, "fault");
-        settle(n);
         break;
+    case TROUBLES_MAX: break;
     }
 }
 
-static void trouble_reload(struct world *w, struct node *n)
+/* A sync group is one process, and one fault is everybody's. */
+static void trouble_process(struct world *w, struct node *n)
 {
+    enum trouble_kind kind = (enum trouble_kind)rnd(w, TROUBLES_MAX);
+    uint64_t span = rnd(w, n->cfg.interval * 8);
+    bool clear = n->e.state == VRRP_STATE_FAULT;
     if (n->dead || n->deaf)
         return;
-    n->cfg.priority = (uint8_t)(1 + rnd(w, 254));
-    engine_reconfigure(&n->e, &n->cfg, w->now, true);
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        if (v == n->vrid || w->groups)
+            trouble_one(w, &w->node[v][n->router], kind, span, clear);
+    if (kind == FAULT)
+        settle(n);
+}
+
+/* A reload says so at once; a tracker does not. */
+static void trouble_priority(struct world *w, struct node *n, bool reload)
+{
+    uint8_t priority = (uint8_t)(1 + rnd(w, 254));
+    if (n->dead || n->deaf)
+        return;
+    for (unsigned int v = 0; v < w->nvrids; v++) {
+        struct node *m = &w->node[v][n->router];
+        if (m != n && !w->groups)
+            continue;
+        m->cfg.priority = priority;
+        if (reload)
+            engine_reconfigure(&m->e, &m->cfg, w->now, true);
+        else
+            engine_set_priority(&m->e, priority);
+    }
     settle(n);
 }
 
@@ -386,7 +468,7 @@ static void trouble(struct world *w, uint64_t interval)
         case 2: trouble_process(w, any_node(w)); break;
         case 3:
             if (chance(w, 20))
-                trouble_reload(w, any_node(w));
+                trouble_priority(w, any_node(w), chance(w, 50));
             else
                 trouble_process(w, any_node(w));
             break;
@@ -404,8 +486,9 @@ static void heal(struct world *w)
             if (n->dead || n->deaf)
                 wake(n);
             engine_fault_clear(&n->e, w->now, "the fault is over");
-            settle(n);
         }
+    for (unsigned int r = 0; r < w->nrouters; r++)
+        settle(&w->node[0][r]);
 }
 
 /* ---- judgement */
@@ -424,7 +507,8 @@ static uint64_t bound(const struct world *w, unsigned int vrid)
             down += c->preempt_delay + down;
         worst = down > worst ? down : worst;
     }
-    return worst + interval + 3 * w->delay + ENGINE_ANSWER_GAP;
+    worst += interval + 3 * w->delay + ENGINE_ANSWER_GAP;
+    return w->groups ? 2 * worst : worst; /* members that wait for each other */
 }
 
 static struct node *only_master(struct world *w, unsigned int vrid)
@@ -465,6 +549,8 @@ static void judge(struct world *w)
     for (unsigned int v = 0; v < w->nvrids; v++) {
         master[v] = only_master(w, v);
         judge_best(w, master[v]);
+        if (w->groups && master[v]->router != master[0]->router)
+            die(w, "a sync group that is MASTER of some only");
     }
     unsigned long before = w->transitions;
     run_until(w, w->now + longest);
@@ -472,7 +558,8 @@ static void judge(struct world *w)
         die(w, "a transition in a healthy network");
     /* the crash nobody sees */
     for (unsigned int v = 0; v < w->nvrids; v++) {
-        run_until(w, w->now + rnd(w, master[v]->cfg.interval));
+        if (!w->groups)
+            run_until(w, w->now + rnd(w, master[v]->cfg.interval));
         crash(master[v], rnd(w, master[v]->cfg.interval), true);
     }
     run_until(w, w->now + longest);
@@ -492,6 +579,7 @@ static void build(struct world *w)
     w->nrouters = 2 + (unsigned int)rnd(w, ROUTERS_MAX - 1);
     w->nvrids = 1 + (unsigned int)rnd(w, VRIDS_MAX);
     w->delay = base / 20;
+    w->groups = w->nvrids > 1 && chance(w, 40);
     for (unsigned int v = 0; v < w->nvrids; v++) {
         bool v2 = chance(w, 30), mixed = !v2 && chance(w, 20), nopreempt = chance(w, 25),
              ties = chance(w, 20);
@@ -507,9 +595,13 @@ static void build(struct world *w)
             n->cfg.preempt_delay = chance(w, 10) ? base * 10 : 0;
             n->cfg.lower_prio_no_advert = chance(w, 10);
             n->cfg.higher_prio_send_advert = chance(w, 10);
-            boot(n);
+            if (w->groups && v > 0)
+                n->cfg = w->node[0][r].cfg;
         }
     }
+    for (unsigned int v = 0; v < w->nvrids; v++)
+        for (unsigned int r = 0; r < w->nrouters; r++)
+            boot(&w->node[v][r]);
 }
 
 static void run_seed(struct world *w, uint64_t seed)

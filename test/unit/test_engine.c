@@ -62,7 +62,7 @@ static void on_arm(void *arg, uint64_t deadline)
     ((struct bench *)arg)->armed = deadline;
 }
 
-static const struct engine_ops ops = { on_send, on_state, on_garp, on_learned, on_arm };
+static const struct engine_ops ops = { on_send, on_state, on_garp, on_learned, on_arm, NULL };
 
 static struct engine_cfg config(uint8_t version, uint8_t priority, double interval)
 {

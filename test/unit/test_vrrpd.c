@@ -27,6 +27,8 @@ finish(struct child *c) /* what a process leaves to the kernel is given back her
     for (size_t n = 0; n < v->ninst; n++)
         inst_free(v->inst[n]);
     free(v->inst);
+    track_end(v);
+    group_end(v);
     while (v->socks != NULL) {
         struct vsock *k = v->socks;
         v->socks = k->next;
