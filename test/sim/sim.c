@@ -357,6 +357,22 @@ static struct node *next_node(struct world *w, uint64_t *at)
     return best;
 }
 
+/* Between turns nobody is MASTER of one of his group and BACKUP of another. */
+static void judge_groups(struct world *w)
+{
+    for (unsigned int r = 0; w->groups && r < w->nrouters; r++) {
+        unsigned int masters = 0, backups = 0, others = 0;
+        for (unsigned int v = 0; v < w->nvrids; v++) {
+            const struct node *n = &w->node[v][r];
+            masters += !n->dead && !n->deaf && n->e.state == VRRP_STATE_MASTER;
+            backups += !n->dead && !n->deaf && n->e.state == VRRP_STATE_BACKUP;
+            others += n->dead || n->deaf;
+        }
+        if (masters > 0 && backups > 0 && others == 0)
+            die(w, "a sync group in two minds");
+    }
+}
+
 static void run_until(struct world *w, uint64_t end)
 {
     for (;;) {
@@ -376,6 +392,7 @@ static void run_until(struct world *w, uint64_t end)
             engine_timer(&n->e, w->now);
             settle(n);
         }
+        judge_groups(w);
     }
     w->now = end;
 }
