@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "parent/director.h"
 #include "parent/script.h"
 
 static void config_read_instances(struct config *c)
@@ -52,6 +53,7 @@ struct config *config_new(uint32_t generation, const int fds[4], struct err *e)
     }
     c->top = slice_next(c->slice, NULL, BLK_TOP, SLICE_ANY_PARENT);
     config_read_instances(c);
+    c->director = director_new(c->slice);
     c->scripts = scripts_new(c->slice);
     return c;
 }
@@ -64,6 +66,7 @@ void config_free(struct config *c)
         if (c->fd[r] >= 0)
             close(c->fd[r]);
     scripts_unref(c->scripts);
+    director_free(c->director);
     slice_free(c->slice);
     free(c->inst);
     free(c);

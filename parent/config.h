@@ -27,6 +27,8 @@ struct config_inst {
     char cause[160];
 };
 
+struct director;
+
 struct config {
     uint32_t generation;
     unsigned int errors, warnings; /* --lenient may have left errors */
@@ -35,6 +37,7 @@ struct config {
     const struct slice_obj *top;   /* BLK_TOP, may be NULL */
     struct scripts *scripts;       /* registered commands */
     struct config_inst *inst;
+    struct director *director; /* services and servers, for the status */
     size_t ninst;
 };
 

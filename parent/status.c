@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/jail.h"
+#include "parent/director.h"
 #include "parent/logsink.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
@@ -98,6 +99,8 @@ static void status_all(FILE *f, const struct parent *p)
     for (int r = ROLE_VRRPD; r <= ROLE_IPVSD; r++)
         status_room(f, &p->room[r]);
     status_instances(f, p->cur);
+    if (p->cur != NULL)
+        director_status(p->cur->director, f);
     status_reload(f, p);
 }
 
@@ -127,15 +130,18 @@ void status_write_fd(const struct parent *p, int fd)
 
 void status_line(const struct parent *p, char *buf, size_t size)
 {
-    size_t n[VRRP_STATE_STOP + 1] = { 0 };
+    size_t n[VRRP_STATE_STOP + 1] = { 0 }, services = 0, servers = 0;
     const struct config *c = p->cur;
     for (size_t i = 0; c != NULL && i < c->ninst; i++)
         n[c->inst[i].state]++;
     struct reload_report r;
     reload_report(p->reload, &r);
-    snprintf(buf, size, "%zu master, %zu backup, %zu fault; %llu services with %llu real servers%s%s",
-             n[VRRP_STATE_MASTER], n[VRRP_STATE_BACKUP], n[VRRP_STATE_FAULT],
-             (unsigned long long)config_top_uint(c, KW_TOP_X_SERVICES, 0),
+    if (c != NULL)
+        director_sums(c->director, &services, &servers);
+    snprintf(buf, size,
+             "%zu master, %zu backup, %zu fault; %zu of %llu services and %zu of %llu real servers up%s%s",
+             n[VRRP_STATE_MASTER], n[VRRP_STATE_BACKUP], n[VRRP_STATE_FAULT], services,
+             (unsigned long long)config_top_uint(c, KW_TOP_X_SERVICES, 0), servers,
              (unsigned long long)config_top_uint(c, KW_TOP_X_REAL_SERVERS, 0),
              c != NULL && c->errors > 0 ? "; RUNNING WITHOUT statements that are errors (--lenient)" : "",
              r.count > 0 && r.status != 0 ? "; LAST RELOAD REFUSED, old configuration in force" : "");

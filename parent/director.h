@@ -1,0 +1,26 @@
+/*
+ * director.h - services and real servers as checkd last told of them: for the status. Belongs to one
+ * generation of the configuration (config.h) and holds nothing but what people ask for: is it up, since when,
+ * why.
+ */
+#ifndef HOLDFAST_PARENT_DIRECTOR_H
+#define HOLDFAST_PARENT_DIRECTOR_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "common/proto.h"
+#include "common/slice.h"
+
+struct director;
+
+struct director *director_new(const struct slice *s); /* s outlives it */
+void director_free(struct director *d);               /* NULL: nothing */
+/* Unknown ids are nobody's news. */
+void director_server_event(struct director *d, const struct msg_rs_event *e);
+void director_service_event(struct director *d, const struct msg_vs_event *e);
+/* Every service with its sums; of the servers all while they are few, else those that are down. */
+void director_status(const struct director *d, FILE *f);
+void director_sums(const struct director *d, size_t *services_up, size_t *servers_up);
+
+#endif
