@@ -76,7 +76,7 @@ bool bfd_sock_read(struct bfd_sock_spec *s, const struct slice_obj *o)
 {
     int64_t hops = slice_int(o, KW_BFD_MAX_HOPS, 0);
     memset(s, 0, sizeof *s);
-    if (!slice_ip(o, KW_BFD_NEIGHBOR_IP, &s->dst))
+    if (slice_uint(o, KW_BFD_X_OFF, 0) != 0 || !slice_ip(o, KW_BFD_NEIGHBOR_IP, &s->dst))
         return false;
     if (!slice_ip(o, KW_BFD_SOURCE_IP, &s->src))
         s->src.family = 0;

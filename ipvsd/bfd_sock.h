@@ -25,7 +25,7 @@ struct bfd_sock_spec {
 
 #define BFD_SOCK_FILTER_MAX BPF_MAXINSNS
 
-/* Pure. False: no neighbour (a hollow object). */
+/* Pure. False: no session (no neighbour, or --no_bfd). */
 bool bfd_sock_read(struct bfd_sock_spec *s, const struct slice_obj *o);
 /* Pure: the program for packets of this family and port, out has room for BFD_SOCK_FILTER_MAX. With more
  * neighbours than a program can name it looks at the form alone; vrrpd checks all of it in any case. */

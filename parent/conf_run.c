@@ -68,6 +68,8 @@ static void conf_args_common(struct conf_args *a, const struct options *o, const
         conf_arg(a, "-e");
     if (o->lenient)
         conf_arg(a, "--lenient");
+    if (o->no_bfd)
+        conf_arg(a, "--no-bfd");
 }
 
 static void conf_args_free(struct conf_args *a)

@@ -478,7 +478,8 @@ void bfd_life_commit(struct bfd_life *l, const struct slice *now)
     }
     total = 0;
     while ((o = slice_next(now, o, BLK_BFD, SLICE_ANY_PARENT)) != NULL)
-        sess[total++] = bfd_one(l, old, nold, o);
+        if (slice_uint(o, KW_BFD_X_OFF, 0) == 0) /* else --no_bfd: followed, but never up */
+            sess[total++] = bfd_one(l, old, nold, o);
     l->sess = sess;
     l->n = total;
     bfd_drop_old(l, old, nold, ids);

@@ -28,6 +28,7 @@ struct conf_env_addr {
 };
 struct conf_env {
     bool known;    /* false: interfaces are not judged */
+    bool no_bfd;   /* the command line wants no sessions */
     bool starting; /* not a test: what the parent refuses by itself, script by script, does not keep it from
                       running */
     char (*ifname)[16];

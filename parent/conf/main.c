@@ -31,21 +31,21 @@ struct main_opts {
     const char *pattern;
     const char *id;
     uint32_t generation;
-    bool strict, test, json, warnings_are_errors, lenient, portable, brief;
+    bool strict, test, json, warnings_are_errors, lenient, portable, brief, no_bfd;
 };
 
 static int main_usage(void)
 {
     fputs(
         "holdfast-conf is started by holdfast. By hand: holdfast-conf -f FILE [-i ID] [-e] --test [--json]\n"
-        "[--warnings-are-errors] [--lenient] [--portable] [--no-detail]\n",
+        "[--warnings-are-errors] [--lenient] [--portable] [--no-detail] [--no-bfd]\n",
         stderr);
     return -1;
 }
 
 static int main_options(int argc, char **argv, struct main_opts *o)
 {
-    enum { OPT_TEST = 256, OPT_JSON, OPT_WARN, OPT_LENIENT, OPT_PORTABLE, OPT_GENERATION, OPT_BRIEF };
+    enum { OPT_TEST = 256, OPT_JSON, OPT_WARN, OPT_LENIENT, OPT_PORTABLE, OPT_GENERATION, OPT_BRIEF, OPT_NO_BFD };
     static const struct option longs[] = {
         { "test", no_argument, NULL, OPT_TEST },
         { "json", no_argument, NULL, OPT_JSON },
@@ -54,6 +54,7 @@ static int main_options(int argc, char **argv, struct main_opts *o)
         { "portable", no_argument, NULL, OPT_PORTABLE },
         { "generation", required_argument, NULL, OPT_GENERATION },
         { "no-detail", no_argument, NULL, OPT_BRIEF },
+        { "no-bfd", no_argument, NULL, OPT_NO_BFD },
         { NULL, 0, NULL, 0 },
     };
     int ch;
@@ -73,6 +74,7 @@ static int main_options(int argc, char **argv, struct main_opts *o)
         case OPT_LENIENT: o->lenient = true; break;
         case OPT_PORTABLE: o->portable = true; break;
         case OPT_BRIEF: o->brief = true; break;
+        case OPT_NO_BFD: o->no_bfd = true; break;
         case OPT_GENERATION:
             n = strtoul(optarg, &end, 10);
             if (*end || !*optarg || n == 0 || n > UINT32_MAX)
@@ -201,6 +203,7 @@ int main(int argc, char **argv)
         return 1;
     conf_env_load(&env);
     env.starting = !o.test;
+    env.no_bfd = o.no_bfd;
     main_jail(&o);
     setvbuf(stderr, buffer, _IOFBF, sizeof(buffer));
     d = diag_new();

@@ -177,7 +177,7 @@ void conf_count(struct conf *c)
     for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
         if (o->drop)
             continue;
-        sessions = sessions || o->blk == BLK_BFD;
+        sessions = sessions || (o->blk == BLK_BFD && !conf_flag(o, KW_BFD_X_OFF));
         if (o->blk == BLK_VI) {
             uint64_t us = conf_uint(o, KW_VI_ADVERT_INT, 1000000);
             least = us < least ? us : least;

@@ -136,6 +136,8 @@ static void bfd_defaults(struct conf *c, struct conf_obj *b)
 
 /* `delay` of a watched process sets both. */
 static void process_defaults(struct conf *c, struct conf_obj *p)
+    if (c->env != NULL && c->env->no_bfd)
+        conf_set_uint(c, b, KW_BFD_X_OFF, 1);
 {
     const struct conf_value *d = conf_get(p, KW_PROC_DELAY);
     dflt(c, p, KW_PROC_TERMINATE_DELAY, d != NULL ? d->v.u : 0);

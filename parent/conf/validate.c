@@ -61,6 +61,28 @@ static void each_mandatory(struct conf *c, struct conf_obj *o)
     }
 }
 
+static bool same_ip(const struct ipaddr *a, const struct ipaddr *b)
+{
+    return a == NULL || b == NULL ? a == b : ipaddr_same(a, b);
+}
+
+/* Packets say no more than addresses and port before a session is up: two sessions must differ in them. */
+static void session(struct conf *c, const struct conf_obj *o)
+{
+    for (const struct conf_obj *b = c->top->child; b != o; b = b->sibling) {
+        if (b->blk != BLK_BFD || b->drop || conf_flag(b, KW_BFD_MULTIHOP) != conf_flag(o, KW_BFD_MULTIHOP) ||
+            !same_ip(conf_ip(b, KW_BFD_NEIGHBOR_IP), conf_ip(o, KW_BFD_NEIGHBOR_IP)) ||
+            !same_ip(conf_ip(b, KW_BFD_SOURCE_IP), conf_ip(o, KW_BFD_SOURCE_IP)))
+            continue;
+        struct diag_item *it =
+            CONF_ERR(c, conf_pos_obj(o), "HF-DUP",
+                     "bfd_instance %s has the neighbour, the source and the port of %s", o->name, b->name);
+        diag_related(it, conf_pos_obj(b), "the other one");
+        diag_help(it, "follow one session from both places, or give them different source addresses");
+        return;
+    }
+}
+
 static void trackers(struct conf *c)
 {
     for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
@@ -71,6 +93,8 @@ static void trackers(struct conf *c)
             conf_written(o, KW_PROC_QUORUM))
             CONF_ERR(c, conf_pos_value(conf_get(o, KW_PROC_QUORUM_MAX)), "HF-RANGE",
                      "quorum_max is below quorum");
+        if (o->blk == BLK_BFD)
+            session(c, o);
         if (o->blk == BLK_BFD && conf_written(o, KW_BFD_MAX_HOPS) &&
             conf_get(o, KW_BFD_MAX_HOPS)->v.i > (int64_t)conf_uint(o, KW_BFD_TTL, 255))
             CONF_ERR(c, conf_pos_value(conf_get(o, KW_BFD_MAX_HOPS)), "HF-RANGE", "max_hops is above ttl");
