@@ -123,6 +123,8 @@ static void dflt(struct conf *c, struct conf_obj *o, enum kw kw, uint64_t v)
 static void bfd_defaults(struct conf *c, struct conf_obj *b)
 {
     const struct ipaddr *peer = conf_ip(b, KW_BFD_NEIGHBOR_IP), *src = conf_ip(b, KW_BFD_SOURCE_IP);
+    if (c->env != NULL && c->env->no_bfd)
+        conf_set_uint(c, b, KW_BFD_X_OFF, 1);
     dflt(c, b, KW_BFD_MIN_RX, 10000);
     dflt(c, b, KW_BFD_MIN_TX, 10000);
     dflt(c, b, KW_BFD_IDLE_TX, 1000000);
@@ -136,8 +138,6 @@ static void bfd_defaults(struct conf *c, struct conf_obj *b)
 
 /* `delay` of a watched process sets both. */
 static void process_defaults(struct conf *c, struct conf_obj *p)
-    if (c->env != NULL && c->env->no_bfd)
-        conf_set_uint(c, b, KW_BFD_X_OFF, 1);
 {
     const struct conf_value *d = conf_get(p, KW_PROC_DELAY);
     dflt(c, p, KW_PROC_TERMINATE_DELAY, d != NULL ? d->v.u : 0);
