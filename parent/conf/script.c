@@ -43,7 +43,7 @@ static unsigned long long cmd_hash(const struct conf_args *argv)
 static const char *cmd_name(struct conf *c, const struct conf_obj *o, const struct kw_row *row,
                             const struct conf_args *argv)
 {
-    if (o->blk == BLK_MISC || o->parent == NULL)
+    if (o->blk == BLK_MISC || o->blk == BLK_SCRIPT || o->parent == NULL)
         return conf_fmt(c, "%s/%016llx", row->name, cmd_hash(argv));
     if (o->blk == BLK_RS)
         return conf_fmt(c, "%s/%s/%s", conf_label(c, o->parent), conf_label(c, o), row->name);
