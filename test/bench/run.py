@@ -21,7 +21,7 @@ def harness(suite, out):
     """The harness compiles its helpers beside itself, so it runs from a copy."""
     copy = os.path.join(out, "perf")
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(suite, copy, copy_function=shutil.copyfile)
+    shutil.copytree(suite, copy, copy_function=shutil.copyfile, ignore=shutil.ignore_patterns("build", "results"))
     return os.path.join(copy, "bench.py")
 
 

@@ -73,7 +73,7 @@ class Service:
 
     def text(self):
         lines = ["delay_loop 1", "lvs_sched wrr", "lvs_method NAT", "protocol TCP", "alpha", "retry 1", "delay_before_retry 1", "warmup 1",
-                 "connect_timeout 2", "quorum %d" % self.quorum, "hysteresis %d" % self.hysteresis]
+                 "connect_timeout 4", "quorum %d" % self.quorum, "hysteresis %d" % self.hysteresis]
         if self.sorry:
             lines.append("sorry_server %s 80" % self.sorry)
             lines += ["sorry_server_inhibit"] if self.sorry_inhibit else []
