@@ -41,6 +41,9 @@ struct iface {
     uint32_t mtu;
     uint8_t mac[32];
     uint8_t mac_len;
+    struct kevent_macvlan vlan;
+    bool vmac;    /* a macvlan the configuration wants */
+    uint32_t fit; /* ifindex that was found to be, or made, as it must be */
     struct kaddr_list addrs;
     bool dirty; /* facts to be told */
     bool told;
@@ -141,6 +144,7 @@ struct garp {
     bool burst_news;
 };
 
+struct vmacs;
 struct ipvs;
 struct check_sock;
 struct bfd_socks;
@@ -164,6 +168,7 @@ struct ipvsd {
     struct ev_timer repair; /* something was held back */
     struct vsocks socks;
     struct garp garp;
+    struct vmacs *vmacs;
     struct ipvs *ipvs;
     struct check_sock *check_socks;
     struct bfd_socks *bfd;

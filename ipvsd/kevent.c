@@ -14,7 +14,7 @@
 #include "common/compat.h"
 
 #define ADDR_ATTR_MAX COMPAT_IFA_PROTO
-#define LINK_ATTR_MAX IFLA_MTU
+#define LINK_ATTR_MAX IFLA_IFALIAS
 
 static int kevent_ip(const struct nlattr *a, uint8_t af, uint8_t plen, struct ipaddr *out)
 {
@@ -52,11 +52,32 @@ static int kevent_addr(struct nlmsghdr *h, struct kevent_addr *out)
     return 0;
 }
 
+/* What kind of link it is, as far as it matters to us. */
+static void kevent_kind(struct nlattr *info, struct kevent_macvlan *out)
+{
+    static struct nla_policy policy[IFLA_INFO_DATA + 1] = {
+        [IFLA_INFO_KIND] = { .type = NLA_STRING, .minlen = 1 },
+        [IFLA_INFO_DATA] = { .type = NLA_NESTED },
+    };
+    static struct nla_policy inner[IFLA_MACVLAN_MODE + 1] = { [IFLA_MACVLAN_MODE] = { .type = NLA_U32 } };
+    struct nlattr *tb[IFLA_INFO_DATA + 1], *in[IFLA_MACVLAN_MODE + 1];
+    if (info == NULL || nla_parse_nested(tb, IFLA_INFO_DATA, info, policy) < 0 ||
+        tb[IFLA_INFO_KIND] == NULL || tb[IFLA_INFO_DATA] == NULL ||
+        nla_strcmp(tb[IFLA_INFO_KIND], "macvlan") != 0 ||
+        nla_parse_nested(in, IFLA_MACVLAN_MODE, tb[IFLA_INFO_DATA], inner) < 0 ||
+        in[IFLA_MACVLAN_MODE] == NULL)
+        return;
+    out->macvlan = true;
+    out->mode = nla_get_u32(in[IFLA_MACVLAN_MODE]);
+}
+
 static int kevent_link(struct nlmsghdr *h, struct kevent_link *out)
 {
     static struct nla_policy policy[LINK_ATTR_MAX + 1] = {
         [IFLA_IFNAME] = { .type = NLA_STRING, .minlen = 1, .maxlen = IFNAMSIZ },
         [IFLA_MTU] = { .type = NLA_U32 },
+        [IFLA_LINK] = { .type = NLA_U32 },
+        [IFLA_IFALIAS] = { .type = NLA_STRING, .minlen = 1 },
     };
     struct nlattr *tb[LINK_ATTR_MAX + 1];
     const struct ifinfomsg *m = nlmsg_data(h);
@@ -76,6 +97,9 @@ static int kevent_link(struct nlmsghdr *h, struct kevent_link *out)
         out->mac_len = (uint8_t)nla_len(tb[IFLA_ADDRESS]);
         memcpy(out->mac, nla_data(tb[IFLA_ADDRESS]), out->mac_len);
     }
+    kevent_kind(tb[IFLA_LINKINFO], &out->vlan);
+    out->vlan.lower = tb[IFLA_LINK] != NULL ? nla_get_u32(tb[IFLA_LINK]) : 0;
+    out->vlan.ours = tb[IFLA_IFALIAS] != NULL && nla_strcmp(tb[IFLA_IFALIAS], KEVENT_OUR_ALIAS) == 0;
     return 0;
 }
 

@@ -6,12 +6,21 @@
 #define HOLDFAST_IPVSD_KEVENT_H
 
 #include <net/if.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "common/addr.h"
 
 enum kevent_kind { KEVENT_LINK, KEVENT_LINK_GONE, KEVENT_ADDR, KEVENT_ADDR_GONE };
+
+#define KEVENT_OUR_ALIAS "holdfast" /* marks what we have made */
+
+struct kevent_macvlan {
+    bool macvlan, ours; /* ours: has our alias */
+    uint32_t lower;     /* ifindex of the interface below */
+    uint32_t mode;
+};
 
 struct kevent_link {
     uint32_t ifindex;
@@ -21,6 +30,7 @@ struct kevent_link {
     uint32_t mtu;
     uint8_t mac[32];
     uint8_t mac_len;
+    struct kevent_macvlan vlan;
 };
 
 struct kevent_addr {

@@ -18,6 +18,7 @@
 #include "ipvsd/present.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/sysctl.h"
+#include "ipvsd/vmac.h"
 
 #define LINK_MON_RCVBUF (16 << 20) /* news of thousands of addresses in one burst */
 #define LINK_CMD_RCVBUF (1 << 20)
@@ -107,8 +108,10 @@ static void link_detach(struct ipvsd *d, struct iface *i)
     i->mac_len = 0;
     i->mtu = 0;
     i->dirty = true;
+    memset(&i->vlan, 0, sizeof i->vlan);
     garp_clear_iface(d, i);
     sysctl_iface_gone(i);
+    vmac_touch(d);
 }
 
 void link_forget_unnamed(struct ipvsd *d)
@@ -160,6 +163,7 @@ static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
     bool appeared = i->ifindex == 0;
     uint32_t before = i->flags;
     bool moved = appeared || i->mac_len != e->mac_len || memcmp(i->mac, e->mac, sizeof i->mac) != 0;
+    i->vlan = e->vlan;
     if (!moved && before == e->flags && i->mtu == e->mtu && i->type == e->type)
         return;
     i->flags = e->flags;
@@ -177,8 +181,10 @@ static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
     bool came_up = (e->flags & ~before & (IFF_UP | IFF_RUNNING)) != 0;
     if (appeared || came_up || moved)
         link_touch_users(d, i, link_announces(i));
-    if (appeared || came_up)
+    if (appeared || came_up) {
         sock_retry(d);
+        vmac_touch(d);
+    }
 }
 
 static void link_on_addr(struct ipvsd *d, const struct kevent_addr *e)

@@ -24,6 +24,7 @@
 #include "ipvsd/sock.h"
 #include "ipvsd/syncd.h"
 #include "ipvsd/sysctl.h"
+#include "ipvsd/vmac.h"
 #include "ipvsd/will.h"
 
 #define MAIN_FAREWELL (500 * NS_PER_MS) /* vrrpd's time to resign once the parent is gone */
@@ -36,6 +37,7 @@ static void main_turn(void *arg)
 {
     struct ipvsd *d = arg;
     struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    vmac_turn(d);
     addr_apply(d);
     garp_flush(d);
     link_tell(d, false);
@@ -57,6 +59,9 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
     check_sock_configure(d->check_socks, s);
     syncd_configure(d->syncd, s);
     proctrack_configure(d->proctrack, s);
+    if (d->resync)
+        link_resync(d);
+    vmac_configure(d, s); /* before the addresses and sockets that need them */
     if (d->resync)
         link_resync(d);
     model_adopt(d, m);
@@ -88,6 +93,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->ev = child_ev(c);
     addr_apply_init(d);
     sock_init(d);
+    d->vmacs = vmac_new(d);
     d->check_socks = check_sock_new(d);
     d->bfd = bfd_sock_new(d);
     d->present = present_new();
@@ -173,6 +179,8 @@ static void main_wind_down(struct ipvsd *d)
     d->model->statics.state = VRRP_STATE_STOP;
     model_touch(d, &d->model->statics);
     addr_apply(d);
+    if (!child_keep_addresses(d->child))
+        vmac_stop(d);
     sysctl_restore_all(d);
     syncd_stop(d->syncd);
     child_stopped(d->child);
@@ -271,6 +279,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
         dprintf(fd, "  interface %s: index %u, flags %x, mtu %u\n", d->links.v[k]->name,
                 d->links.v[k]->ifindex, d->links.v[k]->flags, d->links.v[k]->mtu);
     sock_dump(d, fd);
+    vmac_dump(d, fd);
     bfd_sock_dump(d->bfd, fd);
     check_sock_dump(d->check_socks, fd);
     syncd_dump(d->syncd, fd);

@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "ipvsd/link.h"
+#include "ipvsd/vmac.h"
 #include "ipvsd/vrrpfilter.h"
 
 #define SOCK_PROTO_VRRP    112
@@ -32,9 +33,10 @@ enum sock_end { SOCK_ACCEPT, SOCK_REJECT, SOCK_ENDS };
 struct vsock {
     const struct slice_obj *obj; /* in the current slice */
     struct iface *iface;
-    bool bound;       /* to an interface, which must exist */
-    bool unknown;     /* the reject filter lets unknown VRIDs through */
-    uint32_t ifindex; /* it was opened on */
+    struct iface *base; /* below iface, when that is a macvlan of ours; else NULL */
+    bool bound;         /* to an interface, which must exist */
+    bool unknown;       /* the reject filter lets unknown VRIDs through */
+    uint32_t ifindex;   /* it was opened on */
     int fd[SOCK_ENDS];
     int error;
     bool told;
@@ -45,6 +47,7 @@ struct sock_cfg {
     struct vrrpfilter_spec filter;
     struct ipaddr group; /* family 0: unicast */
     int rcvbuf, ttl;
+    uint32_t base; /* ifindex below a macvlan of ours, 0: it is none */
 };
 
 static struct sock_cfg sock_read(const struct vsock *s)
@@ -57,6 +60,7 @@ static struct sock_cfg sock_read(const struct vsock *s)
     c.filter.multicast = !slice_bool(o, KW_SOCKET_X_UNICAST, false);
     c.filter.ah = slice_bool(o, KW_SOCKET_X_AH, false);
     c.filter.unknown = s->unknown;
+    c.base = s->base != NULL ? s->base->ifindex : 0;
     c.filter.versions = (uint8_t)slice_uint(o, KW_SOCKET_X_VERSIONS, 0);
     if (c.filter.multicast && slice_ip(o, KW_SOCKET_X_GROUP, &c.group))
         c.filter.dst = c.group;
@@ -103,7 +107,11 @@ static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
     if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &m, sizeof m) < 0)
         return -1;
     memcpy(&m.imr_multiaddr, c->group.b, 4);
-    return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m);
+    if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m) < 0)
+        return -1;
+    /* Snooping switches hear of the group from the interface below: what the macvlan says is held back. */
+    m.imr_ifindex = (int)c->base;
+    return c->base == 0 ? 0 : setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m);
 }
 
 static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
@@ -113,7 +121,7 @@ static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
         { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, c->ttl }, { IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0 },
         { IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 },         { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1 },
     };
-    int at = SOCK_CHECKSUM_AT;
+    int at = SOCK_CHECKSUM_AT, one = 1;
     if (sock_options(fd, o, N_OF(o)) < 0)
         return -1;
     /* the kernel fills the checksum in and verifies it; with an authentication header it cannot */
@@ -124,6 +132,14 @@ static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
     struct ipv6_mreq m = { .ipv6mr_interface = (unsigned int)ifindex };
     memcpy(&m.ipv6mr_multiaddr, c->group.b, 16);
     if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &ifindex, sizeof ifindex) < 0)
+        return -1;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m) < 0)
+        return -1;
+    if (c->base == 0)
+        return 0;
+    /* The source is the address of the interface below, which the macvlan does not have. */
+    m.ipv6mr_interface = c->base;
+    if (setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one) < 0)
         return -1;
     return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m);
 }
@@ -189,7 +205,7 @@ static void sock_close(struct vsock *s)
 static bool sock_open(struct vsock *s)
 {
     int had = s->error;
-    uint32_t want = s->iface != NULL ? s->iface->ifindex : 0;
+    uint32_t want = s->iface != NULL && vmac_usable(s->iface) ? s->iface->ifindex : 0;
     if (s->fd[SOCK_ACCEPT] >= 0 && s->ifindex == want)
         return false;
     sock_close(s);
@@ -306,6 +322,7 @@ void sock_configure(struct ipvsd *d, const struct slice *now)
         const char *name = slice_str(o, KW_SOCKET_X_IFACE, NULL);
         *s = (struct vsock){ .obj = o, .unknown = unknown, .bound = name != NULL, .fd = { -1, -1 } };
         s->iface = link_find(d, name);
+        s->base = link_find(d, slice_str(o, KW_SOCKET_X_BASE, NULL));
         sock_inherit(&old, s);
     }
     /* The new ones listen before the old ones fall silent. */

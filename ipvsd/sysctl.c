@@ -30,7 +30,7 @@ static int sysctl_path(char *buf, size_t size, const char *family, const char *n
 }
 
 /* -1: cannot be read. Values above 9 do not occur. */
-static int sysctl_read(const char *family, const char *name, const char *leaf)
+int sysctl_read(const char *family, const char *name, const char *leaf)
 {
     char path[128], c = 0;
     if (sysctl_path(path, sizeof path, family, name, leaf) < 0)
@@ -43,7 +43,7 @@ static int sysctl_read(const char *family, const char *name, const char *leaf)
     return n == 1 && c >= '0' && c <= '9' ? c - '0' : -1;
 }
 
-static int sysctl_write(const char *family, const char *name, const char *leaf, int value)
+int sysctl_write(const char *family, const char *name, const char *leaf, int value)
 {
     char path[128], c = (char)('0' + value);
     if (sysctl_path(path, sizeof path, family, name, leaf) < 0)

@@ -14,4 +14,8 @@ void sysctl_iface_gone(struct iface *i);                          /* took its va
 void sysctl_restore_all(struct ipvsd *d);                         /* stop */
 bool sysctl_forwarding6(struct ipvsd *d, struct iface *i);        /* read at most once a second */
 
+/* One value between 0 and 9; family "ipv4" or "ipv6". -1 errno. For vmac.c, which puts back what it takes. */
+int sysctl_read(const char *family, const char *name, const char *leaf);
+int sysctl_write(const char *family, const char *name, const char *leaf, int value);
+
 #endif

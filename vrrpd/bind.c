@@ -135,6 +135,9 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     b->sock = xstrdup(slice_str(o, KW_VI_X_SOCKET, ""));
     const char *iface = slice_str(o, KW_VI_INTERFACE, "");
     memcpy(b->iface, iface, strnlen(iface, sizeof b->iface - 1));
+    const char *vmac = slice_str(o, KW_VI_X_VMAC, "");
+    memcpy(b->vmac, vmac, strnlen(vmac, sizeof b->vmac - 1));
+    b->xmit_base = slice_bool(o, KW_VI_VMAC_XMIT_BASE, false);
     b->vrid = (uint8_t)slice_uint(o, KW_VI_VIRTUAL_ROUTER_ID, 0);
     b->family = (uint8_t)slice_uint(o, KW_VI_X_FAMILY, 4);
     b->strict = slice_bool(o, KW_VI_STRICT_MODE, false);
@@ -210,6 +213,7 @@ bool bind_vi_same_router(const struct bind_vi *a, const struct bind_vi *b)
 {
     return a->vrid == b->vrid && a->family == b->family && a->engine.version == b->engine.version &&
            strcmp(a->iface, b->iface) == 0 && strcmp(a->sock, b->sock) == 0 &&
+           strcmp(a->vmac, b->vmac) == 0 &&
            a->check.unicast == b->check.unicast;
 }
 

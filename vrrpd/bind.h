@@ -21,6 +21,8 @@ struct bind_vi {
     char *name;
     char *sock;              /* name of its BLK_SOCKET */
     char iface[IF_NAMESIZE]; /* "" for unicast without one */
+    char vmac[IF_NAMESIZE];  /* its macvlan, "": none */
+    bool xmit_base;          /* adverts leave by iface all the same */
     uint8_t vrid, family;
     struct engine_cfg engine;
     struct check_cfg check; /* addrs and peers point to the arrays below */

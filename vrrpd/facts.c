@@ -146,7 +146,7 @@ static int facts_on_link(struct vrrpd *v, const struct msg_link *m)
     facts_addr(&l->a4, 4, m->addr4, m->addr4_len);
     facts_addr(&l->a6, 6, m->addr6, m->addr6_len);
     for (size_t n = 0; n < v->ninst; n++)
-        if (v->inst[n]->link == l || track_uses_link(v->inst[n], l->name))
+        if (v->inst[n]->link == l || v->inst[n]->vmac == l || track_uses_link(v->inst[n], l->name))
             inst_evaluate(v->inst[n]);
     return 0;
 }

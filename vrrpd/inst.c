@@ -83,10 +83,17 @@ static void inst_build(struct inst *i, size_t n, bool resign, uint8_t *buf, size
     io_out_set(&i->wire.out[slot], i, buf, i->wire.len, &o);
 }
 
+/* Where adverts leave. */
+static uint32_t inst_ifindex(const struct inst *i)
+{
+    const struct vlink *l = i->vmac != NULL && !i->b->xmit_base ? i->vmac : i->link;
+    return l != NULL ? l->ifindex : 0;
+}
+
 void inst_rebuild(struct inst *i)
 {
     inst_wire_free(i);
-    i->wire.ifindex = i->link != NULL ? i->link->ifindex : 0;
+    i->wire.ifindex = inst_ifindex(i);
     if (i->e.src.family == 0)
         return;
     size_t addr = i->b->family == 6 ? 16 : 4;
@@ -367,6 +374,13 @@ static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, b
         if (!l->running && !i->b->dont_track_primary)
             return snprintf(buf, size, "interface %s has no carrier", l->name), buf;
     }
+    if (i->vmac != NULL) {
+        *early = *early || !i->vmac->told;
+        if (i->vmac->ifindex == 0)
+            return snprintf(buf, size, "its macvlan %s does not exist", i->vmac->name), buf;
+        if (!i->vmac->up)
+            return snprintf(buf, size, "its macvlan %s is down", i->vmac->name), buf;
+    }
     if (inst_source(i).family == 0)
         return snprintf(buf, size, "no source address: interface %s has no %s",
                         l != NULL ? l->name : "(none)",
@@ -498,7 +512,7 @@ void inst_evaluate(struct inst *i)
         engine_fault(&i->e, now, l.obstacle);
         io_flush(i->v->io);
     }
-    bool moved = i->link != NULL && i->link->ifindex != i->wire.ifindex;
+    bool moved = inst_ifindex(i) != i->wire.ifindex;
     if (moved || !(src.family == i->e.src.family && ipaddr_cmp(&src, &i->e.src) == 0) || i->wire.ndest == 0) {
         engine_set_source(&i->e, &src);
         inst_rebuild(i);
@@ -553,6 +567,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b)
     i->b = b;
     i->waiting = true;
     i->link = b->iface[0] != '\0' ? facts_link(v, b->iface) : NULL;
+    i->vmac = b->vmac[0] != '\0' ? facts_link(v, b->vmac) : NULL;
     i->sock = facts_sock(v, b->sock);
     auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
     engine_init(&i->e, &b->engine, &inst_engine_ops, i);

@@ -63,6 +63,7 @@ struct inst {
     struct bind_vi *b;
     struct vsock *sock;
     struct vlink *link; /* NULL: unicast without interface */
+    struct vlink *vmac; /* its macvlan, NULL: none */
     struct engine e;
     struct check_state chk;
     struct ev_timer timer;

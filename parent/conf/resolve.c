@@ -120,7 +120,7 @@ static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *v
     if (ip == NULL)
         return;
     if (dev == NULL)
-        dev = vi != NULL ? conf_str(vi, KW_VI_INTERFACE, NULL)
+        dev = vi != NULL ? conf_str(vi, KW_VI_X_VMAC, conf_str(vi, KW_VI_INTERFACE, NULL))
                          : conf_str(c->global, KW_GLOBAL_DEFAULT_INTERFACE, "eth0");
     if (dev != NULL)
         conf_set_str(c, a, KW_ADDR_DEV, dev);
@@ -211,6 +211,7 @@ void conf_resolve(struct conf *c)
     references(c);
     for (struct conf_obj *o = NULL; (o = conf_next(c->top, o, BLK_VI)) != NULL;)
         resolve_instance(c, o);
+    resolve_vmacs(c);
     addresses(c);
     resolve_lvs(c);
     resolve_sockets(c);

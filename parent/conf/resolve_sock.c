@@ -40,6 +40,13 @@ static bool is_ah(const struct conf_obj *vi)
     return auth != NULL && conf_uint(auth, KW_VI_AUTH_AUTH_TYPE, 0) == 2;
 }
 
+/* Adverts leave by its macvlan and are heard there: the kernel gives frames from our own virtual MAC (the
+ * other router's) to the macvlan alone. */
+static bool own_macvlan(const struct conf_obj *vi)
+{
+    return conf_get(vi, KW_VI_X_VMAC) != NULL && !conf_flag(vi, KW_VI_VMAC_XMIT_BASE);
+}
+
 static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool unicast)
 {
     char text[IPADDR_STRLEN] = "";
@@ -47,7 +54,8 @@ static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool u
     if (a != NULL)
         ipaddr_str(a, text);
     /* AH is another IP protocol: a socket of its own, also beside plain instances on the same interface. */
-    return conf_fmt(c, "%s/%llu/%s%s/%s", conf_str(vi, KW_VI_INTERFACE, ""),
+    return conf_fmt(c, "%s/%llu/%s%s/%s",
+                    own_macvlan(vi) ? conf_str(vi, KW_VI_X_VMAC, "") : conf_str(vi, KW_VI_INTERFACE, ""),
                     (unsigned long long)conf_uint(vi, KW_VI_X_FAMILY, 4), unicast ? "uni" : "mcast",
                     is_ah(vi) ? "-ah" : "", text);
 }
@@ -58,8 +66,12 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
     uint64_t family = conf_uint(vi, KW_VI_X_FAMILY, 4), version = conf_uint(vi, KW_VI_VERSION, 2);
     struct conf_obj *s = derived(c, BLK_SOCKET, socket_name(c, vi, unicast));
     const char *dev = conf_str(vi, KW_VI_INTERFACE, NULL);
-    if (dev != NULL)
+    if (own_macvlan(vi)) {
+        conf_set_str(c, s, KW_SOCKET_X_IFACE, conf_str(vi, KW_VI_X_VMAC, ""));
+        conf_set_str(c, s, KW_SOCKET_X_BASE, dev);
+    } else if (dev != NULL) {
         conf_set_str(c, s, KW_SOCKET_X_IFACE, dev);
+    }
     conf_set_uint(c, s, KW_SOCKET_X_FAMILY, family);
     if (!unicast && conf_ip(vi, KW_VI_MCAST_DST_IP) != NULL)
         conf_set_ip(c, s, KW_SOCKET_X_GROUP, conf_ip(vi, KW_VI_MCAST_DST_IP));
@@ -79,12 +91,13 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
         conf_set_uint(c, s, KW_SOCKET_X_TTL, unicast && ttl != NULL ? ttl->v.u : 255);
     conf_set_str(c, vi, KW_VI_X_SOCKET, s->name);
     iface(c, dev);
+    iface(c, conf_str(vi, KW_VI_X_VMAC, NULL));
 }
 
 static void line_ifaces(struct conf *c, const struct conf_obj *o)
 {
-    static const enum kw named[] = { KW_ADDR_DEV, KW_TRK_IF_IF, KW_ROUTE_DEV,
-                                     KW_RULE_DEV, KW_RULE_OIF,  KW_NEXTHOP_DEV };
+    static const enum kw named[] = { KW_ADDR_DEV, KW_TRK_IF_IF,   KW_ROUTE_DEV,  KW_RULE_DEV,
+                                     KW_RULE_OIF, KW_NEXTHOP_DEV, KW_VMAC_X_BASE };
     for (const struct conf_obj *a = o->child; a != NULL; a = a->sibling) {
         if (a->drop || a->blk == BLK_VS || a->blk == BLK_RS)
             continue;

@@ -14,8 +14,10 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
     const struct conf_value *vrid = conf_get(vi, KW_VI_VIRTUAL_ROUTER_ID);
     if (vrid == NULL)
         return;
-    const char *key =
-        conf_fmt(c, "vrid/%s/%llu", conf_str(vi, KW_VI_X_SOCKET, ""), (unsigned long long)vrid->v.u);
+    /* A macvlan of its own changes the socket, not the network. */
+    const char *sock = strchr(conf_str(vi, KW_VI_X_SOCKET, "/"), '/');
+    const char *key = conf_fmt(c, "vrid/%s%s/%llu", conf_str(vi, KW_VI_INTERFACE, ""),
+                               sock != NULL ? sock : "", (unsigned long long)vrid->v.u);
     const struct conf_obj *other = NULL;
     const struct conf_obj *peer = conf_next(vi, NULL, BLK_VI_PEER);
     if (peer == NULL || conf_ip(vi, KW_VI_X_SRC) == NULL)

@@ -21,6 +21,7 @@ RTMGRP = 0x1 | 0x10 | 0x100 | 0x40 | 0x400  # link, IPv4/IPv6 addresses, IPv4/IP
 RTM_NAMES = {16: "link+", 17: "link-", 20: "addr+", 21: "addr-", 24: "route+", 25: "route-"}
 RECORD = struct.Struct("=BQI")  # source, time (ns), bytes of payload
 NODE_MAC = 0x02000000           # first four bytes of every node's MAC address
+VIRTUAL_MAC = 0x00005E00        # of every RFC virtual MAC address
 LOST = b"lost"
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -62,8 +63,9 @@ def frame_filter():
         (None, half, 0xFFFFF004, None, None),  # packet type
         (None, equal, PACKET_OUTGOING, "drop", None),
         (None, word, 6, None, None),           # source MAC
-        (None, equal, NODE_MAC, None, "drop"),
-        (None, half, 12, None, None),          # Ethernet type
+        (None, equal, NODE_MAC, "ours", None),
+        (None, equal, VIRTUAL_MAC, "ours", "drop"),
+        ("ours", half, 12, None, None),          # Ethernet type
         (None, equal, packet.ETH_ARP, "keep", None),
         (None, equal, packet.ETH_IP6, "six", None),
         (None, equal, packet.ETH_IP4, None, "drop"),

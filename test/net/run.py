@@ -31,6 +31,7 @@ import life  # noqa: E402,F401
 import links  # noqa: E402,F401
 import mail  # noqa: E402,F401
 import reloads  # noqa: E402,F401
+import vmac  # noqa: E402,F401
 import tracking  # noqa: E402,F401
 
 INCUMBENT = "/usr/sbin/keepalived"

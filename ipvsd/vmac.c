@@ -1,0 +1,366 @@
+/*
+ * vmac.c - see vmac.h. Everything asked at one moment travels in one exchange: deletions, creations, then,
+ * with the switches of each new interface set, what raises them. A macvlan is not handed to sockets before it
+ * is as it must be (struct iface, fit). One that carries our alias is ours, whoever of us made it.
+ */
+#include "ipvsd/vmac.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "ipvsd/link.h"
+#include "ipvsd/sock.h"
+#include "ipvsd/vmac_spec.h"
+#include "ipvsd/vmac_switch.h"
+
+#define VMAC_RETRY     NS_PER_SEC
+#define VMAC_SAY_EVERY (30 * NS_PER_SEC)
+
+enum vmac_ask { VMAC_ASK_NOTHING, VMAC_ASK_DELETE, VMAC_ASK_CREATE, VMAC_ASK_RAISE };
+
+struct vmac {
+    struct vmac_spec spec;
+    struct iface *iface, *base;
+    enum vmac_ask ask; /* in the exchange that is being prepared */
+    struct log_limit said;
+};
+
+/* No longer configured; goes when vrrpd has said its farewell through it. */
+struct vmac_doomed {
+    char name[IFNAMSIZ];
+    uint32_t ifindex;
+};
+
+struct vmacs {
+    struct vmac *v;
+    size_t n;
+    struct vmac_doomed *doomed;
+    size_t ndoomed;
+    bool dirty;
+    struct ev_timer retry;
+    struct nlbatch batch;
+    struct vmac_switches *switches;
+    uint64_t made, removed;
+};
+
+static void vmac_on_timer(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    vmac_touch(arg);
+}
+
+struct vmacs *vmac_new(struct ipvsd *d)
+{
+    struct vmacs *m = xcalloc(1, sizeof *m);
+    ev_timer_init(&m->retry, vmac_on_timer, d);
+    m->switches = vmac_switches_new(d);
+    return m;
+}
+
+bool vmac_usable(const struct iface *i)
+{
+    return !i->vmac || (i->ifindex != 0 && i->fit == i->ifindex);
+}
+
+void vmac_touch(struct ipvsd *d)
+{
+    if (d->vmacs != NULL)
+        d->vmacs->dirty = true;
+}
+
+/* ---- one exchange
+ * ---------------------------------------------------------------------------------------------------- */
+
+/* The kernel puts a macvlan on a macvlan onto what is below that. */
+static uint32_t vmac_lower(const struct vmac *v)
+{
+    return v->base->vlan.macvlan ? v->base->vlan.lower : v->base->ifindex;
+}
+
+static enum vmac_fit vmac_fit(const struct vmac *v)
+{
+    return vmac_spec_fit(&v->spec, vmac_lower(v), &v->iface->vlan, v->iface->mac, v->iface->mac_len);
+}
+
+static bool vmac_there(const struct vmac *v)
+{
+    return v->base != NULL && v->iface != NULL && v->base->ifindex != 0;
+}
+
+static void vmac_failed(struct ipvsd *d, struct vmac *v, const char *what, int err)
+{
+    uint64_t suppressed = 0;
+    ev_timer_in(d->ev, &d->vmacs->retry, VMAC_RETRY);
+    if (log_allow(&v->said, ev_now(d->ev), VMAC_SAY_EVERY, &suppressed))
+        log_err("macvlan %s on %s cannot be %s: %s; its instance waits in FAULT, trying again every second",
+                v->spec.name, v->spec.base, what, strerror(err));
+}
+
+static void vmac_request(struct vmac *v, struct nlbatch *b)
+{
+    struct nl_msg *m = NULL;
+    bool mac = false;
+    switch (v->ask) {
+    case VMAC_ASK_NOTHING: return;
+    case VMAC_ASK_DELETE: m = vmac_spec_delete(v->iface->ifindex); break;
+    case VMAC_ASK_CREATE: m = vmac_spec_create(&v->spec, v->base->ifindex); break;
+    case VMAC_ASK_RAISE:
+        mac = vmac_fit(v) == VMAC_FIT_MAC;
+        m = vmac_spec_raise(&v->spec, v->iface->ifindex, mac, v->iface->vlan.ours);
+        break;
+    }
+    if (m == NULL)
+        fatal("no memory for a netlink request");
+    nlbatch_add(b, m);
+}
+
+static void vmac_answer(struct ipvsd *d, struct vmac *v, int err)
+{
+    static const char *const what[] = { "", "removed", "made", "set up" };
+    /* An interface that is down lets nothing above it go up: its coming up is news that leads here. */
+    if (err == ENETDOWN && v->ask == VMAC_ASK_RAISE)
+        err = 0;
+    if (err != 0 && !(err == ENODEV && v->ask == VMAC_ASK_DELETE)) {
+        vmac_failed(d, v, what[v->ask], err);
+        return;
+    }
+    if (v->ask == VMAC_ASK_CREATE) {
+        d->vmacs->made++;
+        log_notice("macvlan %s made on %s, address %02x:%02x:%02x:%02x:%02x:%02x", v->spec.name, v->spec.base,
+                   v->spec.mac[0], v->spec.mac[1], v->spec.mac[2], v->spec.mac[3], v->spec.mac[4],
+                   v->spec.mac[5]);
+    }
+}
+
+/* Sends what is asked. True: something was, and the news of it have been read. */
+static bool vmac_exchange(struct ipvsd *d)
+{
+    struct vmacs *m = d->vmacs;
+    size_t at = 0;
+    for (size_t k = 0; k < m->n; k++)
+        vmac_request(&m->v[k], &m->batch);
+    if (m->batch.n == 0)
+        return false;
+    int rc = nlbatch_run(&d->cmd, &m->batch);
+    if (rc < 0) {
+        log_err("netlink exchange about %zu macvlans: %s; trying again in a second", m->batch.n,
+                strerror(errno));
+        ev_timer_in(d->ev, &m->retry, VMAC_RETRY);
+        d->resync = true;
+    }
+    for (size_t k = 0; k < m->n; k++)
+        if (m->v[k].ask != VMAC_ASK_NOTHING) {
+            if (rc == 0)
+                vmac_answer(d, &m->v[k], m->batch.err[at++]);
+            m->v[k].ask = VMAC_ASK_NOTHING;
+        }
+    nlbatch_reset(&m->batch);
+    link_drain(d);
+    return true;
+}
+
+/* ---- from what is there to what is wanted
+ * ---------------------------------------------------------------------------- */
+
+static void vmac_plan_delete(struct ipvsd *d, struct vmac *v)
+{
+    uint64_t suppressed = 0;
+    if (!vmac_there(v) || v->iface->ifindex == 0 || vmac_fit(v) != VMAC_FIT_OTHER)
+        return;
+    v->iface->fit = 0;
+    if (v->iface->vlan.ours) {
+        v->ask = VMAC_ASK_DELETE;
+        return;
+    }
+    ev_timer_in(d->ev, &d->vmacs->retry, VMAC_RETRY);
+    if (log_allow(&v->said, ev_now(d->ev), VMAC_SAY_EVERY, &suppressed))
+        log_err("there is an interface %s already, which is no private macvlan on %s and was not made by "
+                "holdfast: its instance waits in FAULT; remove it, or give use_vmac another name",
+                v->spec.name, v->spec.base);
+}
+
+/* What is new, down or has another address. Ours is marked with the same request. */
+static void vmac_plan_raise(struct vmac *v, bool made)
+{
+    if (!vmac_there(v) || v->iface->ifindex == 0 || vmac_fit(v) == VMAC_FIT_OTHER)
+        return;
+    bool known = v->iface->fit == v->iface->ifindex;
+    if (known && (v->iface->flags & IFF_UP) != 0 && vmac_fit(v) == VMAC_FIT_YES)
+        return;
+    if (!known && !made && !v->iface->vlan.ours)
+        log_info("macvlan %s was there already: it is used, and left at stop", v->spec.name);
+    v->iface->vlan.ours = v->iface->vlan.ours || made;
+    v->ask = VMAC_ASK_RAISE;
+}
+
+static void vmac_settle(struct ipvsd *d)
+{
+    struct vmacs *m = d->vmacs;
+    bool *made = xcalloc(m->n + 1, sizeof *made), opened = false;
+    m->dirty = false;
+    for (size_t k = 0; k < m->n; k++)
+        vmac_plan_delete(d, &m->v[k]);
+    vmac_exchange(d);
+    for (size_t k = 0; k < m->n; k++) {
+        struct vmac *v = &m->v[k];
+        made[k] = vmac_there(v) && v->iface->ifindex == 0;
+        v->ask = made[k] ? VMAC_ASK_CREATE : VMAC_ASK_NOTHING;
+    }
+    vmac_exchange(d);
+    for (size_t k = 0; k < m->n; k++) {
+        struct vmac *v = &m->v[k];
+        vmac_plan_raise(v, made[k]);
+        if (v->ask == VMAC_ASK_RAISE && v->iface->fit != v->iface->ifindex) {
+            vmac_switch_own(v->spec.name, v->spec.v4, v->spec.v6);
+            v->iface->fit = v->iface->ifindex;
+            opened = true;
+        }
+        if (vmac_there(v) && v->spec.v4)
+            vmac_switch_base(m->switches, v->base);
+    }
+    vmac_exchange(d);
+    vmac_switches_save(m->switches);
+    free(made);
+    if (opened)
+        sock_retry(d);
+}
+
+/* ---- configuration
+ * --------------------------------------------------------------------------------------------------- */
+
+static void vmac_doom(struct vmacs *m, const struct vmac *v)
+{
+    if (v->iface == NULL || v->iface->ifindex == 0 || !v->iface->vlan.ours)
+        return;
+    m->doomed = xrealloc(m->doomed, (m->ndoomed + 1) * sizeof *m->doomed);
+    struct vmac_doomed *x = &m->doomed[m->ndoomed++];
+    memcpy(x->name, v->spec.name, sizeof x->name);
+    x->ifindex = v->iface->ifindex;
+}
+
+static void vmac_pardon(struct vmacs *m, const char *name)
+{
+    for (size_t k = 0; k < m->ndoomed; k++)
+        if (strcmp(m->doomed[k].name, name) == 0)
+            m->doomed[k--] = m->doomed[--m->ndoomed];
+}
+
+static void vmac_read(struct ipvsd *d, struct vmac *v, const struct slice_obj *o)
+{
+    memset(v, 0, sizeof *v);
+    if (vmac_spec_read(o, &v->spec) < 0)
+        fatal("macvlan %s in the slice is none", o->name); /* holdfast-conf makes them, nobody else */
+    v->iface = link_find(d, v->spec.name);
+    v->base = link_find(d, v->spec.base);
+    if (v->iface != NULL)
+        v->iface->vmac = true;
+    vmac_pardon(d->vmacs, v->spec.name);
+}
+
+/* Its addresses of a family may be new: the switches are looked at again. */
+static bool vmac_known(const struct vmac *old, size_t n, const struct vmac *v, bool *same)
+{
+    for (size_t k = 0; k < n; k++)
+        if (strcmp(old[k].spec.name, v->spec.name) == 0) {
+            *same = vmac_spec_same(&old[k].spec, &v->spec);
+            return true;
+        }
+    return false;
+}
+
+void vmac_configure(struct ipvsd *d, const struct slice *now)
+{
+    struct vmacs *m = d->vmacs;
+    struct vmac *old = m->v;
+    size_t nold = m->n, n = 0;
+    const struct slice_obj *o = NULL;
+    bool same = false;
+    if (old == NULL)
+        vmac_switches_restore_snapshot(m->switches);
+    while ((o = slice_next(now, o, BLK_VMAC, SLICE_ANY_PARENT)) != NULL)
+        n++;
+    m->v = xcalloc(n + 1, sizeof *m->v);
+    m->n = 0;
+    for (size_t k = 0; k < nold; k++)
+        if (old[k].iface != NULL)
+            old[k].iface->vmac = false;
+    vmac_switches_begin(m->switches);
+    while ((o = slice_next(now, o, BLK_VMAC, SLICE_ANY_PARENT)) != NULL) {
+        struct vmac *v = &m->v[m->n++];
+        vmac_read(d, v, o);
+        if (v->iface != NULL && (!vmac_known(old, nold, v, &same) || !same))
+            v->iface->fit = 0;
+        if (v->base != NULL && v->spec.v4)
+            vmac_switch_base(m->switches, v->base);
+    }
+    for (size_t k = 0; k < nold; k++)
+        if (!vmac_known(m->v, m->n, &old[k], &same))
+            vmac_doom(m, &old[k]);
+    free(old);
+    vmac_switches_end(m->switches);
+    vmac_settle(d);
+}
+
+/* ---- life
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+static void vmac_remove(struct ipvsd *d, const char *name, uint32_t ifindex)
+{
+    struct nl_msg *msg = vmac_spec_delete(ifindex);
+    struct vmacs *m = d->vmacs;
+    if (msg == NULL)
+        fatal("no memory for a netlink request");
+    nlbatch_add(&m->batch, msg);
+    int rc = nlbatch_run(&d->cmd, &m->batch), err = rc < 0 ? errno : m->batch.err[0];
+    nlbatch_reset(&m->batch);
+    m->removed += err == 0;
+    if (err == 0)
+        log_notice("macvlan %s removed", name);
+    else if (err != ENODEV)
+        log_err("macvlan %s cannot be removed: %s; remove it by hand: ip link del %s", name, strerror(err),
+                name);
+}
+
+void vmac_turn(struct ipvsd *d)
+{
+    struct vmacs *m = d->vmacs;
+    if (m->dirty && !d->stopping)
+        vmac_settle(d);
+    if (!d->synced)
+        return; /* vrrpd may still have to resign through one */
+    for (size_t k = 0; k < m->ndoomed; k++)
+        vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
+    m->ndoomed = 0;
+}
+
+void vmac_stop(struct ipvsd *d)
+{
+    struct vmacs *m = d->vmacs;
+    for (size_t k = 0; k < m->n; k++)
+        vmac_doom(m, &m->v[k]);
+    for (size_t k = 0; k < m->ndoomed; k++)
+        vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
+    m->ndoomed = 0;
+    vmac_switches_begin(m->switches);
+    vmac_switches_end(m->switches);
+}
+
+void vmac_dump(const struct ipvsd *d, int fd)
+{
+    const struct vmacs *m = d->vmacs;
+    for (size_t k = 0; k < m->n; k++) {
+        const struct vmac *v = &m->v[k];
+        dprintf(fd, "  macvlan %s on %s: %s%s\n", v->spec.name, v->spec.base,
+                v->iface == NULL || v->iface->ifindex == 0 ? "missing"
+                : vmac_usable(v->iface)                    ? "in use"
+                                                           : "not as it must be",
+                v->iface != NULL && v->iface->vlan.ours ? ", ours" : "");
+    }
+    dprintf(fd, "  macvlans made %llu, removed %llu\n", (unsigned long long)m->made,
+            (unsigned long long)m->removed);
+}

@@ -1,0 +1,235 @@
+/*
+ * resolve_vmac.c - virtual MACs: which macvlan an instance or an address gets, its name, its address. The
+ * interfaces themselves are ipvsd's work; here are names only, given in the order of the file, so that every
+ * role and every generation says the same. Called by resolve.c when all instances are known.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "parent/conf/resolve.h"
+
+#define VMAC_NAME_MAX  15
+#define VMAC_FAMILY(f) ((f) == 6 ? 2u : 1u)
+
+/* What `use_vmac` was given; the parser has checked the words. */
+struct vmac_words {
+    const char *name;
+    bool mac_given, grouped;
+    uint64_t mac;
+    uint32_t group;
+};
+
+static int hex_digit(char ch)
+{
+    return ch >= '0' && ch <= '9'                 ? ch - '0'
+           : (ch | 32) >= 'a' && (ch | 32) <= 'f' ? (ch | 32) - 'a' + 10
+                                                  : -1;
+}
+
+/* 6 octets, or 5 with the VRID appended. False: no MAC. */
+static bool mac_of(const char *s, uint64_t vrid, uint64_t *out)
+{
+    uint64_t mac = 0;
+    int octets = 0;
+    while (octets < 6) {
+        unsigned int n = 0, v = 0;
+        for (; hex_digit(*s) >= 0 && n < 2; n++, s++)
+            v = v << 4 | (unsigned int)hex_digit(*s);
+        if (n == 0)
+            return false;
+        mac = mac << 8 | v;
+        octets++;
+        if (*s != ':')
+            break;
+        s++;
+    }
+    if (*s != '\0' || octets < 5)
+        return false;
+    *out = octets == 6 ? mac : mac << 8 | vrid;
+    return true;
+}
+
+static void words_of(struct conf *c, const struct conf_value *v, uint64_t vrid, struct vmac_words *out)
+{
+    const char *at = v->v.raw, *end = at + v->len;
+    memset(out, 0, sizeof *out);
+    while (at < end && *at != '\0') {
+        const char *w = at;
+        at += strlen(at) + 1;
+        if (strcmp(w, "netlink_notify_msg") == 0)
+            continue; /* ipvsd looks itself after it has made one */
+        if (strcmp(w, "group") == 0 && at < end) {
+            out->grouped = conf_name_lookup(c, NAMES_GROUP, at, &out->group) == 0;
+            at += strlen(at) + 1;
+        } else if (strcmp(w, "name") == 0 && at < end) {
+            out->name = at;
+            at += strlen(at) + 1;
+        } else if (mac_of(w, vrid, &out->mac)) {
+            out->mac_given = true;
+        } else {
+            out->name = w;
+        }
+    }
+}
+
+static uint64_t rfc_mac(uint8_t family, uint64_t vrid)
+{
+    return UINT64_C(0x00005e000000) | (family == 6 ? UINT64_C(0x0200) : UINT64_C(0x0100)) | (vrid & 0xff);
+}
+
+static bool name_taken(struct conf *c, const char *name)
+{
+    if (conf_find(c, BLK_VMAC, name) != NULL)
+        return true;
+    for (const struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;)
+        if (strcmp(conf_str(vi, KW_VI_INTERFACE, ""), name) == 0)
+            return true;
+    return false;
+}
+
+/* vrrp.51; taken: vrrp6.51 for IPv6; then vrrp1.51, vrrp2.51 ... */
+static const char *name_make(struct conf *c, const char *prefix, uint8_t family, uint64_t vrid)
+{
+    const char *name = conf_fmt(c, "%s.%llu", prefix, (unsigned long long)vrid);
+    if (name_taken(c, name) && family == 6)
+        name = conf_fmt(c, "%s6.%llu", prefix, (unsigned long long)vrid);
+    for (unsigned int n = 1; name_taken(c, name); n++)
+        name = conf_fmt(c, "%s%u.%llu", prefix, n, (unsigned long long)vrid);
+    return name;
+}
+
+static struct conf_obj *vmac_new(struct conf *c, struct conf_obj *vi, const char *name, const char *base,
+                                 uint64_t mac)
+{
+    struct conf_obj *o = conf_obj_new(c, vi, BLK_VMAC, name, NULL);
+    conf_hash_add(c, o);
+    conf_set_str(c, o, KW_VMAC_X_BASE, base);
+    conf_set_uint(c, o, KW_VMAC_X_MAC, mac);
+    return o;
+}
+
+static void vmac_family(struct conf *c, struct conf_obj *vmac, uint8_t family)
+{
+    conf_set_uint(c, vmac, KW_VMAC_X_FAMILIES, conf_uint(vmac, KW_VMAC_X_FAMILIES, 0) | VMAC_FAMILY(family));
+}
+
+static bool name_fits(struct conf *c, const struct conf_value *v, const char *name)
+{
+    if (strlen(name) <= VMAC_NAME_MAX && strchr(name, '/') == NULL && name[0] != '\0')
+        return true;
+    diag_help(CONF_ERR(c, conf_pos_value(v), "HF-IFACE-NAME", "%s is no name for an interface", name),
+              "at most 15 characters, the number of the router included; see vmac_prefix");
+    return false;
+}
+
+/* ---- the instance's own
+ * --------------------------------------------------------------------------------------------- */
+
+static void unicast_forces_base(struct conf *c, struct conf_obj *vi, const struct conf_value *v)
+{
+    if (conf_next(vi, NULL, BLK_VI_PEER) == NULL || conf_flag(vi, KW_VI_VMAC_XMIT_BASE))
+        return;
+    diag_help(CONF_WARN(c, conf_pos_value(v), "HF-VMAC-UNICAST",
+                        "%s: unicast adverts leave by %s, not by the macvlan", vi->name,
+                        conf_str(vi, KW_VI_INTERFACE, "its interface")),
+              "add vmac_xmit_base to say so");
+    conf_set_uint(c, vi, KW_VI_VMAC_XMIT_BASE, 1);
+}
+
+static void own_vmac(struct conf *c, struct conf_obj *vi)
+{
+    const struct conf_value *v = conf_get(vi, KW_VI_USE_VMAC);
+    const char *base = conf_str(vi, KW_VI_INTERFACE, NULL);
+    uint8_t family = (uint8_t)conf_uint(vi, KW_VI_X_FAMILY, 4);
+    uint64_t vrid = conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0);
+    struct vmac_words w;
+    words_of(c, v, vrid, &w);
+    if (w.mac_given && conf_flag(vi, KW_VI_STRICT_MODE)) {
+        CONF_WARN(c, conf_pos_value(v), "HF-STRICT", "strict mode: the MAC of use_vmac is the RFC's");
+        w.mac_given = false;
+    }
+    const char *name = w.name != NULL
+                           ? w.name
+                           : name_make(c, conf_str(c->global, KW_GLOBAL_VMAC_PREFIX, "vrrp"), family, vrid);
+    if (!name_fits(c, v, name))
+        return;
+    if (w.name != NULL && name_taken(c, name)) {
+        CONF_ERR(c, conf_pos_value(v), "HF-VMAC-NAME", "%s: the name %s is already in use", vi->name, name);
+        return;
+    }
+    struct conf_obj *o = vmac_new(c, vi, name, base, w.mac_given ? w.mac : rfc_mac(family, vrid));
+    vmac_family(c, o, family);
+    if (w.grouped)
+        conf_set_uint(c, o, KW_VMAC_X_GROUP, w.group);
+    conf_set_str(c, vi, KW_VI_X_VMAC, name);
+    unicast_forces_base(c, vi, v);
+}
+
+/* ---- addresses on other interfaces
+ * ------------------------------------------------------------------------------------ */
+
+static struct conf_obj *vmac_on(const struct conf_obj *vi, const char *base, uint64_t mac)
+{
+    for (struct conf_obj *o = NULL; (o = conf_next(vi, o, BLK_VMAC)) != NULL;)
+        if (strcmp(conf_str(o, KW_VMAC_X_BASE, ""), base) == 0 && conf_uint(o, KW_VMAC_X_MAC, 0) == mac)
+            return o;
+    return NULL;
+}
+
+static void addr_vmac(struct conf *c, struct conf_obj *vi, struct conf_obj *a, uint8_t family)
+{
+    const char *own = conf_str(vi, KW_VI_X_VMAC, NULL);
+    const char *dev = conf_str(a, KW_ADDR_DEV, own != NULL ? own : conf_str(vi, KW_VI_INTERFACE, NULL));
+    uint64_t vrid = conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0), mac = rfc_mac(family, vrid);
+    struct conf_obj *o = dev != NULL ? conf_find(c, BLK_VMAC, dev) : NULL;
+    bool elsewhere = dev != NULL && strcmp(dev, conf_str(vi, KW_VI_INTERFACE, "")) != 0;
+    bool wanted = conf_flag(a, KW_ADDR_USE_VMAC) || (conf_flag(vi, KW_VI_USE_VMAC_ADDR) && elsewhere);
+    if (o != NULL) {
+        vmac_family(c, o, family);
+        return;
+    }
+    if (dev == NULL || !wanted)
+        return;
+    o = vmac_on(vi, dev, mac);
+    if (o == NULL) {
+        const char *prefix = conf_str(c->global, KW_GLOBAL_VMAC_ADDR_PREFIX,
+                                      conf_str(c->global, KW_GLOBAL_VMAC_PREFIX, "vrrp"));
+        const char *name = name_make(c, prefix, family, vrid);
+        if (!name_fits(c, conf_get(a, KW_ADDR_ADDRESS), name))
+            return;
+        o = vmac_new(c, vi, name, dev, mac);
+    }
+    vmac_family(c, o, family);
+    conf_set_str(c, a, KW_ADDR_DEV, o->name);
+    conf_get(a, KW_ADDR_DEV)->inherited = true; /* nobody need warn that it is not there yet */
+}
+
+static bool usable(const struct conf_obj *vi)
+{
+    return !vi->drop && !vi->broken && conf_get(vi, KW_VI_VIRTUAL_ROUTER_ID) != NULL &&
+           conf_get(vi, KW_VI_INTERFACE) != NULL;
+}
+
+void resolve_vmacs(struct conf *c)
+{
+    for (int named = 1; named >= 0; named--) /* names somebody chose are taken first */
+        for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;) {
+            const struct conf_value *v = conf_get(vi, KW_VI_USE_VMAC);
+            struct vmac_words w = { 0 };
+            if (v == NULL || !usable(vi))
+                continue;
+            words_of(c, v, 0, &w);
+            if ((w.name != NULL) == (named != 0))
+                own_vmac(c, vi);
+        }
+    for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;)
+        for (struct conf_obj *a = NULL; usable(vi) && (a = conf_next(vi, a, BLK_ADDR)) != NULL;) {
+            const struct ipaddr *ip = conf_ip(a, KW_ADDR_ADDRESS);
+            if (ip != NULL && !a->drop)
+                addr_vmac(c, vi, a, ip->family);
+        }
+    for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;)
+        if (conf_get(vi, KW_VI_X_VMAC) == NULL && conf_written(vi, KW_VI_VMAC_XMIT_BASE))
+            CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_VMAC_XMIT_BASE)), "HF-NO-EFFECT",
+                      "vmac_xmit_base has no effect without use_vmac");
+}

@@ -1,0 +1,214 @@
+/*
+ * test_vmac_spec.c - macvlans of a configuration: names and their collisions, addresses, what sockets and
+ * addresses are told, the requests to the kernel, and whether a link that is there is the one that is wanted.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
+
+#include <cmocka.h>
+
+#include "ipvsd/vmac_spec.h"
+#include "test/unit/conf_tree_util.h"
+
+#define VI(name, vrid, more, vips)                                                                           \
+    "vrrp_instance " name " {\n interface eth0\n virtual_router_id " #vrid "\n" more                         \
+    " virtual_ipaddress {\n" vips " }\n}\n"
+
+static struct vmac_spec spec(const struct slice *s, const char *name)
+{
+    struct vmac_spec v;
+    const struct slice_obj *o = slice_find(s, BLK_VMAC, name);
+    assert_non_null(o);
+    assert_int_equal(vmac_spec_read(o, &v), 0);
+    return v;
+}
+
+static void is_mac(const struct vmac_spec *v, uint64_t want)
+{
+    uint64_t is = 0;
+    for (int i = 0; i < 6; i++)
+        is = is << 8 | v->mac[i];
+    assert_true(is == want);
+}
+
+static void names(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(&t, VI("A", 51, " use_vmac\n", " 10.0.0.1/24\n")
+                      VI("B", 51, " version 3\n use_vmac\n", " fe80::1\n")
+                          VI("C", 51, " use_vmac\n mcast_dst_ip 224.0.0.81\n", " 10.0.0.2/24\n")
+                              VI("D", 52, " use_vmac vrrp.53\n", " 10.0.0.3/24\n")
+                                  VI("E", 53, " use_vmac 02:01:02:03:04\n", " 10.0.0.4/24\n fd00::1\n")
+                                      VI("F", 54, "", " 10.0.0.5/24\n"));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    struct vmac_spec v = spec(s, "vrrp.51");
+    assert_string_equal(v.base, "eth0");
+    is_mac(&v, UINT64_C(0x00005e000133));
+    assert_true(v.v4 && !v.v6 && !v.grouped);
+    v = spec(s, "vrrp6.51");
+    is_mac(&v, UINT64_C(0x00005e000233));
+    assert_true(v.v6 && !v.v4);
+    v = spec(s, "vrrp1.51");
+    is_mac(&v, UINT64_C(0x00005e000133));
+    v = spec(s, "vrrp.53"); /* chosen by D: E yields */
+    is_mac(&v, UINT64_C(0x00005e000134));
+    v = spec(s, "vrrp1.53");
+    is_mac(&v, UINT64_C(0x020102030435)); /* five octets and the VRID */
+    assert_string_equal(slice_str(slice_find(s, BLK_VI, "E"), KW_VI_X_VMAC, ""), "vrrp1.53");
+    assert_false(slice_has(slice_find(s, BLK_VI, "F"), KW_VI_X_VMAC));
+    slice_free(s);
+    tree_unload(&t);
+}
+
+static void users(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(&t, VI("A", 51, " use_vmac name m1 group 7\n", " 10.0.0.1/24\n 10.0.1.1/24 dev eth1\n")
+                      VI("B", 52, " use_vmac\n vmac_xmit_base\n", " 10.0.0.2/24\n"));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    const struct slice_obj *a = slice_find(s, BLK_VI, "A"), *b = slice_find(s, BLK_VI, "B"), *o;
+    struct vmac_spec v = spec(s, "m1");
+    assert_true(v.grouped && v.group == 7);
+    o = slice_find(s, BLK_SOCKET, slice_str(a, KW_VI_X_SOCKET, ""));
+    assert_string_equal(o->name, "m1/4/mcast/224.0.0.18");
+    assert_string_equal(slice_str(o, KW_SOCKET_X_IFACE, ""), "m1");
+    assert_string_equal(slice_str(o, KW_SOCKET_X_BASE, ""), "eth0");
+    o = slice_find(s, BLK_SOCKET, slice_str(b, KW_VI_X_SOCKET, ""));
+    assert_string_equal(slice_str(o, KW_SOCKET_X_IFACE, ""), "eth0");
+    assert_false(slice_has(o, KW_SOCKET_X_BASE));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.1/24@m1"));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.1.1/24@eth1"));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.2/24@vrrp.52"));
+    assert_non_null(slice_find(s, BLK_IFACE, "m1"));
+    assert_non_null(slice_find(s, BLK_IFACE, "vrrp.52"));
+    slice_free(s);
+    tree_unload(&t);
+}
+
+static void addresses_elsewhere(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(&t, "global_defs {\n vmac_prefix v\n vmac_addr_prefix x\n}\n" VI(
+                      "A", 51, " use_vmac\n use_vmac_addr\n",
+                      " 10.0.0.1/24\n 10.0.1.1/24 dev eth1\n 10.0.1.2/24 dev eth1\n")
+                      VI("B", 52, "", " 10.0.0.2/24 use_vmac\n 10.0.0.3/24\n"));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    struct vmac_spec v = spec(s, "v.51");
+    v = spec(s, "x.51");
+    assert_string_equal(v.base, "eth1");
+    is_mac(&v, UINT64_C(0x00005e000133));
+    assert_null(slice_find(s, BLK_VMAC, "x1.51")); /* two addresses, one macvlan */
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.1.1/24@x.51"));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.1.2/24@x.51"));
+    assert_non_null(slice_find(s, BLK_IFACE, "eth1"));
+    v = spec(s, "x.52");
+    assert_string_equal(v.base, "eth0");
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.2/24@x.52"));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.3/24@eth0"));
+    slice_free(s);
+    tree_unload(&t);
+}
+
+/* One network, one VRID: a macvlan makes no difference. */
+static void same_vrid(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(&t, VI("A", 51, " use_vmac\n", " 10.0.0.1/24\n") VI("B", 51, "", " 10.0.0.2/24\n"));
+    assert_true(tree_said(&t, DIAG_ERROR, "HF-VRID-DUP", 0, "eth0"));
+    tree_unload(&t);
+    tree_load(&t, VI("A", 51, " use_vmac\n", " 10.0.0.1/24\n") VI("B", 52, "", " 10.0.0.2/24\n"));
+    assert_false(tree_said(&t, DIAG_ERROR, "HF-VRID-DUP", 0, "eth0"));
+    tree_unload(&t);
+}
+
+static void unicast(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(&t, VI("A", 51, " use_vmac\n unicast_peer {\n 10.0.0.9\n }\n", " 10.0.0.1/24\n"));
+    assert_true(tree_said(&t, DIAG_WARNING, "HF-VMAC-UNICAST", 0, "eth0"));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    const struct slice_obj *a = slice_find(s, BLK_VI, "A");
+    assert_true(slice_bool(a, KW_VI_VMAC_XMIT_BASE, false));
+    assert_string_equal(
+        slice_str(slice_find(s, BLK_SOCKET, slice_str(a, KW_VI_X_SOCKET, "")), KW_SOCKET_X_IFACE, ""),
+        "eth0");
+    slice_free(s);
+    tree_unload(&t);
+}
+
+static void fits(void **state)
+{
+    (void)state;
+    struct vmac_spec v = { .name = "vrrp.51", .base = "eth0", .mac = { 0, 0, 0x5e, 0, 1, 51 } };
+    uint8_t other[6] = { 2, 0, 0, 0, 0, 1 };
+    struct kevent_macvlan is = { .macvlan = true, .lower = 3, .mode = MACVLAN_MODE_PRIVATE };
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, v.mac, 6), VMAC_FIT_YES);
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, other, 6), VMAC_FIT_MAC);
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, v.mac, 0), VMAC_FIT_MAC);
+    assert_int_equal(vmac_spec_fit(&v, 4, &is, v.mac, 6), VMAC_FIT_OTHER);
+    is.mode = MACVLAN_MODE_BRIDGE;
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, v.mac, 6), VMAC_FIT_OTHER);
+    is = (struct kevent_macvlan){ .lower = 3 };
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, v.mac, 6), VMAC_FIT_OTHER);
+}
+
+static void keep(const struct kevent *e, void *arg)
+{
+    *(struct kevent *)arg = *e;
+}
+
+/* What we ask for is what we would recognise in the kernel's news. */
+static void requests(void **state)
+{
+    (void)state;
+    struct vmac_spec v = { .name = "vrrp.51", .base = "eth0", .mac = { 0, 0, 0x5e, 0, 1, 51 } };
+    struct kevent e = { 0 };
+    struct kevent_end end = { 0 };
+    struct nl_msg *m = vmac_spec_create(&v, 3);
+    assert_non_null(m);
+    struct nlmsghdr *h = nlmsg_hdr(m);
+    assert_int_equal(h->nlmsg_type, RTM_NEWLINK);
+    assert_int_equal(h->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL), NLM_F_CREATE | NLM_F_EXCL);
+    ((struct ifinfomsg *)nlmsg_data(h))->ifi_index = 9; /* the kernel's answer has one */
+    kevent_walk(h, h->nlmsg_len, keep, &e, &end);
+    assert_int_equal(e.kind, KEVENT_LINK);
+    assert_string_equal(e.link.name, "vrrp.51");
+    assert_int_equal(vmac_spec_fit(&v, 3, &e.link.vlan, e.link.mac, e.link.mac_len), VMAC_FIT_YES);
+    assert_false(e.link.vlan.ours);
+    nlmsg_free(m);
+    m = vmac_spec_raise(&v, 9, true, true);
+    h = nlmsg_hdr(m);
+    struct ifinfomsg *ifi = nlmsg_data(h);
+    assert_true((ifi->ifi_flags & IFF_UP) != 0 && (ifi->ifi_change & IFF_UP) != 0 && ifi->ifi_index == 9);
+    assert_int_equal(h->nlmsg_flags & NLM_F_CREATE, 0);
+    struct nlattr *alias = nlmsg_find_attr(h, sizeof *ifi, IFLA_IFALIAS);
+    assert_non_null(alias);
+    assert_int_equal(nla_strcmp(alias, KEVENT_OUR_ALIAS), 0);
+    nlmsg_free(m);
+    m = vmac_spec_raise(&v, 9, false, false); /* an administrator's is not marked */
+    assert_null(nlmsg_find_attr(nlmsg_hdr(m), sizeof *ifi, IFLA_IFALIAS));
+    nlmsg_free(m);
+    m = vmac_spec_delete(9);
+    assert_int_equal(nlmsg_hdr(m)->nlmsg_type, RTM_DELLINK);
+    nlmsg_free(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names),     cmocka_unit_test(users),   cmocka_unit_test(addresses_elsewhere),
+        cmocka_unit_test(same_vrid), cmocka_unit_test(unicast), cmocka_unit_test(fits),
+        cmocka_unit_test(requests),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
