@@ -219,6 +219,9 @@ int probe_layers(void)
         { ROLE_IPVSD, "/etc/passwd", O_RDONLY, EACCES },
         { ROLE_IPVSD, "/proc/sys/kernel/hostname", O_WRONLY, EACCES },
         { ROLE_IPVSD, "/proc/sys/net/ipv4/ip_forward", O_RDWR, 0 },
+        { ROLE_IPVSD, "/proc/1/stat", O_RDONLY, 0 }, /* processes are counted */
+        { ROLE_IPVSD, "/proc", O_RDONLY | O_DIRECTORY, 0 },
+        { ROLE_IPVSD, "/proc/self/comm", O_WRONLY, EACCES },
         { ROLE_CONF, "/etc/passwd", O_RDONLY, 0 },
         { ROLE_CONF, "/etc", O_RDONLY | O_DIRECTORY, 0 },
         { ROLE_CONF, "/etc/passwd", O_RDWR, EACCES },
