@@ -3,6 +3,7 @@
  * reload with shifting ids, a crash with snapshots, an ipvsd that dies, stop in the right order.
  */
 #include "test/unit/vrrpd_false.h"
+#include "vrrpd/bfd_life.h"
 
 static const struct vi one[] = { { "VI_1", "eth0", 51, 128, 1000000, "10.0.0.100/24" } };
 
@@ -29,6 +30,7 @@ finish(struct child *c) /* what a process leaves to the kernel is given back her
     free(v->inst);
     track_end(v);
     group_end(v);
+    bfd_life_free(v->bfd);
     while (v->socks != NULL) {
         struct vsock *k = v->socks;
         v->socks = k->next;
