@@ -20,6 +20,8 @@
 #include "ipvsd/garp.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
+#include "ipvsd/route_apply.h"
+#include "ipvsd/route_kernel.h"
 
 #define APPLY_ROUNDS       4
 #define APPLY_FAILED_PAUSE NS_PER_SEC
@@ -32,6 +34,8 @@ struct addr_req {
     bool add;
     struct iface *iface;
     struct ipaddr addr;
+    bool is_route;
+    struct route_entry *route; /* NULL: an orphan */
 };
 
 /* ---- plan
@@ -72,10 +76,20 @@ static struct addr_case apply_case(struct ipvsd *d, const struct vip *v)
     return c;
 }
 
-static void apply_wake_at(struct ipvsd *d, uint64_t when)
+void addr_apply_wake_at(struct ipvsd *d, uint64_t when)
 {
     if (!ev_timer_armed(&d->repair) || d->repair.deadline > when)
         ev_timer_at(d->ev, &d->repair, when);
+}
+
+static void apply_queue(struct ipvsd *d, struct nl_msg *m, struct addr_req r)
+{
+    nlbatch_add(&d->batch, m);
+    if (d->nreqs == d->cap_reqs) {
+        d->cap_reqs = 2 * d->cap_reqs + 32;
+        d->reqs = xrealloc(d->reqs, d->cap_reqs * sizeof *d->reqs);
+    }
+    d->reqs[d->nreqs++] = r;
 }
 
 static void apply_request(struct ipvsd *d, struct vip *v, struct iface *i, const struct ipaddr *a, bool add)
@@ -83,12 +97,12 @@ static void apply_request(struct ipvsd *d, struct vip *v, struct iface *i, const
     struct nl_msg *m = add ? addr_spec_add(&v->spec, i->ifindex) : addr_spec_del(a, i->ifindex);
     if (m == NULL)
         fatal("no memory for a netlink request");
-    nlbatch_add(&d->batch, m);
-    if (d->nreqs == d->cap_reqs) {
-        d->cap_reqs = 2 * d->cap_reqs + 32;
-        d->reqs = xrealloc(d->reqs, d->cap_reqs * sizeof *d->reqs);
-    }
-    d->reqs[d->nreqs++] = (struct addr_req){ .vip = v, .add = add, .iface = i, .addr = *a };
+    apply_queue(d, m, (struct addr_req){ .vip = v, .add = add, .iface = i, .addr = *a });
+}
+
+void addr_apply_route(struct ipvsd *d, struct route_entry *e, struct nl_msg *m, bool add)
+{
+    apply_queue(d, m, (struct addr_req){ .add = add, .is_route = true, .route = e });
 }
 
 void addr_apply_orphan(struct ipvsd *d, const struct vip *v)
@@ -107,7 +121,7 @@ static void apply_plan_decide(struct ipvsd *d, struct inst *i)
         struct addr_case c = apply_case(d, v);
         v->op = told ? (uint8_t)addr_plan_decide(&c) : ADDR_OP_NONE;
         if (c.wanted && !c.present && v->held_until > ev_now(d->ev))
-            apply_wake_at(d, v->held_until);
+            addr_apply_wake_at(d, v->held_until);
         if (!c.wanted || c.present)
             v->lost = false;
     }
@@ -142,7 +156,7 @@ static void apply_plan_adds(struct ipvsd *d, struct inst *i)
  */
 
 /* The port id of a command is its pid. Landlock or a quick end may hide the name. */
-static void apply_culprit(uint32_t portid, char *buf, size_t size)
+void addr_apply_culprit(uint32_t portid, char *buf, size_t size)
 {
     char path[48], comm[20] = "";
     if (portid == 0) {
@@ -185,7 +199,7 @@ static void apply_repaired(struct ipvsd *d, struct vip *v)
     }
     if (!log_allow(&v->said, now, APPLY_SAY_EVERY, &suppressed))
         return;
-    apply_culprit(v->culprit, who, sizeof who);
+    addr_apply_culprit(v->culprit, who, sizeof who);
     ipaddr_prefix_str(&v->spec.addr, addr);
     if (suppressed == 0)
         log_warn("%s: address %s on %s was removed by %s and has been put back; whoever does this should "
@@ -227,7 +241,7 @@ static void apply_failed(struct ipvsd *d, struct vip *v, bool add, int err)
     uint64_t suppressed = 0, now = ev_now(d->ev);
     v->failed = true;
     v->held_until = now + APPLY_FAILED_PAUSE;
-    apply_wake_at(d, v->held_until);
+    addr_apply_wake_at(d, v->held_until);
     if (log_allow(&v->said, now, 30 * APPLY_SAY_EVERY, &suppressed))
         log_err("%s: address %s cannot be %s %s: %s; trying again every second", model_inst_name(v->inst),
                 ipaddr_prefix_str(&v->spec.addr, addr), add ? "added to" : "removed from", v->iface->name,
@@ -269,6 +283,7 @@ static void apply_removed(struct ipvsd *d, const struct addr_req *r, int err)
         kaddr_drop(&d->links.addrs, &r->iface->addrs, k);
     r->iface->dirty = true;
     d->dels += err == 0;
+    route_kernel_doubt(d); /* the kernel takes routes with this source along */
     if (v != NULL)
         v->ours = v->failed = false;
 }
@@ -283,10 +298,13 @@ static void apply_exchange(struct ipvsd *d)
         log_err("netlink exchange of %zu requests: %s; comparing with the kernel again", d->nreqs,
                 strerror(saved));
         d->resync = true;
+        route_kernel_doubt(d);
         ev_timer_in(d->ev, &d->repair, APPLY_REPAIR_PAUSE);
     }
     for (size_t k = 0; k < d->nreqs && rc == 0; k++) {
-        if (d->reqs[k].add)
+        if (d->reqs[k].is_route)
+            route_apply_answer(d, d->reqs[k].route, d->reqs[k].add, d->batch.err[k]);
+        else if (d->reqs[k].add)
             apply_added(d, &d->reqs[k], d->batch.err[k]);
         else
             apply_removed(d, &d->reqs[k], d->batch.err[k]);
@@ -325,7 +343,7 @@ void addr_apply(struct ipvsd *d)
 {
     struct inst_queue settled = TAILQ_HEAD_INITIALIZER(settled);
     struct inst *i;
-    if (TAILQ_EMPTY(&d->dirty) && d->nreqs == 0 && !d->resync)
+    if (TAILQ_EMPTY(&d->dirty) && d->nreqs == 0 && !d->resync && !route_kernel_pending(d))
         return;
     for (int round = 0; round < APPLY_ROUNDS; round++) {
         link_drain(d);
@@ -333,16 +351,22 @@ void addr_apply(struct ipvsd *d)
             link_resync(d);
             link_drain(d);
         }
+        if (d->nreqs == 0)
+            route_kernel_sync(d);
         struct inst_queue now = TAILQ_HEAD_INITIALIZER(now);
         TAILQ_CONCAT(&now, &d->dirty, next_dirty);
         TAILQ_FOREACH (i, &now, next_dirty)
             apply_plan_decide(d, i);
+        TAILQ_FOREACH (i, &now, next_dirty)
+            route_apply_dels(d, i);
         TAILQ_FOREACH (i, &now, next_dirty)
             apply_plan_dels(d, i, true);
         TAILQ_FOREACH (i, &now, next_dirty)
             apply_plan_dels(d, i, false);
         TAILQ_FOREACH (i, &now, next_dirty)
             apply_plan_adds(d, i);
+        TAILQ_FOREACH (i, &now, next_dirty)
+            route_apply_adds(d, i);
         while ((i = TAILQ_FIRST(&now)) != NULL) {
             TAILQ_REMOVE(&now, i, next_dirty);
             i->dirty = false;
@@ -361,8 +385,8 @@ void addr_apply(struct ipvsd *d)
         apply_report(d, i);
     }
     if (!TAILQ_EMPTY(&d->dirty))
-        apply_wake_at(d,
-                      ev_now(d->ev) + APPLY_REPAIR_PAUSE); /* somebody works against us: not in this turn */
+        addr_apply_wake_at(d, ev_now(d->ev) +
+                                  APPLY_REPAIR_PAUSE); /* somebody works against us: not in this turn */
 }
 
 /* Something was held back: look at everything that is not as wanted. */

@@ -6,6 +6,7 @@
 
 #include "ipvsd/garp.h"
 #include "ipvsd/model.h"
+#include "ipvsd/route_apply.h"
 #include "ipvsd/will.h"
 
 static void instance_set(struct ipvsd *d, struct inst *i, enum vrrp_state state)
@@ -25,6 +26,7 @@ static void instance_set(struct ipvsd *d, struct inst *i, enum vrrp_state state)
             i->vips[n].abandoned = i->vips[n].lost = false;
             i->vips[n].held_until = 0;
         }
+        route_apply_forgive(i);
     }
     i->state = state;
     i->known = true;

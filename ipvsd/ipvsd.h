@@ -100,6 +100,8 @@ struct inst {
     bool owner;
     struct vip *vips; /* in the order of the file */
     size_t nvips;
+    struct route_entry *routes; /* and rules */
+    size_t nroutes;
     enum vrrp_state state;
     bool told;    /* by the present vrrpd, in this generation */
     bool known;   /* by any vrrpd since we began: before that nothing of it is taken away */
@@ -117,6 +119,14 @@ struct inst {
 };
 TAILQ_HEAD(inst_queue, inst);
 
+struct route_bucket;
+
+/* Routes and rules of a generation by slot of the kernel's tables. */
+struct route_model {
+    struct route_bucket *buckets;
+    size_t nbuckets, n;
+};
+
 /* One generation of the configuration, decoded. */
 struct model {
     struct inst *insts; /* ascending by id */
@@ -124,6 +134,7 @@ struct model {
     struct inst statics; /* no obj: the static addresses, always wanted */
     struct vip_bucket *buckets;
     size_t nbuckets;
+    struct route_model routes;
 };
 
 struct vsock;
@@ -151,6 +162,8 @@ struct bfd_socks;
 struct present;
 struct syncd;
 struct nft_ipvs;
+struct route_entry;
+struct route_kernel;
 struct proctrack;
 
 struct ipvsd {
@@ -176,6 +189,7 @@ struct ipvsd {
     struct syncd *syncd;
     struct other_ns other; /* net_namespace_ipvs */
     struct nft_ipvs *nft;
+    struct route_kernel *routes;
     struct proctrack *proctrack;
     bool synced;      /* the present vrrpd has told everything */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */

@@ -16,6 +16,7 @@
 #include "ipvsd/garp.h"
 #include "ipvsd/model.h"
 #include "ipvsd/present.h"
+#include "ipvsd/route_kernel.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/sysctl.h"
 #include "ipvsd/vmac.h"
@@ -105,6 +106,7 @@ static void link_detach(struct ipvsd *d, struct iface *i)
     kaddr_drop_all(&d->links.addrs, &i->addrs);
     i->ifindex = 0;
     i->flags = 0;
+    route_kernel_links_changed(d);
     i->mac_len = 0;
     i->mtu = 0;
     i->dirty = true;
@@ -179,6 +181,8 @@ static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
         sysctl_iface_there(d, i);
     }
     bool came_up = (e->flags & ~before & (IFF_UP | IFF_RUNNING)) != 0;
+    if (appeared || ((e->flags ^ before) & (IFF_UP | IFF_RUNNING)) != 0)
+        route_kernel_links_changed(d);
     if (appeared || came_up || moved)
         link_touch_users(d, i, link_announces(i));
     if (appeared || came_up) {
@@ -216,6 +220,7 @@ static void link_addr_lost(struct ipvsd *d, struct iface *i, const struct ipaddr
         return;
     kaddr_drop(&d->links.addrs, &i->addrs, k);
     i->dirty = true;
+    route_kernel_doubt(d); /* the kernel takes routes with this source along */
     for (struct vip *v = model_vip(d->model, NULL, i, a); v != NULL; v = model_vip(d->model, v, i, a)) {
         if (model_wanted(v) && (i->flags & IFF_UP)) {
             v->lost = true;

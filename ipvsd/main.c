@@ -20,6 +20,7 @@
 #include "ipvsd/model.h"
 #include "ipvsd/nft_ipvs.h"
 #include "ipvsd/present.h"
+#include "ipvsd/route_kernel.h"
 #include "ipvsd/proctrack.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/syncd.h"
@@ -99,6 +100,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->present = present_new();
     d->syncd = syncd_new(d);
     d->nft = nft_ipvs_new(d);
+    d->routes = route_kernel_new(d);
     d->proctrack = proctrack_new(d);
     if (link_open(d) < 0 || garp_open(d) < 0) {
         log_err("netlink or packet socket: %s", strerror(errno));

@@ -11,6 +11,8 @@
 #include "ipvsd/addr_apply.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/link.h"
+#include "ipvsd/route_kernel.h"
+#include "ipvsd/route_model.h"
 #include "ipvsd/sysctl.h"
 
 #define MODEL_OWNER 255
@@ -98,6 +100,19 @@ static void model_hash(struct model *m)
     }
 }
 
+static void model_build_routes(const struct slice *s, struct model *m)
+{
+    uint32_t *preferences = route_model_preferences(s);
+    size_t n = 0;
+    for (size_t k = 0; k <= m->ninsts; k++) {
+        struct inst *i = k < m->ninsts ? &m->insts[k] : &m->statics;
+        route_model_build(s, i, i->id, preferences);
+        n += i->nroutes;
+    }
+    route_model_hash_init(&m->routes, n);
+    free(preferences);
+}
+
 struct model *model_build(const struct slice *s, struct err *e)
 {
     struct model *m = xcalloc(1, sizeof *m);
@@ -127,6 +142,7 @@ struct model *model_build(const struct slice *s, struct err *e)
         return NULL;
     }
     model_hash(m);
+    model_build_routes(s, m);
     return m;
 }
 
@@ -137,7 +153,10 @@ void model_free(struct model *m)
     for (size_t k = 0; k < m->ninsts; k++) {
         free(m->insts[k].vips);
         free(m->insts[k].will);
+        route_model_free_inst(&m->insts[k]);
     }
+    route_model_free_inst(&m->statics);
+    route_model_free(&m->routes);
     free(m->statics.vips);
     free(m->insts);
     free(m->buckets);
@@ -207,6 +226,7 @@ static void model_move_inst(struct ipvsd *d, const struct model *old, struct ins
         if (was != NULL)
             model_move_vip(d, was, v);
     }
+    route_model_move(from, to);
 }
 
 static int model_cmp_name(const void *a, const void *b)
@@ -269,6 +289,7 @@ static void model_retire(struct ipvsd *d, struct model *old, const struct model 
         struct inst *i = k < old->ninsts ? &old->insts[k] : &old->statics;
         if (i->dirty)
             TAILQ_REMOVE(&d->dirty, i, next_dirty);
+        route_model_retire(d, &m->routes, i);
         for (size_t n = i->nvips; n-- > 0;) {
             struct vip *v = &i->vips[n];
             if (v->iface == NULL)
@@ -287,6 +308,8 @@ void model_adopt(struct ipvsd *d, struct model *m)
     for (size_t k = 0; k < m->ninsts; k++)
         model_resolve(d, &m->insts[k]);
     model_resolve(d, &m->statics);
+    for (size_t k = 0; k <= m->ninsts; k++)
+        route_model_resolve(d, &m->routes, k < m->ninsts ? &m->insts[k] : &m->statics);
     model_promote(d, m, true);
     if (old != NULL) {
         model_match(d, old, m);

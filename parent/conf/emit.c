@@ -106,7 +106,10 @@ static void put_value(struct slice_writer *w, const struct kw_row *row, const st
     case KIND_REF:
     case KIND_WORDS: slice_put_str(w, v->kw, v->v.s); break;
     case KIND_IP:
-    case KIND_PREFIX: slice_put_ip(w, v->kw, v->v.ip); break;
+    case KIND_PREFIX:
+        if (v->v.ip->family != 0) /* "default" and "all" of no family: nothing is said, nothing is told */
+            slice_put_ip(w, v->kw, v->v.ip);
+        break;
     case KIND_SCRIPT: slice_put_raw(w, v->kw, v->v.s, strlen(v->v.s) + 1); break;
     case KIND_USER:
     case KIND_HEX:
