@@ -24,6 +24,26 @@ struct vrrpd_stash {
 
 /* ---- tables */
 
+static void facts_link_news(struct vrrpd *v, const struct vlink *l)
+{
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->link == l || v->inst[n]->vmac == l || track_uses_link(v->inst[n], l->name))
+            inst_evaluate(v->inst[n]);
+}
+
+/* It has been up, or down, long enough. */
+static void facts_on_delay(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct vlink *l = arg;
+    (void)t;
+    (void)now;
+    l->up = l->real_up;
+    l->running = l->real_running;
+    log_info("interface %s: %s for long enough (interface_up_down_delays)", l->name,
+             l->up && l->running ? "up" : "down");
+    facts_link_news(l->v, l);
+}
+
 struct vlink *facts_link(struct vrrpd *v, const char *name)
 {
     struct vlink *l = v->links;
@@ -32,6 +52,8 @@ struct vlink *facts_link(struct vrrpd *v, const char *name)
     if (l == NULL) {
         l = xcalloc(1, sizeof *l);
         memcpy(l->name, name, strnlen(name, sizeof l->name - 1));
+        l->v = v;
+        ev_timer_init(&l->delay, facts_on_delay, l);
         l->next = v->links;
         v->links = l;
     }
@@ -46,10 +68,27 @@ struct vsock *facts_sock(struct vrrpd *v, const char *name)
     return s;
 }
 
+/* A shorter delay takes effect with the next change; no delay at once. */
+static void facts_delays(struct vrrpd *v, const struct slice *s)
+{
+    for (struct vlink *l = v->links; l != NULL; l = l->next)
+        l->down_delay = l->up_delay = 0;
+    for (const struct slice_obj *o = slice_next(s, NULL, BLK_UPDOWN, SLICE_ANY_PARENT); o != NULL;
+         o = slice_next(s, o, BLK_UPDOWN, SLICE_ANY_PARENT)) {
+        struct vlink *l = facts_link(v, o->name);
+        l->down_delay = slice_ns(o, KW_UPDOWN_X_DOWN, 0);
+        l->up_delay = slice_ns(o, KW_UPDOWN_X_UP, 0);
+    }
+    for (struct vlink *l = v->links; l != NULL; l = l->next)
+        if (l->down_delay == 0 && l->up_delay == 0 && ev_timer_armed(&l->delay))
+            ev_timer_in(v->ev, &l->delay, 0);
+}
+
 void facts_tables(struct vrrpd *v, const struct slice *s)
 {
     for (struct vlink *l = v->links; l != NULL; l = l->next)
         l->id = 0;
+    facts_delays(v, s);
     for (struct vsock *k = v->socks; k != NULL; k = k->next)
         k->id = 0;
     for (const struct slice_obj *o = slice_next(s, NULL, BLK_IFACE, SLICE_ANY_PARENT); o != NULL;
@@ -131,6 +170,25 @@ static void facts_addr(struct ipaddr *a, uint8_t family, const uint8_t *data, ui
     memcpy(a->b, data, len);
 }
 
+/* Up or down counts at once, unless it is to be seen for a while. What is gone or new is so at once. */
+static void facts_state(struct vlink *l, const struct msg_link *m)
+{
+    struct ev *ev = l->v->ev;
+    bool ok = m->up != 0 && m->running != 0, was = l->up && l->running;
+    uint64_t delay = ok ? l->up_delay : l->down_delay;
+    bool at_once = !l->told || delay == 0 || l->ifindex == 0 || m->ifindex == 0;
+    bool same = l->real_up == (m->up != 0) && l->real_running == (m->running != 0);
+    l->real_up = m->up != 0;
+    l->real_running = m->running != 0;
+    if (ok == was || at_once) {
+        ev_timer_stop(ev, &l->delay);
+        l->up = l->real_up;
+        l->running = l->real_running;
+    } else if (!ev_timer_armed(&l->delay) && !same) {
+        ev_timer_in(ev, &l->delay, delay);
+    }
+}
+
 static int facts_on_link(struct vrrpd *v, const struct msg_link *m)
 {
     struct vlink *l = v->links;
@@ -138,16 +196,13 @@ static int facts_on_link(struct vrrpd *v, const struct msg_link *m)
         l = l->next;
     if (l == NULL)
         return -1;
+    facts_state(l, m);
     l->told = true;
     l->ifindex = m->ifindex;
     l->mtu = m->mtu;
-    l->up = m->up != 0;
-    l->running = m->running != 0;
     facts_addr(&l->a4, 4, m->addr4, m->addr4_len);
     facts_addr(&l->a6, 6, m->addr6, m->addr6_len);
-    for (size_t n = 0; n < v->ninst; n++)
-        if (v->inst[n]->link == l || v->inst[n]->vmac == l || track_uses_link(v->inst[n], l->name))
-            inst_evaluate(v->inst[n]);
+    facts_link_news(v, l);
     return 0;
 }
 

@@ -35,6 +35,10 @@ struct vlink {
     bool told, up, running;
     uint32_t ifindex, mtu;
     struct ipaddr a4, a6; /* family 0: none */
+    struct vrrpd *v;
+    uint64_t down_delay, up_delay; /* interface_up_down_delays: what ipvsd says counts only after them */
+    bool real_up, real_running;    /* what ipvsd says */
+    struct ev_timer delay;
     struct vlink *next;
 };
 

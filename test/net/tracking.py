@@ -253,3 +253,28 @@ def joins(lane):
             check(VIPS2[0] not in lab.a.addresses(), "VI_2 took over from a better one")
         finally:
             better.stop()
+
+
+@case("track-link-delays", "interface_up_down_delays: a short loss of carrier is not seen, a long one is after its delay, and so is the return")
+def link_delays(lane):
+    with lane.lab("a") as lab:
+        lab.a.batch("link add t0 type veth peer name t1\nlink set t1 up\nlink set t0 up")
+        lab.a.start(lane.daemon, one("track_interface {\n t0 weight 20\n}", "interface_up_down_delays {\n t0 1 0.5\n}\n"))
+        lab.wait_master("a", VIPS)
+        wait_priority(lab, 120)
+        since = now()
+        for _ in range(3):
+            lab.a.batch("link set t1 down")
+            time.sleep(0.4)
+            lab.a.batch("link set t1 up")
+            time.sleep(0.3)
+        time.sleep(1)
+        check({a.priority for a in lab.adverts("a", since)} == {120}, "a short loss was seen")
+        since = now()
+        lab.a.batch("link set t1 down")
+        after = (wait_priority(lab, 100).ts - since) / 1e9
+        check(0.95 < after < 1.6, "the loss was seen after %.2f s", after)
+        since = now()
+        lab.a.batch("link set t1 up")
+        after = (wait_priority(lab, 120).ts - since) / 1e9
+        check(0.45 < after < 1.1, "the return was seen after %.2f s", after)
