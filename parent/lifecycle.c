@@ -109,7 +109,8 @@ static int lifecycle_claim(struct parent *p)
                                 .use_pid_dir = config_top_bool(p->cur, KW_TOP_USE_PID_DIR),
                                 .given_parent = p->opt.pid_file,
                                 .given_vrrp = p->opt.vrrp_pid_file,
-                                .given_check = p->opt.check_pid_file };
+                                .given_check = p->opt.check_pid_file,
+                                .given_bfd = p->opt.bfd_pid_file };
     char suffix[64];
     snprintf(p->rundir, sizeof p->rundir, "%s%s%s", LIFECYCLE_RUNDIR, at.netns != NULL ? "/" : "",
              at.netns != NULL ? at.netns : "");

@@ -30,6 +30,9 @@ void pidfile_places(struct pidfiles *p, const struct pidfile_place *at)
     pidfile_place(p->parent, at->given_parent, at, "holdfast");
     pidfile_place(p->vrrp, at->given_vrrp, at, "vrrp");
     pidfile_place(p->check, at->given_check, at, "checkers");
+    p->bfd[0] = '\0';
+    if (at->given_bfd != NULL)
+        pidfile_place(p->bfd, at->given_bfd, at, "bfd");
 }
 
 static int pidfile_write(int fd, pid_t pid)
@@ -85,9 +88,8 @@ static const char *pidfile_of(const struct pidfiles *p, enum role r)
     return NULL;
 }
 
-int pidfile_child(struct pidfiles *p, enum role r, pid_t pid)
+static int pidfile_put(const char *path, pid_t pid)
 {
-    const char *path = pidfile_of(p, r);
     char tmp[PATH_MAX + 8];
     if (path == NULL || path[0] == '\0')
         return 0;
@@ -103,12 +105,20 @@ int pidfile_child(struct pidfiles *p, enum role r, pid_t pid)
     return rc == 0 ? rename(tmp, path) : rc;
 }
 
+int pidfile_child(struct pidfiles *p, enum role r, pid_t pid)
+{
+    int rc = pidfile_put(pidfile_of(p, r), pid);
+    return r == ROLE_VRRPD && pidfile_put(p->bfd, pid) < 0 ? -1 : rc; /* the sessions live in vrrpd */
+}
+
 void pidfile_remove(struct pidfiles *p)
 {
     if (p->lock < 0)
         return; /* not ours */
     unlink(p->vrrp);
     unlink(p->check);
+    if (p->bfd[0] != '\0')
+        unlink(p->bfd);
     unlink(p->parent);
     close(p->lock);
     p->lock = -1;

@@ -14,7 +14,8 @@
 
 struct pidfiles {
     char parent[PATH_MAX], vrrp[PATH_MAX], check[PATH_MAX];
-    int lock; /* the parent's, held open; -1 */
+    char bfd[PATH_MAX]; /* "": not asked for */
+    int lock;           /* the parent's, held open; -1 */
 };
 
 struct pidfile_place {
@@ -22,7 +23,8 @@ struct pidfile_place {
     const char *instance; /* NULL: none */
     const char *netns;    /* NULL: none */
     int use_pid_dir;
-    const char *given_parent, *given_vrrp, *given_check; /* command line; NULL: default place */
+    const char *given_parent, *given_vrrp, *given_check,
+        *given_bfd; /* command line; NULL: default place, of BFD none */
 };
 
 void pidfile_places(struct pidfiles *p, const struct pidfile_place *at); /* pure: names only */

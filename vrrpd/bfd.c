@@ -98,7 +98,8 @@ static bool bfd_speaks(const struct bfd *b)
            b->final_owed;
 }
 
-/* The next packet, counted from the last one; never in the past. */
+/* The next packet, counted from the last one, so that no change of mind of the peer can put it off for ever;
+ * never in the past. */
 static void bfd_schedule(struct bfd *b, uint64_t now)
 {
     if (!bfd_speaks(b)) {
@@ -107,15 +108,6 @@ static void bfd_schedule(struct bfd *b, uint64_t now)
     }
     uint64_t at = (b->sent_at != 0 ? b->sent_at : now) + bfd_jittered(b);
     b->tx_at = at > now ? at : now;
-}
-
-/* An interval or the peer's wish has changed: a packet that is due sooner stays where it is. */
-static void bfd_reschedule(struct bfd *b, uint64_t now)
-{
-    uint64_t before = b->tx_at;
-    bfd_schedule(b, now);
-    if (b->tx_at != TIME_NEVER && before < b->tx_at)
-        b->tx_at = before > now ? before : now;
 }
 
 /* ---- states */
@@ -318,7 +310,7 @@ void bfd_rx(struct bfd *b, const struct bfd_packet *p, uint64_t rx_at, uint64_t 
             bfd_send(b, now, false);
         bfd_schedule(b, now);
     } else if (spoke != bfd_speaks(b) || interval != bfd_interval_ns(b)) {
-        bfd_reschedule(b, now);
+        bfd_schedule(b, now);
     }
     bfd_arm(b);
 }
@@ -331,7 +323,7 @@ static void bfd_expired(struct bfd *b, uint64_t now)
     if (b->state == BFD_DOWN) { /* silent for a detection time more: forgotten */
         bfd_forget(b);
         bfd_intervals(b);
-        bfd_reschedule(b, now);
+        bfd_schedule(b, now);
         return;
     }
     bfd_enter(b, BFD_DOWN, BFD_DIAG_EXPIRED, true,
@@ -370,6 +362,6 @@ void bfd_reconfigure(struct bfd *b, const struct bfd_cfg *cfg, uint64_t now)
     if (b->remote.disc != 0 && b->detect_at != TIME_NEVER && b->heard_at != 0 &&
         b->detect_at < b->heard_at + bfd_detection_ns(b))
         b->detect_at = b->heard_at + bfd_detection_ns(b);
-    bfd_reschedule(b, now);
+    bfd_schedule(b, now);
     bfd_arm(b);
 }

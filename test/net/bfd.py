@@ -136,8 +136,9 @@ def with_bird(lane, six=False):
         for _ in range(4):
             b = bird(lab, lab.b, ip[1], ip[0], 20)
             wire.settled(*ip)
+            since = now()
             power_cut(b)
-            ours.append(cut_and_measure(wire, ip[1], ip[0], now() - int(5e6)))
+            ours.append(cut_and_measure(wire, ip[1], ip[0], since))
         first = wire.of(ip[0])[0]
         check((first.ttl, first.dport, first.version) == (255, 3784, 1) and first.sport >= 49152, "form of the packets")
         bird(lab, lab.b, ip[1], ip[0], 20)
@@ -208,9 +209,11 @@ def crash(lane):
 def reload(lane):
     with lane.lab("ab") as lab:
         wire, ip = Wire(lab), (lab.a.ip, lab.b.ip)
-        d = lab.a.start(lane.daemon, session(*ip, 100))
+        pids = lab.root + "/bfd.pid"
+        d = lab.a.start(lane.daemon, session(*ip, 100), args=["-b", pids])
         bird(lab, lab.b, ip[1], ip[0], 100)
         wire.up(*ip)
+        check(int(open(pids).read()) == d.role("vrrpd"), "the file of -b names another process")
         since, who = now(), wire.of(ip[0])[-1]
         d.reload(session("10.77.0.9", "10.77.0.8", 100, name="AAA") + session(*ip, 100))
         time.sleep(1)

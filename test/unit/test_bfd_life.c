@@ -229,7 +229,7 @@ static void turn(struct stage *s)
         ev_turn(s->v.ev, 0);
 }
 
-static void speak(struct stage *s, enum bfd_state st, uint32_t your)
+static void post(struct stage *s, enum bfd_state st, uint32_t your)
 {
     struct bfd_packet p = {
         .state = st, .mult = 3, .my_disc = 77, .your_disc = your, .min_tx = 100000, .min_rx = 100000
@@ -238,6 +238,11 @@ static void speak(struct stage *s, enum bfd_state st, uint32_t your)
     bfd_packet_encode(&p, wire);
     assert_int_equal(sendto(s->peer, wire, sizeof wire, 0, (struct sockaddr *)&s->hear, sizeof s->hear),
                      (ssize_t)sizeof wire);
+}
+
+static void speak(struct stage *s, enum bfd_state st, uint32_t your)
+{
+    post(s, st, your);
     turn(s);
 }
 
@@ -273,11 +278,15 @@ static void test_life(void **state)
     s = up(&b1, 1);
     assert_string_equal(s->said, "B1+ ");
     assert_true(bfd_up(s->l, "B1", &known) && known);
-    s->now += 350 * NS_PER_MS; /* we are late, but it has spoken: its packet waits in the queue */
+    /* We are late, but it has spoken: its packet waits in the queue when the timer fires. */
     struct bfd_packet p;
     uint16_t port;
     assert_true(heard(s, &p, &port));
-    speak(s, BFD_UP, p.my_disc);
+    post(s, BFD_UP, p.my_disc);
+    s->now += 350 * NS_PER_MS;
+    ev_now_refresh(s->v.ev);
+    ev_timers_run(s->v.ev, s->now);
+    assert_string_equal(s->said, "B1+ ");
     s->now += 200 * NS_PER_MS;
     turn(s);
     assert_string_equal(s->said, "B1+ ");

@@ -86,8 +86,11 @@ static void test_pid_places(void **state)
     at.netns = "ns1";
     pidfile_places(&p, &at);
     assert_string_equal(p.check, "/run/holdfast/ns1/checkers_blue.pid");
+    assert_string_equal(p.bfd, ""); /* written when asked for */
+    at.given_bfd = "/b.pid";
     at.given_parent = "/a.pid";
     pidfile_places(&p, &at);
+    assert_string_equal(p.bfd, "/b.pid");
     assert_string_equal(p.parent, "/a.pid");
 }
 
