@@ -12,6 +12,7 @@
 
 #include "common/err.h"
 #include "ipvsd/link.h"
+#include "ipvsd/nft_vmac.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/vmac_spec.h"
 #include "ipvsd/vmac_switch.h"
@@ -44,6 +45,9 @@ struct vmacs {
     struct nlbatch batch;
     struct vmac_switches *switches;
     uint64_t made, removed;
+    struct nft_vmac_pair *pairs; /* what the firewall knows */
+    size_t npairs;
+    bool pairs_said;
 };
 
 static void vmac_on_timer(struct ev_timer *t, uint64_t now, void *arg)
@@ -197,6 +201,31 @@ static void vmac_plan_raise(struct vmac *v, bool made)
     v->ask = VMAC_ASK_RAISE;
 }
 
+/* Reports of memberships must not come from the virtual MAC; see nft_vmac.h. */
+static void vmac_hush(struct ipvsd *d)
+{
+    struct vmacs *m = d->vmacs;
+    struct nft_vmac_pair *now = xcalloc(m->n + 1, sizeof *now);
+    size_t n = 0;
+    for (size_t k = 0; k < m->n; k++)
+        if (vmac_there(&m->v[k]) && m->v[k].iface->ifindex != 0 && vmac_fit(&m->v[k]) != VMAC_FIT_OTHER)
+            now[n++] = (struct nft_vmac_pair){ m->v[k].iface->ifindex, m->v[k].base->ifindex };
+    if (n == m->npairs && (n == 0 || memcmp(now, m->pairs, n * sizeof *now) == 0)) {
+        free(now);
+        return;
+    }
+    free(m->pairs);
+    m->pairs = now;
+    m->npairs = n;
+    if (nft_vmac_apply(now, n) == 0 || m->pairs_said)
+        return;
+    m->pairs_said = true;
+    log_warn(
+        "nftables: %s; reports of multicast memberships leave with virtual MACs: switches that snoop may "
+        "learn them at the port of a backup",
+        strerror(errno));
+}
+
 static void vmac_settle(struct ipvsd *d)
 {
     struct vmacs *m = d->vmacs;
@@ -222,6 +251,7 @@ static void vmac_settle(struct ipvsd *d)
         if (vmac_there(v) && v->spec.v4)
             vmac_switch_base(m->switches, v->base);
     }
+    vmac_hush(d); /* before they are up */
     vmac_exchange(d);
     vmac_switches_save(m->switches);
     free(made);
@@ -346,6 +376,9 @@ void vmac_stop(struct ipvsd *d)
     for (size_t k = 0; k < m->ndoomed; k++)
         vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
     m->ndoomed = 0;
+    if (m->npairs > 0 && nft_vmac_apply(NULL, 0) < 0)
+        log_warn("nftables: table " NFT_VMAC_TABLE " cannot be removed: %s", strerror(errno));
+    m->npairs = 0;
     vmac_switches_begin(m->switches);
     vmac_switches_end(m->switches);
 }

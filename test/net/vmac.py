@@ -2,10 +2,11 @@
 import json
 import os
 import signal
+import socket
 import time
 
 from case import case, check, steady
-from lab import conf, now, run
+from lab import conf, now, run, watch
 
 INTERVAL = 0.2
 VMAC = "vrrp.51"
@@ -162,3 +163,31 @@ def thirty(lane):
         check(seen == {"00:00:5e:00:01:%02x" % (100 + n) for n in range(30)}, "from %s", seen)
         d.stop()
         check(not [n for n in links(lab.a) if n.startswith("vrrp.")], "macvlans are left behind")
+
+
+@case("vmac-reports", "membership reports never come from the virtual MAC, which is where the master is, but from eth0")
+def reports(lane):
+    both = [conf.instance(name, 51, 200, interval=INTERVAL, vips=vips, extra="use_vmac")
+            for name, vips in (("VI_4", conf.VIPS), ("VI_6", conf.VIPS6))]
+    with lane.lab("a") as lab:
+        with watch.in_netns(lab.switch):
+            wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+            wire.bind(("p-a", 3))
+        with wire:
+            d = lab.a.start(lane.daemon, conf.whole(*both))
+            lab.wait_master("a", conf.VIPS + conf.VIPS6)
+            time.sleep(1.5)
+            d.stop()
+            wire.setblocking(False)
+            seen = []
+            while True:
+                try:
+                    seen.append(wire.recv(2048))
+                except BlockingIOError:
+                    break
+        igmp = [f for f in seen if f[12:14] == b"\x08\x00" and f[23] == 2]
+        mld = [f for f in seen if f[12:14] == b"\x86\xdd" and f[20] == 0 and f[62] == 143]
+        check(igmp and mld, "%d and %d reports: nothing to judge", len(igmp), len(mld))
+        own = bytes.fromhex(lab.a.mac.replace(":", ""))
+        check(all(f[6:12] == own for f in igmp + mld), "reports from %s", {f[6:12].hex(":") for f in igmp + mld})
+        return "%d IGMP, %d MLD" % (len(igmp), len(mld))

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "ipvsd/nft_vmac.h"
 #include "ipvsd/vmac_spec.h"
 #include "test/unit/conf_tree_util.h"
 
@@ -203,12 +204,41 @@ static void requests(void **state)
     nlmsg_free(m);
 }
 
+static unsigned int count(const struct nft_vmac_bytes *b, uint32_t acked)
+{
+    unsigned int n = 0;
+    int left = (int)b->len;
+    for (struct nlmsghdr *h = (void *)b->buf; nlmsg_ok(h, left); h = nlmsg_next(h, &left), n++)
+        assert_int_equal((h->nlmsg_flags & NLM_F_ACK) != 0 && h->nlmsg_seq == acked, h->nlmsg_seq == acked);
+    assert_int_equal(left, 0);
+    return n;
+}
+
+/* Tables of both families are replaced in one transaction, however many macvlans there are. */
+static void firewall(void **state)
+{
+    static struct nft_vmac_pair pairs[450];
+    struct nft_vmac_bytes b;
+    (void)state;
+    for (uint32_t i = 0; i < 450; i++)
+        pairs[i] = (struct nft_vmac_pair){ i + 10, 3 };
+    nft_vmac_build(&b, 1, pairs, 0);
+    assert_int_equal(count(&b, b.last_seq), 6); /* begin, twice made and removed, end */
+    free(b.buf);
+    nft_vmac_build(&b, 1, pairs, 2);
+    assert_int_equal(count(&b, b.last_seq), 16); /* and table, map, its content, chain, rule */
+    free(b.buf);
+    nft_vmac_build(&b, 1, pairs, 450);
+    assert_int_equal(count(&b, b.last_seq), 20); /* 200 in a message */
+    free(b.buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),     cmocka_unit_test(users),   cmocka_unit_test(addresses_elsewhere),
-        cmocka_unit_test(same_vrid), cmocka_unit_test(unicast), cmocka_unit_test(fits),
-        cmocka_unit_test(requests),
+        cmocka_unit_test(names),     cmocka_unit_test(users),    cmocka_unit_test(addresses_elsewhere),
+        cmocka_unit_test(same_vrid), cmocka_unit_test(unicast),  cmocka_unit_test(fits),
+        cmocka_unit_test(requests),  cmocka_unit_test(firewall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
