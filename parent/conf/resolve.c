@@ -80,6 +80,11 @@ static void member_twice(struct conf *c, struct conf_obj *group)
                       "%s is already in vrrp_sync_group %s, which counts", vi->name, old->v.s);
         else
             conf_set_str(c, vi, KW_VI_X_SYNC, group->name);
+        /* told of members, who may say otherwise for themselves */
+        if ((old == NULL || strcmp(old->v.s, group->name) == 0) &&
+            conf_flag(group, KW_SYNC_NOTIFY_PRIORITY_CHANGES) &&
+            conf_get(vi, KW_VI_NOTIFY_PRIORITY_CHANGES) == NULL)
+            conf_set_uint(c, vi, KW_VI_NOTIFY_PRIORITY_CHANGES, 1);
     }
 }
 

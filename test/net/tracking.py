@@ -278,3 +278,22 @@ def link_delays(lane):
         lab.a.batch("link set t1 up")
         after = (wait_priority(lab, 120).ts - since) / 1e9
         check(0.45 < after < 1.1, "the return was seen after %.2f s", after)
+
+
+@case("sync-priority-news", "notify_priority_changes of a group: its members' priorities are told to the FIFO, without a script and without an advert of their own")
+def priority_news(lane):
+    with lane.lab("a") as lab:
+        f = Files(lab)
+        value = f.put("value", "0\n")
+        fifo = f.dir + "/events"
+        reader = f.script("reader", "exec cat \"$1\" > %s/told" % f.dir)
+        track = "track_file {\n F\n}"
+        lab.a.start(lane.daemon, pair(track, "", "  sync_group_tracking_weight\n  notify_priority_changes\n", glob=SECURITY +
+                    "    vrrp_notify_fifo %s\n    vrrp_notify_fifo_script %s\n" % (fifo, reader)) +
+                    "track_file F {\n file %s\n}\n" % value)
+        lab.wait_master("a", VIPS + VIPS2)
+        f.put("value", "-20\n")
+        lab.wait(lambda: 'INSTANCE "VI_1" MASTER_PRIORITY 180' in f.read("told"), 3, "the line")
+        wait_priority(lab, 180, vrid=51)
+        steady(lab, "a", now() - int(1e9), INTERVAL, 60)
+        check("PRIORITY" not in f.read("told").replace('INSTANCE "VI_1" MASTER_PRIORITY 180', ""), "more: %s", f.read("told"))
