@@ -268,7 +268,7 @@ static void announce_changes(struct checkd *d)
         struct service *v = &t->services[i];
 
         v->told = v->former != NULL ? v->former->told : v->up;
-        if (v->told != v->up)
+        if (v->former != NULL && v->told != v->up)
             feed_service_event(d, v, EVENT_TELL_FIFO | EVENT_TELL_SCRIPT, v->former->cause);
         engine_judge_later(d, v);
     }
@@ -276,7 +276,7 @@ static void announce_changes(struct checkd *d)
         struct server *s = &t->servers[i];
 
         s->told = s->former != NULL ? s->former->told : s->alive;
-        if (s->told == s->alive)
+        if (s->former == NULL || s->told == s->alive)
             continue;
         feed_server_event(d, s, EVENT_TELL_FIFO | EVENT_TELL_SCRIPT,
                           s->former->cause != NULL ? s->former->cause : "the reload changed its checks");

@@ -49,7 +49,7 @@ int checker_dest_read(struct checker_dest *d, const struct slice_obj *o, struct 
     d->fwmark = (uint32_t)slice_uint(o, row(o, "fwmark"), 0);
     if (strlen(bind_if) >= sizeof d->bind_if)
         return err_set(e, "HF-SLICE", o->name, "line %u: interface name %s is too long", o->line, bind_if);
-    strcpy(d->bind_if, bind_if);
+    memcpy(d->bind_if, bind_if, strlen(bind_if) + 1);
     d->ready_made = d->fwmark != 0 || (d->bindto.family != 0 && d->bind_port != 0 && d->bind_port < 1024);
     return 0;
 }

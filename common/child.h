@@ -45,8 +45,8 @@ struct child_ops {
                     void *arg); /* write; fd stays the caller's. May be NULL */
 };
 
-/* The network namespace of net_namespace_ipvs (ROLE_NETNS_FD), -1: none. Before the jail only. checkd is in it
- * when pre_jail runs. */
+/* The network namespace of net_namespace_ipvs (ROLE_NETNS_FD), -1: none. Before the jail only. checkd is in
+ * it when pre_jail runs. */
 int child_netns(void);
 
 /* Enters the jail of the role, talks to the parent on fd 3, runs the loop. Returns the exit status. pre_jail

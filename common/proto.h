@@ -25,7 +25,12 @@ enum garp_why { GARP_WHY_MASTER, GARP_WHY_LOWER_PRIO, GARP_WHY_OPERATOR };
 enum ctl_verb { CTL_VERB_STATUS, CTL_VERB_RELOAD, CTL_VERB_RESTART, CTL_VERB_STOP };
 enum event_tell { EVENT_TELL_FIFO = 1, EVENT_TELL_SCRIPT = 2 };
 enum inst_event_kind { INST_EVENT_STATE, INST_EVENT_PRIORITY, INST_EVENT_RX_LOWER };
-enum run_end { RUN_END_EXIT, RUN_END_SIGNAL, RUN_END_TIMEOUT, RUN_END_NOT_RUN }; /* the last: could not be started */
+enum run_end {
+    RUN_END_EXIT,
+    RUN_END_SIGNAL,
+    RUN_END_TIMEOUT,
+    RUN_END_NOT_RUN
+}; /* the last: could not be started */
 enum msg_policy { MSG_POLICY_MUST, MSG_POLICY_COALESCE, MSG_POLICY_DROP };
 
 const char *vrrp_state_name(enum vrrp_state s); /* "INIT", "BACKUP", "MASTER", "FAULT", "STOP" */

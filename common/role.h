@@ -14,6 +14,7 @@ const char *role_binary(enum role r); /* "holdfast", "holdfast-vrrpd", ... */
 int role_parse(const char *s, enum role *out);
 
 #define ROLE_PARENT_FD 3 /* every child finds its channel to the parent here */
-#define ROLE_NETNS_FD  4 /* net_namespace_ipvs: checkd and ipvsd find that network namespace here, if there is one */
+#define ROLE_NETNS_FD                                                                                        \
+    4 /* net_namespace_ipvs: checkd and ipvsd find that network namespace here, if there is one */
 
 #endif

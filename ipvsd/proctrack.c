@@ -299,7 +299,7 @@ static void proc_on_events(struct ev_io *w, unsigned int got, void *arg)
     (void)w;
     (void)got;
     for (int k = 0; k < PROC_EVENTS; k++) {
-        struct sockaddr_nl from;
+        struct sockaddr_nl from = { .nl_pid = UINT32_MAX };
         socklen_t size = sizeof from;
         ssize_t n = recvfrom(t->fd, buf, sizeof buf, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
         if (n < 0 && errno == ENOBUFS)
@@ -314,16 +314,15 @@ static void proc_on_events(struct ev_io *w, unsigned int got, void *arg)
 
 static int proc_subscribe(int fd)
 {
-    struct {
-        struct nlmsghdr h;
-        struct cn_msg cn;
-        enum proc_cn_mcast_op op;
-    } __attribute__((packed)) m = {
-        .h = { .nlmsg_len = sizeof m, .nlmsg_type = NLMSG_DONE },
-        .cn = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof(enum proc_cn_mcast_op) },
-        .op = PROC_CN_MCAST_LISTEN,
-    };
-    return send(fd, &m, sizeof m, 0) == (ssize_t)sizeof m ? 0 : -1;
+    const enum proc_cn_mcast_op op = PROC_CN_MCAST_LISTEN;
+    const struct cn_msg cn = { .id = { CN_IDX_PROC, CN_VAL_PROC }, .len = sizeof op };
+    uint8_t m[NLMSG_HDRLEN + sizeof cn + sizeof op];
+    const struct nlmsghdr h = { .nlmsg_len = sizeof m, .nlmsg_type = NLMSG_DONE };
+    memset(m, 0, sizeof m);
+    memcpy(m, &h, sizeof h);
+    memcpy(m + NLMSG_HDRLEN, &cn, sizeof cn);
+    memcpy(m + NLMSG_HDRLEN + sizeof cn, &op, sizeof op);
+    return send(fd, m, sizeof m, 0) == (ssize_t)sizeof m ? 0 : -1;
 }
 
 static void proc_listen(struct proctrack *t)

@@ -15,8 +15,8 @@ int spawn_find_libexec(char *dir, size_t size);
 /* dir + "/" + name into path; -1 ENAMETOOLONG. */
 int spawn_path(char *path, size_t size, const char *dir, const char *name);
 
-/* chan_fd, err_fd and netns_fd (ROLE_NETNS_FD of the child; -1: none) stay the caller's. Returns a pidfd, or -1
- * with errno. */
+/* chan_fd, err_fd and netns_fd (ROLE_NETNS_FD of the child; -1: none) stay the caller's. Returns a pidfd, or
+ * -1 with errno. */
 int spawn_process(const char *path, char *const argv[], char *const envp[], int chan_fd, int err_fd,
                   int netns_fd, pid_t *pid);
 

@@ -199,7 +199,8 @@ static bool bind_same_check(const struct check_cfg *a, const struct check_cfg *b
 static bool bind_same_engine(const struct engine_cfg *a, const struct engine_cfg *b)
 {
     return a->version == b->version && a->priority == b->priority && a->down_adverts == b->down_adverts &&
-           a->nopreempt == b->nopreempt && a->start_backup == b->start_backup && a->lower_prio_no_advert == b->lower_prio_no_advert &&
+           a->nopreempt == b->nopreempt && a->start_backup == b->start_backup &&
+           a->lower_prio_no_advert == b->lower_prio_no_advert &&
            a->higher_prio_send_advert == b->higher_prio_send_advert && a->interval == b->interval &&
            a->preempt_delay == b->preempt_delay;
 }
@@ -213,8 +214,7 @@ bool bind_vi_same_router(const struct bind_vi *a, const struct bind_vi *b)
 {
     return a->vrid == b->vrid && a->family == b->family && a->engine.version == b->engine.version &&
            strcmp(a->iface, b->iface) == 0 && strcmp(a->sock, b->sock) == 0 &&
-           strcmp(a->vmac, b->vmac) == 0 &&
-           a->check.unicast == b->check.unicast;
+           strcmp(a->vmac, b->vmac) == 0 && a->check.unicast == b->check.unicast;
 }
 
 bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b)

@@ -178,6 +178,8 @@ static void group_mend(struct group *g)
     for (size_t k = 0; k < g->n && who == NULL; k++)
         if (g->member[k]->e.state == VRRP_STATE_BACKUP)
             who = g->member[k];
+    if (who == NULL)
+        return; /* torn by other states: they have their own ways */
     snprintf(why, sizeof why, "%.60s of its sync group %.60s is BACKUP", who->b->name, g->name);
     for (size_t k = 0; k < g->n; k++)
         engine_step_down(&g->member[k]->e, now, why);

@@ -484,8 +484,8 @@ static struct inst_look inst_look(struct inst *i, char *buf, size_t size)
     struct inst_look l = { 0 };
     bool early;
     l.obstacle = inst_against(i, buf, size, &early, &l.pending);
-    l.wait = i->waiting && l.obstacle != NULL && early &&
-             i->v->facts_generation < child_generation(i->v->child);
+    l.wait =
+        i->waiting && l.obstacle != NULL && early && i->v->facts_generation < child_generation(i->v->child);
     i->obstructed = l.obstacle != NULL && !l.wait;
     if (l.obstacle == NULL)
         l.obstacle = group_obstacle(i, buf, size);

@@ -144,9 +144,9 @@ struct vsock *facts_sock(struct vrrpd *v, const char *name);
 /* inst.c */
 struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
 void inst_free(struct inst *i);
-void inst_evaluate(struct inst *i);       /* begin, fault or clear, as the facts say */
-void inst_rebuild(struct inst *i);        /* prepared adverts */
-void inst_judge_only(struct inst *i);     /* before the first evaluation: what stands against it */
+void inst_evaluate(struct inst *i);   /* begin, fault or clear, as the facts say */
+void inst_rebuild(struct inst *i);    /* prepared adverts */
+void inst_judge_only(struct inst *i); /* before the first evaluation: what stands against it */
 void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg);
 void inst_sent(struct io_out *o, int error, void *arg);
 void inst_snapshot(struct inst *i);

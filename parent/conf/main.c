@@ -45,7 +45,16 @@ static int main_usage(void)
 
 static int main_options(int argc, char **argv, struct main_opts *o)
 {
-    enum { OPT_TEST = 256, OPT_JSON, OPT_WARN, OPT_LENIENT, OPT_PORTABLE, OPT_GENERATION, OPT_BRIEF, OPT_NO_BFD };
+    enum {
+        OPT_TEST = 256,
+        OPT_JSON,
+        OPT_WARN,
+        OPT_LENIENT,
+        OPT_PORTABLE,
+        OPT_GENERATION,
+        OPT_BRIEF,
+        OPT_NO_BFD
+    };
     static const struct option longs[] = {
         { "test", no_argument, NULL, OPT_TEST },
         { "json", no_argument, NULL, OPT_JSON },

@@ -1,8 +1,10 @@
-// Simulated real servers of the bench: one listener that is every address of 127.0.0.0/8 on its port,
-// speaking TCP (takes the connection), HTTP (answers 200). It keeps, for each destination address, when it
-// was last asked, and so knows how late a check is. Called by lvs.py: peers tcp|http PORT PERIOD_MS; commands
-// on stdin, one a line: "report" prints a line of figures and starts anew, "fail" closes the listener and
-// resets what is open, so that every server dies at once. Trusts its caller; never shipped.
+/*
+ * Simulated real servers of the bench: one listener that is every address of 127.0.0.0/8 on its port,
+ * speaking TCP (takes the connection), HTTP (answers 200). It keeps, for each destination address, when it
+ * was last asked, and so knows how late a check is. Called by lvs.py: peers tcp|http PORT PERIOD_MS; commands
+ * on stdin, one a line: "report" prints a line of figures and starts anew, "fail" closes the listener and
+ * resets what is open, so that every server dies at once. Trusts its caller; never shipped.
+ */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdbool.h>
