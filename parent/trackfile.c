@@ -95,7 +95,9 @@ static void track_complain(struct trackfile *f, const char *why)
         return;
     snprintf(f->why, sizeof f->why, "%s", why);
     if (why[0] != '\0')
-        log_warn("track_file %s: %s: %s; it counts as 0 until that is corrected", f->name, f->path, why);
+        log_warn("track_file %s: %s: %s; it counts as 0 for priorities and fails every FILE_CHECK on it "
+                 "until that is corrected",
+                 f->name, f->path, why);
 }
 
 /* fresh: just created; its writer has not closed it, perhaps not even begun. */
