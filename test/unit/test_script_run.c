@@ -387,7 +387,7 @@ static void test_queue(void **state)
     struct script *s = script(b, "nobody", true, "@/note", NULL);
     struct notify_queues *q = notify_queues_new(b->ev, b->r);
     for (int i = 4; i >= 1; i--) {
-        char wait[8], word[8];
+        char wait[16], word[16];
         snprintf(wait, sizeof wait, "%d", i);
         snprintf(word, sizeof word, "a%d", i);
         const char *extra[] = { wait, word };
