@@ -1,0 +1,112 @@
+/*
+ * cmd_daemon.c - holdctl's commands about the daemon as a whole: status, reload, restart, stop, check.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/err.h"
+#include "parent/ctl/ctl.h"
+#include "parent/ctl/render.h"
+
+#define CTL_STOP_MS 20000
+
+int cmd_status(struct ctl *c, int argc, char **argv)
+{
+    struct msg_ctl_request r = { .verb = CTL_VERB_STATUS, .json = c->json };
+    char *text;
+    int status;
+    (void)argv;
+    if (argc != 0)
+        return ctl_misused("status");
+    int rc = ctl_ask(c, &r, &text, &status);
+    if (rc != 0)
+        return rc;
+    char *out = c->json ? render_json(text) : render_people(text);
+    ctl_print(out);
+    free(out);
+    free(text);
+    return status;
+}
+
+int cmd_reload(struct ctl *c, int argc, char **argv)
+{
+    struct msg_ctl_request r = { .verb = CTL_VERB_RELOAD, .json = c->json };
+    char *text;
+    int status;
+    (void)argv;
+    if (argc != 0)
+        return ctl_misused("reload");
+    int rc = ctl_ask(c, &r, &text, &status);
+    if (rc != 0)
+        return rc;
+    ctl_print(text);
+    if (status == 0)
+        ctl_print("reload complete\n");
+    free(text);
+    return status;
+}
+
+int cmd_restart(struct ctl *c, int argc, char **argv)
+{
+    enum role role;
+    char *text;
+    int status;
+    if (argc != 1 || role_parse(argv[0], &role) < 0 || role < ROLE_VRRPD || role > ROLE_IPVSD)
+        return ctl_misused("restart");
+    struct msg_ctl_request r = { .verb = CTL_VERB_RESTART, .role = (uint8_t)role };
+    int rc = ctl_ask(c, &r, &text, &status);
+    if (rc != 0)
+        return rc;
+    ctl_print(text);
+    free(text);
+    return status;
+}
+
+int cmd_stop(struct ctl *c, int argc, char **argv)
+{
+    struct msg_ctl_request r = { .verb = CTL_VERB_STOP };
+    char *text;
+    int status;
+    (void)argv;
+    if (argc != 0)
+        return ctl_misused("stop");
+    int rc = ctl_ask(c, &r, &text, &status);
+    if (rc != 0)
+        return rc;
+    ctl_print(text);
+    free(text);
+    /* The daemon keeps the connection until the very end. */
+    struct pollfd p = { .fd = c->fd, .events = POLLIN };
+    poll(&p, 1, CTL_STOP_MS);
+    return status;
+}
+
+/* holdfast lives beside us, in the build tree as installed. */
+int cmd_check(struct ctl *c, int argc, char **argv)
+{
+    char path[PATH_MAX];
+    char **v = xcalloc((size_t)argc + 4, sizeof *v);
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
+    if (n <= 0) {
+        free(v);
+        return ctl_lost("/proc is not mounted");
+    }
+    path[n] = '\0';
+    char *slash = strrchr(path, '/');
+    strcpy(slash != NULL ? slash + 1 : path, "holdfast");
+    int k = 0;
+    v[k++] = path;
+    v[k++] = xstrdup("-t");
+    if (c->json)
+        v[k++] = xstrdup("--json");
+    for (int i = 0; i < argc; i++)
+        v[k++] = argv[i];
+    execv(path, v);
+    dprintf(STDERR_FILENO, "holdctl: %s cannot be run: %s\n", path, strerror(errno));
+    return CTL_FAILED;
+}
