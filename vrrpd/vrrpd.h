@@ -1,7 +1,7 @@
 /*
  * vrrpd.h - the one context of the process and what its files say to each other. vrrpd decides who is MASTER;
  * it opens nothing, configures nothing and holds no privilege: sockets and facts come from ipvsd, wishes go
- * there by id. life.c: order of events; facts.c: what ipvsd says; inst.c: one instance in real life;
+ * there by id. life.c: order of events; facts.c: what ipvsd says; inst*.c: one instance in real life;
  * reload.c; dump.c.
  */
 #ifndef HOLDFAST_VRRPD_VRRPD_H
@@ -141,7 +141,7 @@ void facts_stash_replay(struct vrrpd *v);
 struct vlink *facts_link(struct vrrpd *v, const char *name);
 struct vsock *facts_sock(struct vrrpd *v, const char *name);
 
-/* inst.c */
+/* inst.c, inst_wire.c, inst_rx.c, inst_judge.c */
 struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
 void inst_free(struct inst *i);
 void inst_evaluate(struct inst *i);   /* begin, fault or clear, as the facts say */

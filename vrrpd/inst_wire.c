@@ -1,0 +1,145 @@
+/*
+ * inst_wire.c - what an instance says on the wire: its adverts, prepared for each destination with the
+ * priority and with 0, signed at the moment they leave, and the last will that ipvsd keeps for it. On the
+ * path of an advert nothing is allocated or logged. Called by the other inst files, life.c and reload.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/err.h"
+#include "vrrpd/inst_int.h"
+
+#define INST_WILL_AHEAD                                                                                      \
+    (2 * NS_PER_SEC) /* a signed last will is newer than what is said until the next one */
+#define INST_DEFAULT_GROUP "224.0.0.18"
+
+void inst_wire_free(struct inst *i)
+{
+    if (i->sock != NULL)
+        io_forget(&i->sock->io, i);
+    free(i->wire.out);
+    free(i->wire.bytes);
+    i->wire = (struct wire){ 0 };
+}
+
+static const struct ipaddr *inst_dest(const struct inst *i, size_t n)
+{
+    return i->b->check.unicast ? &i->b->peers[n].addr : &i->b->check.group;
+}
+
+/* Destination in the checksum: the historical unicast form used the group. */
+static struct ipaddr inst_checksum_dst(const struct inst *i, size_t n)
+{
+    struct ipaddr a = *inst_dest(i, n);
+    bool old = i->old_checksum || i->b->check.old_checksum == CHECK_OLD_FORCE;
+    if (old && i->b->check.unicast && i->b->family == 4)
+        ipaddr_parse(INST_DEFAULT_GROUP, &a);
+    return a;
+}
+
+static void inst_build(struct inst *i, size_t n, bool resign, uint8_t *buf, size_t size)
+{
+    const struct bind_vi *b = i->b;
+    struct packet_spec s = { .family = b->family,
+                             .version = b->engine.version,
+                             .vrid = b->vrid,
+                             .priority = resign ? 0 : i->e.cfg.priority,
+                             .interval_ns = b->engine.interval,
+                             .auth_type = b->check.auth_type,
+                             .plain_checksum = b->check.plain_checksum,
+                             .src = i->e.src,
+                             .dst = inst_checksum_dst(i, n),
+                             .addrs = b->addrs,
+                             .naddrs = b->check.naddrs };
+    memcpy(s.auth, b->check.auth, sizeof s.auth);
+    size_t before = auth_before(b->sign), behind = auth_behind(b->sign);
+    int len = packet_build(&s, buf + before, size - before - behind);
+    if (len < 0)
+        fatal("%s: its advert cannot be built", b->name); /* bind_addrs made sure */
+    i->wire.pdu = (size_t)len;
+    i->wire.len = before + (size_t)len + behind;
+    size_t slot = resign ? i->wire.ndest + n : n;
+    struct io_out_spec o = {
+        .src = &i->e.src, .dst = inst_dest(i, n), .ifindex = i->wire.ifindex, .ttl = b->ttl
+    };
+    io_out_set(&i->wire.out[slot], i, buf, i->wire.len, &o);
+}
+
+uint32_t inst_ifindex(const struct inst *i)
+{
+    const struct vlink *l = i->vmac != NULL && !i->b->xmit_base ? i->vmac : i->link;
+    return l != NULL ? l->ifindex : 0;
+}
+
+void inst_rebuild(struct inst *i)
+{
+    inst_wire_free(i);
+    i->wire.ifindex = inst_ifindex(i);
+    if (i->e.src.family == 0)
+        return;
+    size_t addr = i->b->family == 6 ? 16 : 4;
+    size_t size = auth_before(i->b->sign) + PACKET_HEADER + i->b->check.naddrs * addr + PACKET_AUTH_LEN +
+                  auth_behind(i->b->sign);
+    i->wire.ndest = i->b->check.unicast ? i->b->check.npeers : 1;
+    i->wire.out = xcalloc(2 * i->wire.ndest, sizeof *i->wire.out);
+    i->wire.bytes = xcalloc(2 * i->wire.ndest, size);
+    for (size_t n = 0; n < i->wire.ndest; n++) {
+        inst_build(i, n, false, i->wire.bytes + n * size, size);
+        inst_build(i, n, true, i->wire.bytes + (i->wire.ndest + n) * size, size);
+    }
+    if (i->e.state == VRRP_STATE_MASTER) {
+        i->say_will = true;
+        vrrpd_dirty(i);
+    }
+}
+
+/* ---- leaving */
+
+/* The signature is of this moment; one mark for all destinations. */
+static void inst_sign(struct inst *i, bool resign)
+{
+    const struct auth *a = i->b->sign;
+    if (!auth_signs(a))
+        return;
+    uint64_t mark = auth_mark(a, &i->chk.auth, clock_realtime_ns());
+    for (size_t n = 0; n < i->wire.ndest; n++) {
+        struct io_out *o = &i->wire.out[resign ? i->wire.ndest + n : n];
+        auth_sign(a, mark, &i->e.src, inst_dest(i, n), o->iov.iov_base, i->wire.pdu);
+    }
+}
+
+void inst_op_send(void *arg, bool resign)
+{
+    struct inst *i = arg;
+    inst_sign(i, resign);
+    for (size_t n = 0; n < i->wire.ndest; n++)
+        io_send(&i->sock->io, &i->wire.out[resign ? i->wire.ndest + n : n]);
+}
+
+void inst_sent(struct io_out *o, int error, void *arg)
+{
+    struct inst *i = o->owner;
+    (void)arg;
+    if (error == i->send_error)
+        return;
+    if (error != 0)
+        log_err("%s: advert not sent: %s", i->b->name, strerror(error));
+    else
+        log_info("%s: adverts leave again", i->b->name);
+    i->send_error = error;
+    i->send_errors += error != 0;
+}
+
+void inst_will(struct inst *i)
+{
+    struct chan *ipvsd = child_peer(i->v->child, ROLE_IPVSD);
+    struct msg_will m = { .inst = i->b->id, .data_len = (uint16_t)i->wire.len };
+    if (ipvsd == NULL || i->wire.ndest == 0 || i->wire.len > sizeof m.data)
+        return;
+    memcpy(m.data, i->wire.out[i->wire.ndest].iov.iov_base, i->wire.len);
+    if (auth_signs(i->b->sign)) {
+        uint64_t mark = auth_mark_ahead(i->b->sign, &i->chk.auth, clock_realtime_ns(), INST_WILL_AHEAD);
+        auth_sign(i->b->sign, mark, &i->e.src, inst_dest(i, 0), m.data, i->wire.pdu);
+    }
+    chan_send(ipvsd, MSG_will, &m, NULL, 0);
+}
