@@ -27,10 +27,11 @@ struct conf_env_addr {
     bool uplink;        /* the default route leaves here */
 };
 struct conf_env {
-    bool known;    /* false: interfaces are not judged */
-    bool no_bfd;   /* the command line wants no sessions */
-    bool starting; /* not a test: what the parent refuses by itself, script by script, does not keep it from
-                      running */
+    bool known;     /* false: interfaces are not judged */
+    bool no_bfd;    /* the command line wants no sessions */
+    bool elsewhere; /* the file is of another machine: its users and scripts are not judged here */
+    bool starting;  /* not a test: what the parent refuses by itself, script by script, does not keep it from
+                       running */
     char (*ifname)[16];
     size_t nif;
     struct conf_env_addr *addrs;

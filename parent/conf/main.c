@@ -4,11 +4,14 @@
  * anybody. Trusts its command line and descriptor 3 (the parent), nothing in the files.
  *
  *   holdfast-conf -f PATTERN [-i ID] [-e] [--test] [--json] [--warnings-are-errors] [--lenient] [--portable]
- *                 [--generation N] [--no-detail]
+ *                 [--generation N] [--no-detail] [--model [--key] [--elsewhere]]
  *
  * Diagnostics: text on stderr; with --test --json one JSON document on stdout. Without --test and without
  * errors one datagram leaves on descriptor 3: "OK <errors> <warnings>\n" with the slices of parent, vrrpd,
- * checkd, ipvsd. Exit status: see diag_exit_status(); 1 for a bad option or a failure of our own.
+ * checkd, ipvsd. --model (with --test): the resolved configuration as one more JSON document on stdout when
+ * it has no errors (model.h); --key: 32 bytes on stdin, under which digests of secrets are made; --elsewhere:
+ * the file is of another machine, whose interfaces, users and scripts are not here. Exit status: see
+ * diag_exit_status(); 1 for a bad option or a failure of our own.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -24,6 +27,7 @@
 #include "parent/conf/conf.h"
 #include "parent/conf/diag.h"
 #include "parent/conf/lex.h"
+#include "parent/conf/model.h"
 
 #define MAIN_SLICES 4
 
@@ -31,14 +35,17 @@ struct main_opts {
     const char *pattern;
     const char *id;
     uint32_t generation;
-    bool strict, test, json, warnings_are_errors, lenient, portable, brief, no_bfd;
+    bool strict, test, json, warnings_are_errors, lenient, portable, brief, no_bfd, model, elsewhere;
+    bool keyed;
+    uint8_t key[MODEL_KEY_LEN];
 };
 
 static int main_usage(void)
 {
     fputs(
         "holdfast-conf is started by holdfast. By hand: holdfast-conf -f FILE [-i ID] [-e] --test [--json]\n"
-        "[--warnings-are-errors] [--lenient] [--portable] [--no-detail] [--no-bfd]\n",
+        "[--warnings-are-errors] [--lenient] [--portable] [--no-detail] [--no-bfd] [--model [--key] "
+        "[--elsewhere]]\n",
         stderr);
     return -1;
 }
@@ -53,7 +60,10 @@ static int main_options(int argc, char **argv, struct main_opts *o)
         OPT_PORTABLE,
         OPT_GENERATION,
         OPT_BRIEF,
-        OPT_NO_BFD
+        OPT_NO_BFD,
+        OPT_MODEL,
+        OPT_KEY,
+        OPT_ELSEWHERE
     };
     static const struct option longs[] = {
         { "test", no_argument, NULL, OPT_TEST },
@@ -64,6 +74,9 @@ static int main_options(int argc, char **argv, struct main_opts *o)
         { "generation", required_argument, NULL, OPT_GENERATION },
         { "no-detail", no_argument, NULL, OPT_BRIEF },
         { "no-bfd", no_argument, NULL, OPT_NO_BFD },
+        { "model", no_argument, NULL, OPT_MODEL },
+        { "key", no_argument, NULL, OPT_KEY },
+        { "elsewhere", no_argument, NULL, OPT_ELSEWHERE },
         { NULL, 0, NULL, 0 },
     };
     int ch;
@@ -84,6 +97,9 @@ static int main_options(int argc, char **argv, struct main_opts *o)
         case OPT_PORTABLE: o->portable = true; break;
         case OPT_BRIEF: o->brief = true; break;
         case OPT_NO_BFD: o->no_bfd = true; break;
+        case OPT_MODEL: o->model = true; break;
+        case OPT_KEY: o->keyed = true; break;
+        case OPT_ELSEWHERE: o->elsewhere = true; break;
         case OPT_GENERATION:
             n = strtoul(optarg, &end, 10);
             if (*end || !*optarg || n == 0 || n > UINT32_MAX)
@@ -94,6 +110,21 @@ static int main_options(int argc, char **argv, struct main_opts *o)
         }
     }
     return optind == argc && o->pattern ? 0 : main_usage();
+}
+
+/* Before the jail, from who started us. */
+static int main_key(struct main_opts *o)
+{
+    size_t n = 0;
+    while (o->keyed && n < sizeof o->key) {
+        ssize_t got = read(STDIN_FILENO, o->key + n, sizeof o->key - n);
+        if (got <= 0) {
+            fputs("holdfast-conf: --key: 32 bytes are wanted on standard input\n", stderr);
+            return -1;
+        }
+        n += (size_t)got;
+    }
+    return 0;
 }
 
 static void main_jail(const struct main_opts *o)
@@ -208,9 +239,11 @@ int main(int argc, char **argv)
     struct conf *c;
 
     log_init(ROLE_CONF, LOG_LEVEL_INFO);
-    if (main_options(argc, argv, &o))
+    if (main_options(argc, argv, &o) || main_key(&o))
         return 1;
-    conf_env_load(&env);
+    if (!o.elsewhere)
+        conf_env_load(&env);
+    env.elsewhere = o.elsewhere;
     env.starting = !o.test;
     env.no_bfd = o.no_bfd;
     main_jail(&o);
@@ -222,6 +255,9 @@ int main(int argc, char **argv)
     status = diag_exit_status(d, o.test && o.warnings_are_errors);
     if (main_report(&o, d, status))
         status = status ? status : 1;
+    if (o.test && o.model && c && diag_count(d, DIAG_ERROR) == 0 &&
+        conf_model_print(c, o.keyed ? o.key : NULL, sizeof(o.key), stdout))
+        status = 1;
     if (!status && !o.test && c) {
         if (main_emit(c, o.generation, fds) || main_send(d, fds))
             status = 1;

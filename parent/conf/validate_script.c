@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "parent/conf/conf_int.h"
+#include "parent/conf/model.h"
 
 #define SCRIPT_DEFAULT_USER "holdfast_script"
 #define SCRIPT_INHERIT_USER "keepalived_script"
@@ -51,13 +52,27 @@ static const char *user_of(struct conf *c, const struct conf_value *v)
     return user;
 }
 
+/* `user` of the block the command stands in. */
+static const struct conf_value *block_user(const struct conf_obj *cmd)
+{
+    if (cmd->parent->blk == BLK_SCRIPT)
+        return conf_get(cmd->parent, KW_SCRIPT_USER);
+    return cmd->parent->blk == BLK_MISC ? conf_get(cmd->parent, KW_MISC_USER) : NULL;
+}
+
+static bool user_root(const char *name)
+{
+    return strcmp(name, "root") == 0 || strcmp(name, "0") == 0;
+}
+
+static const char *user_default(void)
+{
+    return user_known(SCRIPT_INHERIT_USER) ? SCRIPT_INHERIT_USER : SCRIPT_DEFAULT_USER;
+}
+
 static struct who who_runs(struct conf *c, const struct conf_obj *cmd)
 {
-    const struct conf_value *own = conf_get(cmd, KW_CMD_X_USER), *block = NULL;
-    if (cmd->parent->blk == BLK_SCRIPT)
-        block = conf_get(cmd->parent, KW_SCRIPT_USER);
-    else if (cmd->parent->blk == BLK_MISC)
-        block = conf_get(cmd->parent, KW_MISC_USER);
+    const struct conf_value *own = conf_get(cmd, KW_CMD_X_USER), *block = block_user(cmd);
     const char *user = own != NULL ? (const char *)own->v.raw : user_of(c, block);
     if (own != NULL && !user_known(user)) {
         CONF_WARN(c, conf_pos_line(own->line), "HF-USER", "%s: there is no user %s",
@@ -67,8 +82,8 @@ static struct who who_runs(struct conf *c, const struct conf_obj *cmd)
         user = user_of(c, conf_get(c->global, KW_GLOBAL_SCRIPT_USER));
     struct who w = { .user = user, .given = user != NULL };
     if (user == NULL)
-        w.user = user_known(SCRIPT_INHERIT_USER) ? SCRIPT_INHERIT_USER : SCRIPT_DEFAULT_USER;
-    w.root = strcmp(w.user, "root") == 0 || strcmp(w.user, "0") == 0;
+        w.user = user_default();
+    w.root = user_root(w.user);
     return w;
 }
 
@@ -160,6 +175,8 @@ static void judge(struct conf *c, struct conf_obj *cmd)
         return;
     struct conf_pos pos = conf_pos_value(argv0);
     const char *path = argv0->v.raw;
+    if (c->env->elsewhere) /* users and files are those of another machine */
+        return;
     if (!w.given && conf_once(c, "script-user-note", c->top) == NULL) {
         struct diag_item *it =
             CONF_NOTE(c, pos, "HF-SCRIPT-USER", "scripts run as %s, since no script_user is given", w.user);
@@ -183,6 +200,69 @@ static void judge(struct conf *c, struct conf_obj *cmd)
         path = conf_fmt(c, "%s", found);
     }
     judge_file(c, cmd, &w, path, pos);
+}
+
+/* The same for a reader: nothing is reported. */
+static void runs_file(struct conf *c, const char *argv0, struct conf_runs *r)
+{
+    char buf[4096];
+    struct stat st;
+    r->path = argv0;
+    r->file = "missing";
+    if (strchr(argv0, '/') == NULL) {
+        r->path = find_in_path(argv0, buf, sizeof buf) ? conf_fmt(c, "%s", buf) : NULL;
+        if (r->path == NULL)
+            return;
+    }
+    if (stat(r->path, &st) < 0) {
+        r->file = errno == ENOENT || errno == ENOTDIR ? "missing" : "unseen";
+    } else if (!S_ISREG(st.st_mode)) {
+        r->file = "not-a-file";
+    } else if (!(st.st_mode & 0111)) {
+        r->file = "not-executable";
+    } else {
+        r->part = realpath(r->path, buf) != NULL ? unsafe_part(c, buf) : NULL;
+        r->file = r->part != NULL ? "unsafe" : "ok";
+    }
+}
+
+static void runs_words(const struct conf_value *v, struct conf_runs *r)
+{
+    const char *group = r->user + strlen(r->user) + 1;
+    r->line = conf_lineno(v->line);
+    if (group < (const char *)v->v.raw + v->len)
+        r->group = group;
+}
+
+void conf_script_runs(struct conf *c, const struct conf_obj *cmd, struct conf_runs *r)
+{
+    const struct conf_value *own = conf_get(cmd, KW_CMD_X_USER), *group = conf_get(cmd, KW_CMD_X_GROUP),
+                            *block = block_user(cmd), *all = conf_get(c->global, KW_GLOBAL_SCRIPT_USER),
+                            *from = block != NULL ? block : all;
+    *r = (struct conf_runs){ .secure = conf_flag(c->global, KW_GLOBAL_ENABLE_SCRIPT_SECURITY) };
+    if (own != NULL) {
+        r->user = own->v.raw;
+        r->group = group != NULL ? group->v.raw : NULL;
+        r->line = conf_lineno(own->line);
+        r->because = "written behind the command";
+    } else if (from != NULL) {
+        r->user = from->v.raw;
+        runs_words(from, r);
+        r->because = block != NULL ? "user of its own block" : "script_user of global_defs";
+    } else {
+        r->user = user_default();
+        r->because = strcmp(r->user, SCRIPT_INHERIT_USER) == 0
+                         ? "no script_user is given and the user keepalived_script exists"
+                         : "no script_user is given: the default, never root";
+    }
+    r->root = user_root(r->user);
+    r->exists = user_known(r->user);
+    r->file = "missing";
+    for (const struct conf_value *v = cmd->values; v != NULL; v = v->next)
+        if (v->kw == KW_CMD_X_ARGV) {
+            runs_file(c, v->v.raw, r);
+            return;
+        }
 }
 
 /* How long a check may run: its own limit, else until the next one is due. Others have none. */
