@@ -6,6 +6,7 @@
 #include "common/ev.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +51,19 @@ struct ev {
     struct ev_io *sigio;
     sigset_t sigs;
     struct ev_signal signals[EV_SIGNO_MAX];
+    struct ev_hook brace;
+    uint64_t lead, awake_until;
+    bool alone;     /* on one processor somebody who stays awake keeps the others from their work */
     bool no_pwait2; /* kernel before 5.11: millisecond waits */
     bool stop;
     int code;
 };
+
+static bool ev_alone(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) < 0 || CPU_COUNT(&set) < 2;
+}
 
 struct ev *ev_new(const struct clock *clk)
 {
@@ -63,6 +73,7 @@ struct ev *ev_new(const struct clock *clk)
     if (ev->epfd < 0)
         fatal("epoll_create1: %s", strerror(errno));
     ev->sigfd = -1;
+    ev->alone = ev_alone();
     sigemptyset(&ev->sigs);
     ev_now_refresh(ev);
     return ev;
@@ -303,13 +314,42 @@ void ev_hook_add(struct ev *ev, ev_hook_fn *fn, void *arg)
     ev->hooks[ev->nhooks++] = (struct ev_hook){ fn, arg };
 }
 
+void ev_brace(struct ev *ev, uint64_t lead_ns, ev_hook_fn *fn, void *arg)
+{
+    ev->brace = (struct ev_hook){ fn, arg };
+    ev->lead = ev->alone ? 0 : lead_ns;
+}
+
+void ev_stay_awake(struct ev *ev, uint64_t until_ns)
+{
+    if (until_ns > ev->awake_until && !ev->alone)
+        ev->awake_until = until_ns;
+}
+
+/* How long to sleep before an eager timer that is left away. */
+static uint64_t ev_lead(struct ev *ev, uint64_t now, uint64_t left)
+{
+    if (left > ev->lead)
+        return left - ev->lead;
+    if (ev->awake_until < now + left) {
+        ev->awake_until = now + left;
+        ev->brace.fn(ev->brace.arg);
+    }
+    return 0;
+}
+
 static uint64_t ev_wait_ns(struct ev *ev, uint64_t max_wait_ns)
 {
     uint64_t next = ev_next_deadline(ev);
-    if (next == TIME_NEVER)
+    if (next == TIME_NEVER && ev->awake_until == 0)
         return max_wait_ns;
     uint64_t now = ev->clk->now(ev->clk->arg);
-    uint64_t left = next > now ? next - now : 0;
+    uint64_t left = next == TIME_NEVER ? max_wait_ns : next > now ? next - now : 0;
+    if (now < ev->awake_until)
+        return 0;
+    ev->awake_until = 0;
+    if (ev->lead > 0 && left > 0 && next != TIME_NEVER && ev->heap[0]->eager)
+        left = ev_lead(ev, now, left);
     return left < max_wait_ns ? left : max_wait_ns;
 }
 

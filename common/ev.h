@@ -29,6 +29,7 @@ struct ev_timer {
     size_t slot; /* heap position + 1; 0 = not armed */
     ev_timer_fn *fn;
     void *arg;
+    bool eager; /* the loop is awake before it is due: see ev_brace */
 };
 
 struct ev *ev_new(const struct clock *clk); /* NULL = clock_system() */
@@ -56,6 +57,13 @@ void ev_timer_stop(struct ev *ev, struct ev_timer *t);
 bool ev_timer_armed(const struct ev_timer *t);
 uint64_t ev_next_deadline(struct ev *ev);        /* TIME_NEVER when none */
 void ev_timers_run(struct ev *ev, uint64_t now); /* fires what is due; used by ev_turn and simulations */
+
+/* For the moment that must not be late: when the next timer due is an eager one, the loop wakes lead_ns
+ * before it, calls fn and does not sleep until the timer has run. ev_stay_awake does the same for a peer who
+ * was told. Costs nothing while such a timer keeps being re-armed. Never where there is but one processor to
+ * be awake on. */
+void ev_brace(struct ev *ev, uint64_t lead_ns, ev_hook_fn *fn, void *arg);
+void ev_stay_awake(struct ev *ev, uint64_t until_ns);
 
 /* Runs after the callbacks of every turn, in order of registration: flush what the turn gathered. */
 void ev_hook_add(struct ev *ev, ev_hook_fn *fn, void *arg);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "common/compat.h"
@@ -61,6 +62,7 @@ static const struct jail_rule rules_common[] = {
     CALL(epoll_wait),
     CALL(epoll_pwait),
     CALL(epoll_pwait2),
+    CALL(sched_getaffinity), /* are we alone on a processor? see ev_brace */
     CALL(signalfd4),
     CALL(poll),
     CALL(ppoll),
@@ -99,7 +101,13 @@ static const struct jail_rule rules_common[] = {
     { .nr = SCMP_SYS(ioctl), .error = ENOTTY, .ncmp = 1, .cmp = { { 1, SCMP_CMP_EQ, TCGETS, 0 } } },
 };
 
+/* no_swap and the process names of global_defs; both may change at a reload */
+#define RULES_PROCESS CALL(mlockall), CALL(munlockall), CALL_EQ(prctl, 0, PR_SET_NAME)
+
+static const struct jail_rule rules_vrrpd[] = { RULES_PROCESS };
+
 static const struct jail_rule rules_checkd[] = {
+    RULES_PROCESS,
     CALL_EQ(socket, 0, AF_INET),
     CALL_EQ(socket, 0, AF_INET6),
     CALL(connect),
@@ -118,7 +126,7 @@ static const struct jail_rule rules_checkd[] = {
 };
 
 static const struct jail_rule rules_ipvsd[] = {
-    CALL_EQ(socket, 0, AF_NETLINK), CALL_EQ(socket, 0, AF_PACKET), INET(AF_INET, SOCK_RAW),
+    RULES_PROCESS, CALL_EQ(socket, 0, AF_NETLINK), CALL_EQ(socket, 0, AF_PACKET), INET(AF_INET, SOCK_RAW),
     INET(AF_INET6, SOCK_RAW),
     /* for checkd: with a mark or a privileged source port; connect: raw ICMP hears its target alone */
     INET(AF_INET, SOCK_STREAM), INET(AF_INET, SOCK_DGRAM), INET(AF_INET6, SOCK_STREAM),
@@ -178,7 +186,8 @@ static const struct jail_row rows[ROLE_MAX] = {
                      .landlock = JAIL_LANDLOCK_NOTHING,
                      .nice = -10,
                      .nofile = 16384,
-                     .fsize = 16 * MIB },
+                     .fsize = 16 * MIB,
+                     .rules = RULES(rules_vrrpd) },
     [ROLE_CHECKD] = { .user = "_holdfast_check",
                       .caps = 0,
                       .empty_root = true,

@@ -82,6 +82,7 @@ int instance_msg(struct ipvsd *d, const struct chan_msg *m)
     if (m->generation != child_generation(d->child))
         return 0; /* said before the reload reached it: it says everything again */
     switch (m->type) {
+    case MSG_brace: ev_stay_awake(d->ev, ev_now(d->ev) + m->body->brace.for_ns); return 0;
     case MSG_inst_state: return instance_on_state(d, &m->body->inst_state);
     case MSG_sync: return instance_on_sync(d);
     case MSG_garp: return instance_on_garp(d, &m->body->garp);

@@ -12,7 +12,9 @@
 
 #define LIFE_STOP_WAIT      (100 * NS_PER_MS)
 #define LIFE_ORPHAN_WAIT    (200 * NS_PER_MS)
-#define LIFE_COUNTERS_EVERY 10 /* heartbeats */
+#define LIFE_BRACE          (200 * NS_PER_US)
+#define LIFE_BRACE_MORE     (200 * NS_PER_US) /* for the adverts in front of the states */
+#define LIFE_COUNTERS_EVERY 10                /* heartbeats */
 
 /* ---- end of a turn */
 
@@ -129,6 +131,23 @@ static void life_hook(void *arg)
     vrrpd_settle(v);
 }
 
+/* ---- a take-over is near
+ * The hop to ipvsd costs most when both are asleep. A BACKUP whose master has been silent almost to the end
+ * of the master-down interval is awake before the end, and so is ipvsd: the adverts leave on the deadline and
+ * the addresses follow without a wake-up in between. A quick oscillation must not keep two processors busy.
+ */
+
+static void life_brace(void *arg)
+{
+    struct vrrpd *v = arg;
+    struct chan *ipvsd = child_peer(v->child, ROLE_IPVSD);
+    struct msg_brace m = { .for_ns = LIFE_BRACE + LIFE_BRACE_MORE };
+    if (ipvsd == NULL || !v->running)
+        return;
+    chan_send(ipvsd, MSG_brace, &m, NULL, 0);
+    chan_flush(ipvsd);
+}
+
 /* ---- start */
 
 static void life_snapshots(struct vrrpd *v)
@@ -189,6 +208,7 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
     v->bfd = bfd_life_new(v);
     bfd_life_watch(v->bfd, track_bfd_changed);
     ev_hook_add(v->ev, life_hook, v);
+    ev_brace(v->ev, LIFE_BRACE, life_brace, v);
     bind_global(s, &v->global);
     life_delays(v);
     life_snapshots(v);

@@ -2,6 +2,7 @@
  * test_ev.c - the event loop: timers in order on absolute deadlines with an injected clock, callbacks that
  * delete anything, their own watcher included, hooks, signals, and no starvation of descriptors by timers.
  */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -308,6 +309,64 @@ static void test_io_deletes(void **state)
     close(a[0]), close(a[1]), close(b[0]), close(b[1]);
 }
 
+struct brace {
+    struct ev *ev;
+    unsigned int braced, turns;
+    uint64_t braced_at, ran_at;
+    struct ev_timer t;
+};
+
+static void brace_fn(void *arg)
+{
+    struct brace *b = arg;
+    b->braced++;
+    b->braced_at = clock_monotonic_ns();
+}
+
+static void brace_ran(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct brace *b = arg;
+    (void)t;
+    b->ran_at = now;
+}
+
+/* Awake before an eager timer, not before others; once for one deadline, and asleep until then. */
+static void test_brace(void **state)
+{
+    struct brace b = { .ev = ev_new(NULL) };
+    cpu_set_t cpus;
+    (void)state;
+    if (sched_getaffinity(0, sizeof cpus, &cpus) < 0 || CPU_COUNT(&cpus) < 2)
+        skip();
+    ev_brace(b.ev, 2 * NS_PER_MS, brace_fn, &b);
+    for (int eager = 0; eager < 2; eager++) {
+        b.braced = b.turns = 0;
+        b.ran_at = 0;
+        ev_timer_init(&b.t, brace_ran, &b);
+        b.t.eager = eager;
+        ev_timer_in(b.ev, &b.t, 20 * NS_PER_MS);
+        uint64_t deadline = b.t.deadline;
+        while (b.ran_at == 0 && ++b.turns > 0)
+            ev_turn(b.ev, TIME_NEVER);
+        assert_true(b.ran_at >= deadline);
+        assert_int_equal(b.braced, eager);
+        if (eager) {
+            assert_true(b.braced_at >= deadline - 2 * NS_PER_MS);
+            assert_true(b.turns > 3);
+        } else {
+            assert_true(b.turns <= 2);
+        }
+    }
+    ev_stay_awake(b.ev, clock_monotonic_ns() + NS_PER_MS);
+    uint64_t began = clock_monotonic_ns();
+    for (b.turns = 0; clock_monotonic_ns() < began + NS_PER_MS; b.turns++)
+        ev_turn(b.ev, 50 * NS_PER_MS);
+    assert_true(b.turns > 1);
+    ev_turn(b.ev, 3 * NS_PER_MS);
+    assert_true(clock_monotonic_ns() >= began + 4 * NS_PER_MS); /* asleep again */
+    ev_free(b.ev);
+}
+
 static void got_fn(struct ev_io *w, unsigned int got, void *arg)
 {
     (void)w;
@@ -460,17 +519,12 @@ static void test_signals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_order_late),
-        cmocka_unit_test(test_no_drift),
-        cmocka_unit_test(test_timer_deletes),
-        cmocka_unit_test(test_no_starvation),
-        cmocka_unit_test(test_time_never),
-        cmocka_unit_test(test_io_deletes),
-        cmocka_unit_test(test_io_want),
-        cmocka_unit_test(test_io_before_timers),
-        cmocka_unit_test(test_hooks),
-        cmocka_unit_test(test_signals),
+        cmocka_unit_test(test_order),         cmocka_unit_test(test_order_late),
+        cmocka_unit_test(test_no_drift),      cmocka_unit_test(test_timer_deletes),
+        cmocka_unit_test(test_no_starvation), cmocka_unit_test(test_time_never),
+        cmocka_unit_test(test_io_deletes),    cmocka_unit_test(test_brace),
+        cmocka_unit_test(test_io_want),       cmocka_unit_test(test_io_before_timers),
+        cmocka_unit_test(test_hooks),         cmocka_unit_test(test_signals),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
