@@ -5,25 +5,22 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
-#include <poll.h>
 #include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "common/err.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/nft_batch.h"
 
-#define NFT_SNDBUF   (16 << 20) /* a transaction is one message to the kernel */
-#define NFT_RCVBUF   (1 << 20)
-#define NFT_BUFFER   (16u * 1024)
-#define NFT_PATIENCE 200 /* ms without an answer mean that it was lost */
-#define NFT_RETRY    NS_PER_SEC
-#define NFT_KEY      0x4e465400u /* snapshots: "NFT" and 0 state, 1... one mark each */
-#define NFT_KEYS     4096u
+#define NFT_SNDBUF (16 << 20) /* a transaction is one message to the kernel */
+#define NFT_RCVBUF (1 << 20)
+#define NFT_BUFFER (16u * 1024)
+#define NFT_RETRY  NS_PER_SEC
+#define NFT_KEY    0x4e465400u /* snapshots: "NFT" and 0 state, 1... one mark each */
+#define NFT_KEYS   4096u
 
 struct nft_ipvs {
     struct ipvsd *d;
@@ -47,54 +44,14 @@ struct nft_state {
 /* ---- the kernel
  * ------------------------------------------------------------------------------------------------------ */
 
-struct nft_wait {
-    uint32_t last_seq;
-    int error;
-    bool done;
-};
-
-static void nft_on_ack(uint32_t seq, int err, void *arg)
-{
-    struct nft_wait *w = arg;
-    if (err != 0 && w->error == 0)
-        w->error = err;
-    if (err != 0 || seq == w->last_seq)
-        w->done = true;
-}
-
-static int nft_answers(struct nft_ipvs *n, struct nft_wait *w)
-{
-    alignas(struct nlmsghdr) uint8_t buf[NFT_BUFFER];
-    while (!w->done) {
-        ssize_t got = recv(n->cmd.fd, buf, sizeof buf, MSG_DONTWAIT);
-        if (got > 0)
-            kevent_acks(buf, (size_t)got, nft_on_ack, w);
-        struct pollfd p = { .fd = n->cmd.fd, .events = POLLIN };
-        if (got < 0 && errno != EINTR && (errno != EAGAIN || poll(&p, 1, NFT_PATIENCE) <= 0))
-            return -1;
-    }
-    errno = w->error;
-    return w->error == 0 ? 0 : -1;
-}
-
-/* What an exchange before this one left unread. */
-static void nft_forget_answers(struct nft_ipvs *n)
-{
-    char byte;
-    while (recv(n->cmd.fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == EINTR)
-        ;
-}
-
 /* Frees b. -1 errno: the kernel has changed nothing. */
-static int nft_send(struct nft_ipvs *n, struct nft_batch *b)
+static int nft_send(struct nft_ipvs *n, struct nft_msgs *b)
 {
-    struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
-    struct nft_wait w = { .last_seq = b->last_seq };
     n->cmd.seq = b->seq;
-    nft_forget_answers(n);
-    ssize_t sent = sendto(n->cmd.fd, b->buf, b->len, 0, (struct sockaddr *)&kernel, sizeof kernel);
-    nft_batch_free(b);
-    return sent < 0 ? -1 : nft_answers(n, &w);
+    int rc = nft_msgs_talk(n->cmd.fd, b), saved = errno;
+    nft_msgs_free(b);
+    errno = saved;
+    return rc;
 }
 
 static void nft_on_news(struct ev_io *w, unsigned int got, void *arg);
@@ -105,7 +62,7 @@ static int nft_socket(const struct nft_ipvs *n, struct nlsock *s, enum other_ns_
     if (other_ns_take(&n->d->other, use, &fd) < 0)
         return -1;
     if (fd < 0)
-        fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+        fd = nft_msgs_socket();
     if (nlsock_open_fd(s, fd, groups, NFT_RCVBUF) < 0)
         return -1;
     setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
@@ -136,13 +93,13 @@ static bool nft_is_there(struct nft_ipvs *n, const struct nft_marks *m)
         uint16_t nf;
     } families[] = { { 4, NFPROTO_IPV4 }, { 6, NFPROTO_IPV6 } };
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        struct nft_batch b;
+        struct nft_msgs b;
         bool wanted = false;
         for (size_t k = 0; k < m->nranges && !wanted; k++)
             wanted = m->ranges[k].first.family == families[i].family;
         if (!wanted)
             continue;
-        nft_batch_ask(&b, n->cmd.seq, families[i].nf, m->table);
+        nft_msgs_ask(&b, n->cmd.seq, families[i].nf, m->table);
         if (nft_send(n, &b) < 0)
             return false;
     }
@@ -238,7 +195,7 @@ static void nft_apply(struct nft_ipvs *n, bool force)
     bool same = wanted && digest == n->digest && strcmp(n->table, m->table) == 0;
     if (same && !force && nft_is_there(n, m))
         return;
-    struct nft_batch b;
+    struct nft_msgs b;
     nft_batch_build(&b, n->cmd.seq, n->table[0] != '\0' ? n->table : NULL, wanted ? m : NULL);
     if (nft_send(n, &b) < 0) {
         nft_fail(n);
@@ -276,7 +233,7 @@ static void nft_on_news(struct ev_io *w, unsigned int got, void *arg)
         if (len < 0 && errno != ENOBUFS && errno != EINTR)
             break;
         hurt = hurt || len < 0 ||
-               (n->table[0] != '\0' && nft_batch_hurts(buf, (size_t)len, n->table, n->cmd.portid));
+               (n->table[0] != '\0' && nft_msgs_hurts(buf, (size_t)len, n->table, n->cmd.portid, NULL));
     }
     if (!hurt || n->table[0] == '\0' || ev_timer_armed(&n->retry))
         return;
@@ -348,7 +305,7 @@ void nft_ipvs_commit(struct nft_ipvs *n)
 
 void nft_ipvs_stop(struct nft_ipvs *n)
 {
-    struct nft_batch b;
+    struct nft_msgs b;
     ev_timer_stop(n->d->ev, &n->retry);
     if (n->table[0] == '\0' || nft_open(n) < 0)
         return;

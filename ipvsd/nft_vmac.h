@@ -6,9 +6,10 @@
 #ifndef HOLDFAST_IPVSD_NFT_VMAC_H
 #define HOLDFAST_IPVSD_NFT_VMAC_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "ipvsd/nft_msg.h"
 
 #define NFT_VMAC_TABLE "keepalived_vmac"
 
@@ -16,14 +17,8 @@ struct nft_vmac_pair {
     uint32_t vmac, base; /* ifindexes */
 };
 
-struct nft_vmac_bytes {
-    uint8_t *buf;
-    size_t len, cap;
-    uint32_t seq, last_seq;
-};
-
 /* One transaction: the tables with these pairs take the place of those before; n 0: they go. */
-void nft_vmac_build(struct nft_vmac_bytes *b, uint32_t seq, const struct nft_vmac_pair *pairs, size_t n);
+void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_pair *pairs, size_t n);
 /* -1 errno: the kernel has changed nothing. */
 int nft_vmac_apply(const struct nft_vmac_pair *pairs, size_t n);
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ipvsd/nft_batch.h"
+#include "ipvsd/nft_msg.h"
 #include "ipvsd/syncd_codec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,9 +28,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         syncd_fits(p, p);
     }
-    if (nft_batch_hurts(copy, size < 15 ? size : 15, "keepalived_ipvs", 7))
+    if (nft_msgs_hurts(copy, size < 15 ? size : 15, "keepalived_ipvs", 7, NULL))
         abort(); /* shorter than a header */
-    nft_batch_hurts(copy, size, "keepalived_ipvs", 7);
+    nft_msgs_hurts(copy, size, "keepalived_ipvs", 7, NULL);
     free(copy);
     return 0;
 }

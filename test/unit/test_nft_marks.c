@@ -212,8 +212,8 @@ static void the_last_mark(void **state)
 static void damage(void **state)
 {
     (void)state;
-    struct nft_batch b;
-    nft_batch_ask(&b, 1, 2, "mine");
+    struct nft_msgs b;
+    nft_msgs_ask(&b, 1, 2, "mine");
     struct nlmsghdr *h = (struct nlmsghdr *)(void *)b.buf;
     size_t n = h->nlmsg_len;
     h->nlmsg_pid = 77;
@@ -221,14 +221,14 @@ static void damage(void **state)
         h->nlmsg_type = (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type);
         bool loss = type == NFT_MSG_DELTABLE || type == NFT_MSG_DELCHAIN || type == NFT_MSG_DELRULE ||
                     type == NFT_MSG_DELSET || type == NFT_MSG_DELSETELEM;
-        assert_int_equal(nft_batch_hurts(b.buf, n, "mine", 5), loss);
-        assert_false(nft_batch_hurts(b.buf, n, "mine", 77)); /* our own doing */
-        assert_false(nft_batch_hurts(b.buf, n, "min", 5));
-        assert_false(nft_batch_hurts(b.buf, n, "mine2", 5));
+        assert_int_equal(nft_msgs_hurts(b.buf, n, "mine", 5, NULL), loss);
+        assert_false(nft_msgs_hurts(b.buf, n, "mine", 77, NULL)); /* our own doing */
+        assert_false(nft_msgs_hurts(b.buf, n, "min", 5, NULL));
+        assert_false(nft_msgs_hurts(b.buf, n, "mine2", 5, NULL));
         for (size_t cut = 0; cut < n; cut++)
-            assert_false(nft_batch_hurts(b.buf, cut, "mine", 5));
+            assert_false(nft_msgs_hurts(b.buf, cut, "mine", 5, NULL));
     }
-    nft_batch_free(&b);
+    nft_msgs_free(&b);
 }
 
 /* Every message of a transaction is whole, ascending, begins and ends it; the last before the end is
@@ -240,7 +240,7 @@ static void transaction(void **state)
                                       "virtual_server group G {\n lb_algo rr\n lb_kind TUN\n protocol TCP\n "
                                       "real_server 10.0.9.1 80 {\n weight 1\n }\n}\n");
     struct nft_marks *m = nft_marks_build(s, NULL);
-    struct nft_batch b;
+    struct nft_msgs b;
     unsigned int made = 0, gone = 0, acks = 0;
     nft_batch_build(&b, 10, "older", m);
     uint32_t seq = 10;
@@ -264,7 +264,7 @@ static void transaction(void **state)
     assert_int_equal(made, 6);
     assert_int_equal(acks, 1);
     assert_int_equal(b.seq, seq);
-    nft_batch_free(&b);
+    nft_msgs_free(&b);
     nft_marks_free(m);
     slice_free(s);
 }

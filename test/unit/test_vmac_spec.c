@@ -204,7 +204,7 @@ static void requests(void **state)
     nlmsg_free(m);
 }
 
-static unsigned int count(const struct nft_vmac_bytes *b, uint32_t acked)
+static unsigned int count(const struct nft_msgs *b, uint32_t acked)
 {
     unsigned int n = 0;
     int left = (int)b->len;
@@ -218,7 +218,7 @@ static unsigned int count(const struct nft_vmac_bytes *b, uint32_t acked)
 static void firewall(void **state)
 {
     static struct nft_vmac_pair pairs[450];
-    struct nft_vmac_bytes b;
+    struct nft_msgs b;
     (void)state;
     for (uint32_t i = 0; i < 450; i++)
         pairs[i] = (struct nft_vmac_pair){ i + 10, 3 };
@@ -229,7 +229,7 @@ static void firewall(void **state)
     assert_int_equal(count(&b, b.last_seq), 16); /* and table, map, its content, chain, rule */
     free(b.buf);
     nft_vmac_build(&b, 1, pairs, 450);
-    assert_int_equal(count(&b, b.last_seq), 20); /* 200 in a message */
+    assert_int_equal(count(&b, b.last_seq), 26); /* 80 in a message */
     free(b.buf);
 }
 
