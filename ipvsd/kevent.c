@@ -52,23 +52,50 @@ static int kevent_addr(struct nlmsghdr *h, struct kevent_addr *out)
     return 0;
 }
 
-/* What kind of link it is, as far as it matters to us. */
-static void kevent_kind(struct nlattr *info, struct kevent_macvlan *out)
+static void kevent_macvlan(struct nlattr *data, struct kevent_macvlan *out)
 {
-    static struct nla_policy policy[IFLA_INFO_DATA + 1] = {
-        [IFLA_INFO_KIND] = { .type = NLA_STRING, .minlen = 1 },
-        [IFLA_INFO_DATA] = { .type = NLA_NESTED },
-    };
-    static struct nla_policy inner[IFLA_MACVLAN_MODE + 1] = { [IFLA_MACVLAN_MODE] = { .type = NLA_U32 } };
-    struct nlattr *tb[IFLA_INFO_DATA + 1], *in[IFLA_MACVLAN_MODE + 1];
-    if (info == NULL || nla_parse_nested(tb, IFLA_INFO_DATA, info, policy) < 0 ||
-        tb[IFLA_INFO_KIND] == NULL || tb[IFLA_INFO_DATA] == NULL ||
-        nla_strcmp(tb[IFLA_INFO_KIND], "macvlan") != 0 ||
-        nla_parse_nested(in, IFLA_MACVLAN_MODE, tb[IFLA_INFO_DATA], inner) < 0 ||
-        in[IFLA_MACVLAN_MODE] == NULL)
+    static struct nla_policy policy[IFLA_MACVLAN_MODE + 1] = { [IFLA_MACVLAN_MODE] = { .type = NLA_U32 } };
+    struct nlattr *in[IFLA_MACVLAN_MODE + 1];
+    if (nla_parse_nested(in, IFLA_MACVLAN_MODE, data, policy) < 0 || in[IFLA_MACVLAN_MODE] == NULL)
         return;
     out->macvlan = true;
     out->mode = nla_get_u32(in[IFLA_MACVLAN_MODE]);
+}
+
+static void kevent_ipvlan(struct nlattr *data, struct kevent_macvlan *out)
+{
+    static struct nla_policy policy[IFLA_IPVLAN_FLAGS + 1] = {
+        [IFLA_IPVLAN_MODE] = { .type = NLA_U16 },
+        [IFLA_IPVLAN_FLAGS] = { .type = NLA_U16 },
+    };
+    struct nlattr *in[IFLA_IPVLAN_FLAGS + 1];
+    if (nla_parse_nested(in, IFLA_IPVLAN_FLAGS, data, policy) < 0 || in[IFLA_IPVLAN_MODE] == NULL)
+        return;
+    out->ipvlan = true;
+    out->mode = nla_get_u16(in[IFLA_IPVLAN_MODE]);
+    out->flags = in[IFLA_IPVLAN_FLAGS] != NULL ? nla_get_u16(in[IFLA_IPVLAN_FLAGS]) : 0;
+}
+
+/* What kind of link it is, and of what kind what it belongs to, as far as it matters to us. */
+static void kevent_kind(struct nlattr *info, struct nlattr *master, struct kevent_macvlan *out)
+{
+    static struct nla_policy policy[IFLA_INFO_SLAVE_KIND + 1] = {
+        [IFLA_INFO_KIND] = { .type = NLA_STRING, .minlen = 1 },
+        [IFLA_INFO_DATA] = { .type = NLA_NESTED },
+        [IFLA_INFO_SLAVE_KIND] = { .type = NLA_STRING, .minlen = 1 },
+    };
+    struct nlattr *tb[IFLA_INFO_SLAVE_KIND + 1];
+    if (info == NULL || nla_parse_nested(tb, IFLA_INFO_SLAVE_KIND, info, policy) < 0)
+        return;
+    if (master != NULL && tb[IFLA_INFO_SLAVE_KIND] != NULL &&
+        nla_strcmp(tb[IFLA_INFO_SLAVE_KIND], "vrf") == 0)
+        out->vrf = nla_get_u32(master);
+    if (tb[IFLA_INFO_KIND] == NULL || tb[IFLA_INFO_DATA] == NULL)
+        return;
+    if (nla_strcmp(tb[IFLA_INFO_KIND], "macvlan") == 0)
+        kevent_macvlan(tb[IFLA_INFO_DATA], out);
+    else if (nla_strcmp(tb[IFLA_INFO_KIND], "ipvlan") == 0)
+        kevent_ipvlan(tb[IFLA_INFO_DATA], out);
 }
 
 static int kevent_link(struct nlmsghdr *h, struct kevent_link *out)
@@ -77,6 +104,7 @@ static int kevent_link(struct nlmsghdr *h, struct kevent_link *out)
         [IFLA_IFNAME] = { .type = NLA_STRING, .minlen = 1, .maxlen = IFNAMSIZ },
         [IFLA_MTU] = { .type = NLA_U32 },
         [IFLA_LINK] = { .type = NLA_U32 },
+        [IFLA_MASTER] = { .type = NLA_U32 },
         [IFLA_IFALIAS] = { .type = NLA_STRING, .minlen = 1 },
     };
     struct nlattr *tb[LINK_ATTR_MAX + 1];
@@ -97,7 +125,7 @@ static int kevent_link(struct nlmsghdr *h, struct kevent_link *out)
         out->mac_len = (uint8_t)nla_len(tb[IFLA_ADDRESS]);
         memcpy(out->mac, nla_data(tb[IFLA_ADDRESS]), out->mac_len);
     }
-    kevent_kind(tb[IFLA_LINKINFO], &out->vlan);
+    kevent_kind(tb[IFLA_LINKINFO], tb[IFLA_MASTER], &out->vlan);
     out->vlan.lower = tb[IFLA_LINK] != NULL ? nla_get_u32(tb[IFLA_LINK]) : 0;
     out->vlan.ours = tb[IFLA_IFALIAS] != NULL && nla_strcmp(tb[IFLA_IFALIAS], KEVENT_OUR_ALIAS) == 0;
     return 0;

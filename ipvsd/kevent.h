@@ -18,8 +18,11 @@ enum kevent_kind { KEVENT_LINK, KEVENT_LINK_GONE, KEVENT_ADDR, KEVENT_ADDR_GONE 
 
 struct kevent_macvlan {
     bool macvlan, ours; /* ours: has our alias */
-    uint32_t lower;     /* ifindex of the interface below */
+    bool ipvlan;
+    uint32_t lower; /* ifindex of the interface below */
     uint32_t mode;
+    uint16_t flags; /* an ipvlan's: IPVLAN_F_ */
+    uint32_t vrf;   /* ifindex of the VRF it belongs to, 0: none */
 };
 
 struct kevent_link {

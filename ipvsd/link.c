@@ -164,8 +164,11 @@ static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
         link_detach(d, i);
     bool appeared = i->ifindex == 0;
     uint32_t before = i->flags;
+    bool vrf = i->vlan.vrf != e->vlan.vrf;
     bool moved = appeared || i->mac_len != e->mac_len || memcmp(i->mac, e->mac, sizeof i->mac) != 0;
     i->vlan = e->vlan;
+    if (vrf)
+        vmac_touch(d); /* those above follow it */
     if (!moved && before == e->flags && i->mtu == e->mtu && i->type == e->type)
         return;
     i->flags = e->flags;

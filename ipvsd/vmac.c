@@ -79,10 +79,11 @@ void vmac_touch(struct ipvsd *d)
 /* ---- one exchange
  * ---------------------------------------------------------------------------------------------------- */
 
-/* The kernel puts a macvlan on a macvlan onto what is below that. */
+/* The kernel puts a macvlan on a macvlan onto what is below that; ipvlans likewise. */
 static uint32_t vmac_lower(const struct vmac *v)
 {
-    return v->base->vlan.macvlan ? v->base->vlan.lower : v->base->ifindex;
+    const struct kevent_macvlan *base = &v->base->vlan;
+    return (v->spec.ipvlan ? base->ipvlan : base->macvlan) ? base->lower : v->base->ifindex;
 }
 
 static enum vmac_fit vmac_fit(const struct vmac *v)
@@ -95,26 +96,43 @@ static bool vmac_there(const struct vmac *v)
     return v->base != NULL && v->iface != NULL && v->base->ifindex != 0;
 }
 
+static const char *vmac_hint(const struct vmac *v, int err)
+{
+    return err == EOPNOTSUPP
+               ? (v->spec.ipvlan ? " (this kernel has no ipvlan)" : " (this kernel has no macvlan)")
+           : err == EBUSY ? " (macvlans and ipvlans, or a bridge, exclude each other on one interface)"
+                          : "";
+}
+
 static void vmac_failed(struct ipvsd *d, struct vmac *v, const char *what, int err)
 {
     uint64_t suppressed = 0;
     ev_timer_in(d->ev, &d->vmacs->retry, VMAC_RETRY);
     if (log_allow(&v->said, ev_now(d->ev), VMAC_SAY_EVERY, &suppressed))
-        log_err("macvlan %s on %s cannot be %s: %s; its instance waits in FAULT, trying again every second",
-                v->spec.name, v->spec.base, what, strerror(err));
+        log_err("%s %s on %s cannot be %s: %s%s; its instance waits in FAULT, trying again every second",
+                vmac_spec_kind(&v->spec), v->spec.name, v->spec.base, what, strerror(err), vmac_hint(v, err));
+}
+
+/* A macvlan belongs to the VRF of the interface below. What an administrator made stays where he put it. */
+static bool vmac_elsewhere(const struct vmac *v)
+{
+    return v->iface->vlan.ours && v->iface->vlan.vrf != v->base->vlan.vrf;
 }
 
 static void vmac_request(struct vmac *v, struct nlbatch *b)
 {
     struct nl_msg *m = NULL;
-    bool mac = false;
+    struct vmac_change x = { 0 };
     switch (v->ask) {
     case VMAC_ASK_NOTHING: return;
     case VMAC_ASK_DELETE: m = vmac_spec_delete(v->iface->ifindex); break;
     case VMAC_ASK_CREATE: m = vmac_spec_create(&v->spec, v->base->ifindex); break;
     case VMAC_ASK_RAISE:
-        mac = vmac_fit(v) == VMAC_FIT_MAC;
-        m = vmac_spec_raise(&v->spec, v->iface->ifindex, mac, v->iface->vlan.ours);
+        x.near = vmac_fit(v) == VMAC_FIT_MAC;
+        x.ours = v->iface->vlan.ours;
+        x.move = vmac_elsewhere(v);
+        x.vrf = v->base->vlan.vrf;
+        m = vmac_spec_raise(&v->spec, v->iface->ifindex, &x);
         break;
     }
     if (m == NULL)
@@ -134,9 +152,12 @@ static void vmac_answer(struct ipvsd *d, struct vmac *v, int err)
     }
     if (v->ask == VMAC_ASK_CREATE) {
         d->vmacs->made++;
-        log_notice("macvlan %s made on %s, address %02x:%02x:%02x:%02x:%02x:%02x", v->spec.name, v->spec.base,
-                   v->spec.mac[0], v->spec.mac[1], v->spec.mac[2], v->spec.mac[3], v->spec.mac[4],
-                   v->spec.mac[5]);
+        if (v->spec.ipvlan)
+            log_notice("ipvlan %s made on %s", v->spec.name, v->spec.base);
+        else
+            log_notice("macvlan %s made on %s, address %02x:%02x:%02x:%02x:%02x:%02x", v->spec.name,
+                       v->spec.base, v->spec.mac[0], v->spec.mac[1], v->spec.mac[2], v->spec.mac[3],
+                       v->spec.mac[4], v->spec.mac[5]);
     }
 }
 
@@ -151,7 +172,7 @@ static bool vmac_exchange(struct ipvsd *d)
         return false;
     int rc = nlbatch_run(&d->cmd, &m->batch);
     if (rc < 0) {
-        log_err("netlink exchange about %zu macvlans: %s; trying again in a second", m->batch.n,
+        log_err("netlink exchange about %zu virtual interfaces: %s; trying again in a second", m->batch.n,
                 strerror(errno));
         ev_timer_in(d->ev, &m->retry, VMAC_RETRY);
         d->resync = true;
@@ -182,9 +203,10 @@ static void vmac_plan_delete(struct ipvsd *d, struct vmac *v)
     }
     ev_timer_in(d->ev, &d->vmacs->retry, VMAC_RETRY);
     if (log_allow(&v->said, ev_now(d->ev), VMAC_SAY_EVERY, &suppressed))
-        log_err("there is an interface %s already, which is no private macvlan on %s and was not made by "
-                "holdfast: its instance waits in FAULT; remove it, or give use_vmac another name",
-                v->spec.name, v->spec.base);
+        log_err("there is an interface %s already, which is no %s on %s and was not made by holdfast: its "
+                "instance waits in FAULT; remove it, or give %s another name",
+                v->spec.name, v->spec.ipvlan ? "ipvlan" : "private macvlan", v->spec.base,
+                v->spec.ipvlan ? "use_ipvlan" : "use_vmac");
 }
 
 /* What is new, down or has another address. Ours is marked with the same request. */
@@ -193,10 +215,11 @@ static void vmac_plan_raise(struct vmac *v, bool made)
     if (!vmac_there(v) || v->iface->ifindex == 0 || vmac_fit(v) == VMAC_FIT_OTHER)
         return;
     bool known = v->iface->fit == v->iface->ifindex;
-    if (known && (v->iface->flags & IFF_UP) != 0 && vmac_fit(v) == VMAC_FIT_YES)
+    if (known && (v->iface->flags & IFF_UP) != 0 && vmac_fit(v) == VMAC_FIT_YES && !vmac_elsewhere(v))
         return;
     if (!known && !made && !v->iface->vlan.ours)
-        log_info("macvlan %s was there already: it is used, and left at stop", v->spec.name);
+        log_info("%s %s was there already: it is used, and left at stop", vmac_spec_kind(&v->spec),
+                 v->spec.name);
     v->iface->vlan.ours = v->iface->vlan.ours || made;
     v->ask = VMAC_ASK_RAISE;
 }
@@ -208,7 +231,8 @@ static void vmac_hush(struct ipvsd *d)
     struct nft_vmac_pair *now = xcalloc(m->n + 1, sizeof *now);
     size_t n = 0;
     for (size_t k = 0; k < m->n; k++)
-        if (vmac_there(&m->v[k]) && m->v[k].iface->ifindex != 0 && vmac_fit(&m->v[k]) != VMAC_FIT_OTHER)
+        if (!m->v[k].spec.ipvlan && vmac_there(&m->v[k]) && m->v[k].iface->ifindex != 0 &&
+            vmac_fit(&m->v[k]) != VMAC_FIT_OTHER)
             now[n++] = (struct nft_vmac_pair){ m->v[k].iface->ifindex, m->v[k].base->ifindex };
     if (n == m->npairs && (n == 0 || memcmp(now, m->pairs, n * sizeof *now) == 0)) {
         free(now);
@@ -248,7 +272,7 @@ static void vmac_settle(struct ipvsd *d)
             v->iface->fit = v->iface->ifindex;
             opened = true;
         }
-        if (vmac_there(v) && v->spec.v4)
+        if (vmac_there(v) && v->spec.v4 && !v->spec.ipvlan)
             vmac_switch_base(m->switches, v->base);
     }
     vmac_hush(d); /* before they are up */
@@ -283,7 +307,8 @@ static void vmac_read(struct ipvsd *d, struct vmac *v, const struct slice_obj *o
 {
     memset(v, 0, sizeof *v);
     if (vmac_spec_read(o, &v->spec) < 0)
-        fatal("macvlan %s in the slice is none", o->name); /* holdfast-conf makes them, nobody else */
+        fatal("virtual interface %s in the slice is none",
+              o->name); /* holdfast-conf makes them, nobody else */
     v->iface = link_find(d, v->spec.name);
     v->base = link_find(d, v->spec.base);
     if (v->iface != NULL)
@@ -324,7 +349,7 @@ void vmac_configure(struct ipvsd *d, const struct slice *now)
         vmac_read(d, v, o);
         if (v->iface != NULL && (!vmac_known(old, nold, v, &same) || !same))
             v->iface->fit = 0;
-        if (v->base != NULL && v->spec.v4)
+        if (v->base != NULL && v->spec.v4 && !v->spec.ipvlan)
             vmac_switch_base(m->switches, v->base);
     }
     for (size_t k = 0; k < nold; k++)
@@ -350,10 +375,9 @@ static void vmac_remove(struct ipvsd *d, const char *name, uint32_t ifindex)
     nlbatch_reset(&m->batch);
     m->removed += err == 0;
     if (err == 0)
-        log_notice("macvlan %s removed", name);
+        log_notice("%s removed", name);
     else if (err != ENODEV)
-        log_err("macvlan %s cannot be removed: %s; remove it by hand: ip link del %s", name, strerror(err),
-                name);
+        log_err("%s cannot be removed: %s; remove it by hand: ip link del %s", name, strerror(err), name);
 }
 
 void vmac_turn(struct ipvsd *d)
@@ -388,12 +412,12 @@ void vmac_dump(const struct ipvsd *d, int fd)
     const struct vmacs *m = d->vmacs;
     for (size_t k = 0; k < m->n; k++) {
         const struct vmac *v = &m->v[k];
-        dprintf(fd, "  macvlan %s on %s: %s%s\n", v->spec.name, v->spec.base,
+        dprintf(fd, "  %s %s on %s: %s%s\n", vmac_spec_kind(&v->spec), v->spec.name, v->spec.base,
                 v->iface == NULL || v->iface->ifindex == 0 ? "missing"
                 : vmac_usable(v->iface)                    ? "in use"
                                                            : "not as it must be",
                 v->iface != NULL && v->iface->vlan.ours ? ", ours" : "");
     }
-    dprintf(fd, "  macvlans made %llu, removed %llu\n", (unsigned long long)m->made,
+    dprintf(fd, "  virtual interfaces made %llu, removed %llu\n", (unsigned long long)m->made,
             (unsigned long long)m->removed);
 }

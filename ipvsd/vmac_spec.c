@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define VMAC_MSG_SIZE 512
-#define VMAC_KIND     "macvlan"
 
 static int vmac_spec_name(char out[IFNAMSIZ], const char *s)
 {
@@ -35,6 +34,11 @@ int vmac_spec_read(const struct slice_obj *o, struct vmac_spec *out)
     out->v6 = (families & 2) != 0;
     out->grouped = slice_has(o, KW_VMAC_X_GROUP);
     out->group = (uint32_t)slice_uint(o, KW_VMAC_X_GROUP, 0);
+    uint64_t flags = slice_uint(o, KW_VMAC_X_IPVLAN, 0);
+    out->ipvlan = slice_has(o, KW_VMAC_X_IPVLAN);
+    out->flags = (uint16_t)(flags & (IPVLAN_F_PRIVATE | IPVLAN_F_VEPA));
+    if (out->ipvlan)
+        return mac == 0 && flags == out->flags ? 0 : -1;
     /* An address of a group, or none, is no address of an interface. */
     return (out->mac[0] & 1) != 0 || mac == 0 ? -1 : 0;
 }
@@ -42,14 +46,25 @@ int vmac_spec_read(const struct slice_obj *o, struct vmac_spec *out)
 bool vmac_spec_same(const struct vmac_spec *a, const struct vmac_spec *b)
 {
     return strcmp(a->name, b->name) == 0 && strcmp(a->base, b->base) == 0 &&
-           memcmp(a->mac, b->mac, sizeof a->mac) == 0 && a->v4 == b->v4 && a->v6 == b->v6 &&
-           a->grouped == b->grouped && a->group == b->group;
+           memcmp(a->mac, b->mac, sizeof a->mac) == 0 && a->ipvlan == b->ipvlan && a->flags == b->flags &&
+           a->v4 == b->v4 && a->v6 == b->v6 && a->grouped == b->grouped && a->group == b->group;
+}
+
+const char *vmac_spec_kind(const struct vmac_spec *s)
+{
+    return s->ipvlan ? "ipvlan" : "macvlan";
 }
 
 enum vmac_fit vmac_spec_fit(const struct vmac_spec *s, uint32_t base, const struct kevent_macvlan *is,
                             const uint8_t *mac, uint8_t mac_len)
 {
-    if (!is->macvlan || is->mode != MACVLAN_MODE_PRIVATE || is->lower != base)
+    if (is->lower != base)
+        return VMAC_FIT_OTHER;
+    if (s->ipvlan)
+        return !is->ipvlan || is->mode != IPVLAN_MODE_L2 ? VMAC_FIT_OTHER
+               : is->flags == s->flags                   ? VMAC_FIT_YES
+                                                         : VMAC_FIT_MAC;
+    if (!is->macvlan || is->mode != MACVLAN_MODE_PRIVATE)
         return VMAC_FIT_OTHER;
     return mac_len == sizeof s->mac && memcmp(mac, s->mac, sizeof s->mac) == 0 ? VMAC_FIT_YES : VMAC_FIT_MAC;
 }
@@ -77,37 +92,49 @@ static struct nl_msg *vmac_spec_end(struct nl_msg *m, int rc)
     return NULL;
 }
 
+/* Kind and mode. */
+static int vmac_spec_info(const struct vmac_spec *s, struct nl_msg *m)
+{
+    struct nlattr *info = nla_nest_start(m, IFLA_LINKINFO);
+    if (info == NULL || nla_put_string(m, IFLA_INFO_KIND, vmac_spec_kind(s)) < 0)
+        return -1;
+    struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
+    if (data == NULL)
+        return -1;
+    int rc = s->ipvlan ? nla_put_u16(m, IFLA_IPVLAN_MODE, IPVLAN_MODE_L2)
+                       : nla_put_u32(m, IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE);
+    if (rc == 0 && s->ipvlan)
+        rc = nla_put_u16(m, IFLA_IPVLAN_FLAGS, s->flags);
+    nla_nest_end(m, data);
+    nla_nest_end(m, info);
+    return rc;
+}
+
 struct nl_msg *vmac_spec_create(const struct vmac_spec *s, uint32_t base)
 {
     struct nl_msg *m = vmac_spec_begin(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false);
     if (m == NULL)
         return NULL;
     int rc = nla_put_string(m, IFLA_IFNAME, s->name);
-    if (rc == 0)
+    if (rc == 0 && !s->ipvlan)
         rc = nla_put(m, IFLA_ADDRESS, sizeof s->mac, s->mac);
     if (rc == 0)
         rc = nla_put_u32(m, IFLA_LINK, base);
     if (rc == 0 && s->grouped)
         rc = nla_put_u32(m, IFLA_GROUP, s->group);
-    struct nlattr *info = rc == 0 ? nla_nest_start(m, IFLA_LINKINFO) : NULL;
-    if (info == NULL || nla_put_string(m, IFLA_INFO_KIND, VMAC_KIND) < 0)
-        return vmac_spec_end(m, -1);
-    struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA);
-    if (data == NULL || nla_put_u32(m, IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE) < 0)
-        return vmac_spec_end(m, -1);
-    nla_nest_end(m, data);
-    nla_nest_end(m, info);
-    return m;
+    return vmac_spec_end(m, rc == 0 ? vmac_spec_info(s, m) : rc);
 }
 
-struct nl_msg *vmac_spec_raise(const struct vmac_spec *s, uint32_t ifindex, bool mac, bool ours)
+struct nl_msg *vmac_spec_raise(const struct vmac_spec *s, uint32_t ifindex, const struct vmac_change *x)
 {
     struct nl_msg *m = vmac_spec_begin(RTM_NEWLINK, 0, ifindex, true);
     int rc = 0;
-    if (m != NULL && ours)
+    if (m != NULL && x->ours)
         rc = nla_put_string(m, IFLA_IFALIAS, KEVENT_OUR_ALIAS);
-    if (m != NULL && rc == 0 && mac)
-        rc = nla_put(m, IFLA_ADDRESS, sizeof s->mac, s->mac);
+    if (m != NULL && rc == 0 && x->move)
+        rc = nla_put_u32(m, IFLA_MASTER, x->vrf);
+    if (m != NULL && rc == 0 && x->near)
+        rc = s->ipvlan ? vmac_spec_info(s, m) : nla_put(m, IFLA_ADDRESS, sizeof s->mac, s->mac);
     return m == NULL ? NULL : vmac_spec_end(m, rc);
 }
 

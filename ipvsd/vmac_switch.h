@@ -16,6 +16,6 @@ void vmac_switches_begin(struct vmac_switches *s);
 void vmac_switches_end(struct vmac_switches *s);
 void vmac_switch_base(struct vmac_switches *s, const struct iface *base);
 void vmac_switches_save(struct vmac_switches *s);         /* what is new goes into the snapshot */
-void vmac_switch_own(const char *name, bool v4, bool v6); /* a macvlan, before it goes up */
+void vmac_switch_own(const char *name, bool v4, bool v6); /* a macvlan or ipvlan, before it goes up */
 
 #endif

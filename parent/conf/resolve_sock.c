@@ -40,6 +40,12 @@ static bool is_ah(const struct conf_obj *vi)
     return auth != NULL && conf_uint(auth, KW_VI_AUTH_AUTH_TYPE, 0) == 2;
 }
 
+/* Where its socket is bound: its interface, or the VRF of one that has none. */
+static const char *bound_to(const struct conf_obj *vi)
+{
+    return conf_str(vi, KW_VI_INTERFACE, conf_str(vi, KW_VI_VRF, NULL));
+}
+
 /* Adverts leave by its macvlan and are heard there: the kernel gives frames from our own virtual MAC (the
  * other router's) to the macvlan alone. */
 static bool own_macvlan(const struct conf_obj *vi)
@@ -55,7 +61,9 @@ static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool u
         ipaddr_str(a, text);
     /* AH is another IP protocol: a socket of its own, also beside plain instances on the same interface. */
     return conf_fmt(c, "%s/%llu/%s%s/%s",
-                    own_macvlan(vi) ? conf_str(vi, KW_VI_X_VMAC, "") : conf_str(vi, KW_VI_INTERFACE, ""),
+                    own_macvlan(vi)        ? conf_str(vi, KW_VI_X_VMAC, "")
+                    : bound_to(vi) != NULL ? bound_to(vi)
+                                           : "",
                     (unsigned long long)conf_uint(vi, KW_VI_X_FAMILY, 4), unicast ? "uni" : "mcast",
                     is_ah(vi) ? "-ah" : "", text);
 }
@@ -65,7 +73,7 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
     bool unicast = conf_next(vi, NULL, BLK_VI_PEER) != NULL;
     uint64_t family = conf_uint(vi, KW_VI_X_FAMILY, 4), version = conf_uint(vi, KW_VI_VERSION, 2);
     struct conf_obj *s = derived(c, BLK_SOCKET, socket_name(c, vi, unicast));
-    const char *dev = conf_str(vi, KW_VI_INTERFACE, NULL);
+    const char *dev = bound_to(vi);
     if (own_macvlan(vi)) {
         conf_set_str(c, s, KW_SOCKET_X_IFACE, conf_str(vi, KW_VI_X_VMAC, ""));
         conf_set_str(c, s, KW_SOCKET_X_BASE, dev);

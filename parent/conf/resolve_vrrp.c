@@ -24,7 +24,7 @@ static void family_from(const struct conf_obj *o, enum kw kw, uint8_t *family)
         *family = a->family;
 }
 
-static uint8_t family_of(struct conf_obj *vi)
+static uint8_t family_of(struct conf *c, struct conf_obj *vi)
 {
     uint8_t family = conf_flag(vi, KW_VI_NATIVE_IPV6) ? 6 : 0;
     for (struct conf_obj *a = NULL; family == 0 && (a = conf_next(vi, a, BLK_ADDR)) != NULL;)
@@ -34,6 +34,8 @@ static uint8_t family_of(struct conf_obj *vi)
     family_from(vi, KW_VI_MCAST_SRC_IP, &family);
     for (struct conf_obj *p = NULL; family == 0 && (p = conf_next(vi, p, BLK_VI_PEER)) != NULL;)
         family_from(p, KW_VI_PEER_IP, &family);
+    if (family == 0)
+        family = resolve_ipvlan_family(c, vi);
     family_from(vi, KW_VI_MCAST_DST_IP, &family);
     return family != 0 ? family : 4;
 }
@@ -317,7 +319,7 @@ static void peers(struct conf *c, struct conf_obj *vi, uint8_t family)
 void resolve_instance(struct conf *c, struct conf_obj *vi)
 {
     inherit(c, vi, KW_VI_STRICT_MODE, KW_GLOBAL_VRRP_STRICT, 0);
-    uint8_t family = family_of(vi);
+    uint8_t family = family_of(c, vi);
     conf_set_uint(c, vi, KW_VI_X_FAMILY, family);
     check_families(c, vi, family);
     version_of(c, vi, family);

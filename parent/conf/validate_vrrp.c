@@ -16,8 +16,9 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
         return;
     /* A macvlan of its own changes the socket, not the network. */
     const char *sock = strchr(conf_str(vi, KW_VI_X_SOCKET, "/"), '/');
-    const char *key = conf_fmt(c, "vrid/%s%s/%llu", conf_str(vi, KW_VI_INTERFACE, ""),
-                               sock != NULL ? sock : "", (unsigned long long)vrid->v.u);
+    const char *key =
+        conf_fmt(c, "vrid/%s%s/%llu", conf_str(vi, KW_VI_INTERFACE, conf_str(vi, KW_VI_VRF, "")),
+                 sock != NULL ? sock : "", (unsigned long long)vrid->v.u);
     const struct conf_obj *other = NULL;
     const struct conf_obj *peer = conf_next(vi, NULL, BLK_VI_PEER);
     if (peer == NULL || conf_ip(vi, KW_VI_X_SRC) == NULL)
@@ -63,6 +64,10 @@ static void interface(struct conf *c, struct conf_obj *vi)
     const struct conf_value *v = conf_get(vi, KW_VI_INTERFACE);
     bool unicast = conf_next(vi, NULL, BLK_VI_PEER) != NULL;
     if (v == NULL) {
+        const struct conf_value *vrf = conf_get(vi, KW_VI_VRF);
+        if (vrf != NULL && !conf_if_exists(c, vrf->v.s))
+            conf_warn_iface(c, conf_pos_value(vrf), "vrf", vrf->v.s,
+                            conf_fmt(c, "%s stays in FAULT until it appears", vi->name));
         if ((unicast && conf_ip(vi, KW_VI_X_SRC) != NULL) || conf_failed(c, vi, KW_VI_INTERFACE))
             return;
         struct diag_item *it =
@@ -72,6 +77,10 @@ static void interface(struct conf *c, struct conf_obj *vi)
         vi->drop = true;
         return;
     }
+    if (conf_get(vi, KW_VI_VRF) != NULL)
+        diag_help(CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_VRF)), "HF-NO-EFFECT",
+                            "%s: vrf has no effect beside interface, which says it already", vi->name),
+                  "vrf is for unicast instances without interface");
     if (strcmp(v->v.s, "lo") == 0) {
         CONF_ERR(c, conf_pos_value(v), "HF-IFACE", "%s: the loopback interface cannot carry VRRP", vi->name);
         vi->drop = true;
@@ -96,7 +105,8 @@ static void interface(struct conf *c, struct conf_obj *vi)
 static void address_iface(struct conf *c, const struct conf_obj *a, const struct conf_obj *vi)
 {
     const struct conf_value *dev = conf_get(a, KW_ADDR_DEV);
-    if (dev == NULL || (vi != NULL && !conf_written(a, KW_ADDR_DEV)) || conf_if_exists(c, dev->v.s))
+    if (dev == NULL || a->line == NULL || (vi != NULL && !conf_written(a, KW_ADDR_DEV)) ||
+        conf_if_exists(c, dev->v.s))
         return;
     conf_warn_iface(c, dev->line != NULL ? conf_pos_value(dev) : conf_pos_obj(a), "interface", dev->v.s,
                     "the address waits for it");
@@ -105,8 +115,8 @@ static void address_iface(struct conf *c, const struct conf_obj *a, const struct
 static void address_twice(struct conf *c, struct conf_obj *a, const struct conf_obj *vi)
 {
     const struct conf_obj *other = conf_once(c, conf_fmt(c, "addr/%s", a->name), a);
-    if (other == NULL)
-        return;
+    if (other == NULL || a->line == NULL || other->line == NULL)
+        return; /* one is use_ipvlan's */
     const char *as_written = a->line->words[0].text;
     const struct conf_obj *owner = other->parent;
     struct diag_item *it;

@@ -1,6 +1,7 @@
 /*
- * test_vmac_spec.c - macvlans of a configuration: names and their collisions, addresses, what sockets and
- * addresses are told, the requests to the kernel, and whether a link that is there is the one that is wanted.
+ * test_vmac_spec.c - macvlans and ipvlans of a configuration: names and their collisions, addresses, what
+ * sockets and addresses are told, the requests to the kernel, and whether a link that is there is the one
+ * that is wanted.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -163,6 +164,99 @@ static void fits(void **state)
     assert_int_equal(vmac_spec_fit(&v, 3, &is, v.mac, 6), VMAC_FIT_OTHER);
 }
 
+/* use_ipvlan: an interface like a macvlan's, its address a static one and the source of adverts. */
+static void ipvlans(void **state)
+{
+    struct tree t;
+    struct ipaddr src, want;
+    (void)state;
+    tree_load(&t, VI("A", 51, " use_ipvlan 10.0.0.51/24 private\n", " 10.0.0.1/24\n")
+                      VI("B", 52, " use_ipvlan name iv 10.0.0.52/24 group 7\n", " 10.0.0.2/24\n")
+                          VI("C", 53, " version 3\n use_ipvlan\n", " fe80::1\n")
+                              VI("D", 54, " version 3\n use_ipvlan fe80::54/64 vepa\n", " fe80::2\n"));
+    assert_true(tree_said(&t, DIAG_WARNING, "HF-IPVLAN-MODE", 0, "that of A counts"));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    const struct slice_obj *a = slice_find(s, BLK_VI, "A"), *o;
+    struct vmac_spec v = spec(s, "vrrp.51");
+    assert_true(v.ipvlan && v.flags == IPVLAN_F_PRIVATE && v.v4 && !v.v6);
+    assert_string_equal(v.base, "eth0");
+    v = spec(s, "iv");
+    assert_true(v.ipvlan && v.flags == IPVLAN_F_PRIVATE && v.grouped && v.group == 7);
+    assert_true(spec(s, "vrrp.53").v6 && spec(s, "vrrp.54").v6);
+    o = slice_find(s, BLK_ADDR, "10.0.0.51/24@vrrp.51");
+    assert_non_null(o);
+    assert_int_equal(o->parent, 0); /* there as long as the interface is */
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.1/24@vrrp.51"));
+    assert_non_null(slice_find(s, BLK_ADDR, "fe80::54/64@vrrp.54"));
+    o = slice_find(s, BLK_SOCKET, slice_str(a, KW_VI_X_SOCKET, ""));
+    assert_string_equal(slice_str(o, KW_SOCKET_X_IFACE, ""), "vrrp.51");
+    slice_free(s);
+    s = tree_slice(&t, ROLE_VRRPD);
+    a = slice_find(s, BLK_VI, "A");
+    assert_true(slice_ip(a, KW_VI_X_SRC, &src) && ipaddr_parse("10.0.0.51", &want) == 0);
+    assert_true(ipaddr_same(&src, &want));
+    assert_false(slice_ip(slice_find(s, BLK_VI, "C"), KW_VI_X_SRC, &src));
+    slice_free(s);
+    tree_unload(&t);
+}
+
+static void ipvlans_refused(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(&t, VI("A", 51, " use_ipvlan\n", " 10.0.0.1/24\n"));
+    assert_true(tree_said(&t, DIAG_ERROR, "HF-IPVLAN-ADDR", 0, "needs an IPv4 address"));
+    tree_unload(&t);
+    tree_load(&t, VI("A", 51, " use_ipvlan fd00::5/64\n", " 10.0.0.1/24\n"));
+    assert_true(tree_said(&t, DIAG_ERROR, "HF-FAMILY", 0, "IPv6"));
+    tree_unload(&t);
+    tree_load(&t, VI("A", 51, " use_ipvlan 10.0.0.1/24\n", " 10.0.0.1/24\n"));
+    assert_true(tree_said(&t, DIAG_ERROR, "HF-IPVLAN-ADDR", 0, "virtual address"));
+    tree_unload(&t);
+    tree_load(&t, VI("A", 51, " use_vmac\n use_ipvlan 10.0.0.5/24\n", " 10.0.0.1/24\n"));
+    assert_true(tree_said(&t, DIAG_WARNING, "HF-NO-EFFECT", 0, "use_vmac"));
+    tree_unload(&t);
+}
+
+/* vrf is where the socket of a unicast instance without interface is bound. */
+static void vrfs(void **state)
+{
+    struct tree t;
+    (void)state;
+#define VRF(name, dev)                                                                                       \
+    "vrrp_instance " name " {\n vrf " dev "\n virtual_router_id 51\n unicast_src_ip 10.0.0.1\n"              \
+    " unicast_peer {\n 10.0.0.2\n }\n virtual_ipaddress {\n 10.0.0.9/24 dev eth0\n }\n}\n"
+    tree_load(&t, VRF("A", "blue") VRF("B", "red"));
+    assert_false(tree_said(&t, DIAG_ERROR, "HF-VRID-DUP", 0, ""));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    const struct slice_obj *o =
+        slice_find(s, BLK_SOCKET, slice_str(slice_find(s, BLK_VI, "A"), KW_VI_X_SOCKET, ""));
+    assert_string_equal(o->name, "blue/4/uni/10.0.0.1");
+    assert_string_equal(slice_str(o, KW_SOCKET_X_IFACE, ""), "blue");
+    assert_non_null(slice_find(s, BLK_IFACE, "red"));
+    slice_free(s);
+    tree_unload(&t);
+    tree_load(&t, VI("A", 51, " vrf blue\n", " 10.0.0.1/24\n"));
+    assert_true(tree_said(&t, DIAG_WARNING, "HF-NO-EFFECT", 0, "vrf"));
+    tree_unload(&t);
+}
+
+static void fits_ipvlan(void **state)
+{
+    (void)state;
+    struct vmac_spec v = { .name = "vrrp.51", .base = "eth0", .ipvlan = true, .flags = IPVLAN_F_VEPA };
+    uint8_t mac[6] = { 2, 0, 0, 0, 0, 1 };
+    struct kevent_macvlan is = { .ipvlan = true, .lower = 3, .mode = IPVLAN_MODE_L2, .flags = IPVLAN_F_VEPA };
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, mac, 6), VMAC_FIT_YES); /* whatever its address */
+    assert_int_equal(vmac_spec_fit(&v, 4, &is, mac, 6), VMAC_FIT_OTHER);
+    is.flags = 0;
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, mac, 6), VMAC_FIT_MAC);
+    is.mode = IPVLAN_MODE_L3;
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, mac, 6), VMAC_FIT_OTHER);
+    is = (struct kevent_macvlan){ .macvlan = true, .lower = 3, .mode = MACVLAN_MODE_PRIVATE };
+    assert_int_equal(vmac_spec_fit(&v, 3, &is, mac, 6), VMAC_FIT_OTHER);
+}
+
 static void keep(const struct kevent *e, void *arg)
 {
     *(struct kevent *)arg = *e;
@@ -187,7 +281,7 @@ static void requests(void **state)
     assert_int_equal(vmac_spec_fit(&v, 3, &e.link.vlan, e.link.mac, e.link.mac_len), VMAC_FIT_YES);
     assert_false(e.link.vlan.ours);
     nlmsg_free(m);
-    m = vmac_spec_raise(&v, 9, true, true);
+    m = vmac_spec_raise(&v, 9, &(struct vmac_change){ .near = true, .ours = true });
     h = nlmsg_hdr(m);
     struct ifinfomsg *ifi = nlmsg_data(h);
     assert_true((ifi->ifi_flags & IFF_UP) != 0 && (ifi->ifi_change & IFF_UP) != 0 && ifi->ifi_index == 9);
@@ -196,11 +290,33 @@ static void requests(void **state)
     assert_non_null(alias);
     assert_int_equal(nla_strcmp(alias, KEVENT_OUR_ALIAS), 0);
     nlmsg_free(m);
-    m = vmac_spec_raise(&v, 9, false, false); /* an administrator's is not marked */
+    m = vmac_spec_raise(&v, 9, &(struct vmac_change){ 0 }); /* an administrator's is not marked */
     assert_null(nlmsg_find_attr(nlmsg_hdr(m), sizeof *ifi, IFLA_IFALIAS));
     nlmsg_free(m);
     m = vmac_spec_delete(9);
     assert_int_equal(nlmsg_hdr(m)->nlmsg_type, RTM_DELLINK);
+    nlmsg_free(m);
+}
+
+static void requests_ipvlan(void **state)
+{
+    (void)state;
+    struct vmac_spec v = { .name = "vrrp.51", .base = "eth0", .ipvlan = true, .flags = IPVLAN_F_PRIVATE };
+    struct kevent e = { 0 };
+    struct kevent_end end = { 0 };
+    struct nl_msg *m = vmac_spec_create(&v, 3);
+    struct nlmsghdr *h = nlmsg_hdr(m);
+    ((struct ifinfomsg *)nlmsg_data(h))->ifi_index = 9;
+    kevent_walk(h, h->nlmsg_len, keep, &e, &end);
+    assert_int_equal(e.link.mac_len, 0); /* it has that of the interface below */
+    assert_int_equal(vmac_spec_fit(&v, 3, &e.link.vlan, e.link.mac, e.link.mac_len), VMAC_FIT_YES);
+    nlmsg_free(m);
+    m = vmac_spec_raise(&v, 9, &(struct vmac_change){ .near = true, .ours = true, .move = true, .vrf = 12 });
+    struct nlattr *master = nlmsg_find_attr(nlmsg_hdr(m), sizeof(struct ifinfomsg), IFLA_MASTER);
+    assert_non_null(master);
+    assert_int_equal(nla_get_u32(master), 12);
+    assert_null(nlmsg_find_attr(nlmsg_hdr(m), sizeof(struct ifinfomsg), IFLA_ADDRESS));
+    assert_non_null(nlmsg_find_attr(nlmsg_hdr(m), sizeof(struct ifinfomsg), IFLA_LINKINFO));
     nlmsg_free(m);
 }
 
@@ -236,9 +352,19 @@ static void firewall(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),     cmocka_unit_test(users),    cmocka_unit_test(addresses_elsewhere),
-        cmocka_unit_test(same_vrid), cmocka_unit_test(unicast),  cmocka_unit_test(fits),
-        cmocka_unit_test(requests),  cmocka_unit_test(firewall),
+        cmocka_unit_test(names),
+        cmocka_unit_test(users),
+        cmocka_unit_test(addresses_elsewhere),
+        cmocka_unit_test(same_vrid),
+        cmocka_unit_test(unicast),
+        cmocka_unit_test(fits),
+        cmocka_unit_test(ipvlans),
+        cmocka_unit_test(ipvlans_refused),
+        cmocka_unit_test(vrfs),
+        cmocka_unit_test(fits_ipvlan),
+        cmocka_unit_test(requests_ipvlan),
+        cmocka_unit_test(requests),
+        cmocka_unit_test(firewall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

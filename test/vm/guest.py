@@ -1,4 +1,4 @@
-"""What only a stock Debian kernel can show: IPVS and everything the director does with it, VLAN, VRF and dummy interfaces, and the
+"""What only a stock Debian kernel can show: IPVS and everything the director does with it, VLAN, VRF, ipvlan and dummy interfaces, and the
 jail on the kernel users have. Runs inside the VM of vmrun; the cases are in the files beside this one.
 
     guest.py DAEMON [--only PATTERN,...] [--jobs N] [--keep FOLDER] [--no-jail]
@@ -24,8 +24,9 @@ import lvs_hold  # noqa: E402,F401
 import lvs_pair  # noqa: E402,F401
 import lvs_special  # noqa: E402,F401
 import lvs_table  # noqa: E402,F401
+import virtual  # noqa: E402,F401
 
-MODULES = ("8021q", "vrf", "dummy", "veth", "bridge", "macvlan", "ipip", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc")
+MODULES = ("8021q", "vrf", "dummy", "veth", "bridge", "macvlan", "ipvlan", "ipip", "ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_wlc")
 
 
 def phase(cases, lane, jobs):
