@@ -21,7 +21,7 @@ OPT      ?= -O2 -g
 SAN      ?=
 CFLAGS   += -std=c17 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(OPT) $(SAN) $(if $(SAN),,$(HARDEN)) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
-ROLES    := parent conf ctl vrrpd checkd ipvsd genhash
+ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio
 
 DIR_parent := parent
 DIR_conf   := parent/conf
@@ -30,6 +30,7 @@ DIR_vrrpd  := vrrpd
 DIR_checkd := checkd
 DIR_ipvsd  := ipvsd
 DIR_genhash := checkd/genhash
+DIR_prio   := parent/prio
 BIN_parent := holdfast
 BIN_conf   := holdfast-conf
 BIN_ctl    := holdctl
@@ -37,6 +38,7 @@ BIN_vrrpd  := holdfast-vrrpd
 BIN_checkd := holdfast-checkd
 BIN_ipvsd  := holdfast-ipvsd
 BIN_genhash := genhash
+BIN_prio   := holdfast-prio
 LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto

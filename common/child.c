@@ -21,6 +21,7 @@
 #include "common/err.h"
 #include "common/jail.h"
 #include "common/log.h"
+#include "common/procset.h"
 #include "common/pulse.h"
 
 #define CHILD_START_WAIT_S    60 /* a configuration of this size is read by then, or the parent is lost */
@@ -45,6 +46,7 @@ struct child {
     uint8_t *snap; /* of the former incarnation */
     size_t snap_len;
     struct ev_timer start_wait;
+    struct procset proc;
     bool started, restarted, keep_addresses, keep_ipvs, stopping;
     bool logging; /* inside the sink: a failing channel must not log about logging */
 };
@@ -233,7 +235,12 @@ static void child_set_generation(struct child *c)
 static void child_beat(void *arg)
 {
     struct child *c = arg;
-    pulse_beat(c->pulse, ev_now(c->ev));
+    uint64_t now = ev_now(c->ev);
+    if (c->pulse != NULL)
+        pulse_beat(c->pulse, now);
+    struct msg_late late = { .us = procset_turn(&c->proc, now, ev_next_deadline(c->ev)) };
+    if (late.us != 0 && chan_alive(c->parent))
+        chan_send(c->parent, MSG_late, &late, NULL, 0);
 }
 
 static int child_on_start(struct child *c, const struct chan_msg *m)
@@ -255,10 +262,10 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     log_set_level((enum log_level)s->log_level);
     ev_timer_stop(c->ev, &c->start_wait);
     child_set_generation(c);
+    procset_load(&c->proc, c->slice);
     if (c->ops->on_start(c, c->slice, c->arg) < 0)
         fatal("start refused");
-    if (c->pulse != NULL) /* after the role's own hooks: a turn is over when its adverts have left */
-        ev_hook_add(c->ev, child_beat, c);
+    ev_hook_add(c->ev, child_beat, c); /* after the role's own hooks: a turn ends when its adverts have left */
     c->started = true;
     free(c->snap);
     c->snap = NULL;
@@ -302,6 +309,7 @@ static int child_on_commit(struct child *c, uint32_t gen)
     child_set_generation(c);
     c->ops->on_commit(c, old, c->slice, c->arg);
     slice_free(old);
+    procset_load(&c->proc, c->slice);
     struct msg_committed done = { .generation = gen };
     return chan_send(c->parent, MSG_committed, &done, NULL, 0);
 }
@@ -434,6 +442,7 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     for (int i = 0; i < ROLE_MAX; i++)
         c->early[i] = -1;
     log_init(r, LOG_LEVEL_INFO);
+    procset_init(&c->proc, r);
     child_signals();
     prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0); /* adverts leave on their deadline, not 50 us later */
     if (r == ROLE_CHECKD && child_netns() >= 0 && setns(ROLE_NETNS_FD, CLONE_NEWNET) < 0) {

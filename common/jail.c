@@ -162,7 +162,8 @@ static int jail_limit(int resource, rlim_t max)
 static int jail_set_limits(const struct jail_row *row)
 {
     if (jail_limit(RLIMIT_NOFILE, row->nofile) < 0 || jail_limit(RLIMIT_NPROC, 0) < 0 ||
-        jail_limit(RLIMIT_CORE, 0) < 0 || jail_limit(RLIMIT_FSIZE, row->fsize) < 0)
+        jail_limit(RLIMIT_CORE, 0) < 0 || jail_limit(RLIMIT_FSIZE, row->fsize) < 0 ||
+        jail_limit(RLIMIT_MEMLOCK, RLIM_INFINITY) < 0) /* as far as the hard limit lets it: no_swap */
         return -1;
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
@@ -292,4 +293,10 @@ const char *jail_user(enum role r)
 {
     const struct jail_row *row = jail_row(r);
     return row != NULL ? row->user : NULL;
+}
+
+int jail_nice(enum role r)
+{
+    const struct jail_row *row = jail_row(r);
+    return row != NULL ? row->nice : 0;
 }

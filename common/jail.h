@@ -40,5 +40,6 @@ int jail_verify(enum role r, const struct msg_ready *report, char *why, size_t s
 void jail_parent(int root_scripts);
 
 const char *jail_user(enum role r); /* system user of the role, from the table */
+int jail_nice(enum role r);         /* its nice value, unless the configuration says otherwise */
 
 #endif

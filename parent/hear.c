@@ -158,6 +158,7 @@ static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
         snapshots_remove(m->snaps, msg->generation, msg->body->snapshot_gone.key);
         return 0;
     case MSG_accuse: return hear_accuse(m, msg);
+    case MSG_late: prio_late(m, msg->body->late.us); return 0;
     case MSG_inst_event:
     case MSG_rs_event:
     case MSG_vs_event:

@@ -201,6 +201,7 @@ static void lifecycle_go(struct parent *p)
     if (p->phase == PARENT_PHASE_STOPPING)
         return; /* while startup_script ran */
     script_life_load(p, true);
+    prio_own(p);
     jail_parent(p->root_scripts);
     lifecycle_log_summary(p);
     p->control = control_new(p, p->rundir);
@@ -290,6 +291,7 @@ void lifecycle_on_started(struct parent *p, enum role r)
 {
     if (p->room[r].restarts > 0)
         log_notice("%s (pid %d) is back at work", role_name(r), (int)p->room[r].pid);
+    prio_apply(&p->room[r]);
     trackfiles_tell(p->tracks, r);
     lifecycle_check_started(p);
     reload_on_started(p->reload);
@@ -378,7 +380,8 @@ void lifecycle_reload(struct parent *p)
 
 void lifecycle_on_reload_done(struct parent *p, int status)
 {
-    (void)status;
+    if (status == 0)
+        prio_apply_all(p);
     if (p->phase != PARENT_PHASE_RUNNING)
         return;
     sdnotify_ready(&p->sd);

@@ -209,6 +209,7 @@ static int main_run(struct parent *p)
     logsink_attach(p->log, p->ev);
     main_signals(p);
     supervise_init(p);
+    prio_init(p);
     script_life_init(p);
     p->reload = reload_new(p);
     p->dumps = dump_new(p);

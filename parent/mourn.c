@@ -218,6 +218,7 @@ static void room_reap(struct room *m)
         m->outside = true; /* an administrator or the kernel, short of memory */
     room_stderr_drain(m);
     room_obituary(m, &si);
+    prio_gone(m, si.si_code == CLD_EXITED ? 0 : si.si_status);
     room_bury(m);
     room_after_death(m, &si);
 }

@@ -81,6 +81,7 @@ static void room_born(struct room *m, int chan_fd, int err_fd)
     m->errfd = err_fd;
     m->errio = ev_io_add(ev, err_fd, EV_READ, room_on_stderr, m);
     m->ch = chan_new(ev, chan_fd, ROLE_PARENT, m->role, room_chan_ops(), m);
+    prio_born(m);
     ev_timer_at(ev, &m->limit, m->spawned_ns + SUPERVISE_READY_LIMIT);
     logsink_set_pid(m->p->log, m->role, m->pid);
 }

@@ -17,6 +17,7 @@
 #include "common/pulse.h"
 #include "common/role.h"
 #include "parent/backoff.h"
+#include "parent/prio.h"
 #include "parent/snapshots.h"
 
 struct parent;
@@ -46,6 +47,7 @@ struct room {
     size_t errlen;
     struct ev_timer delay, limit, ping;
     struct backoff backoff;
+    struct prio prio;
     uint64_t spawned_ns, started_ns;
     struct pulse *pulse; /* when its loop last turned */
     uint64_t pulse_seen;

@@ -223,6 +223,7 @@ void conf_resolve(struct conf *c)
     resolve_trackers(c);
     resolve_mail(c);
     conf_count(c);
+    resolve_processes(c);
 }
 
 bool conf_is_empty(const struct conf *c)
