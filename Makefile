@@ -44,6 +44,7 @@ LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 USES_genhash := checkd
 USES_conf := checkd
+USES_ctl := parent vrrpd
 LIBS_vrrpd := -lcrypto
 LIBS_checkd := -lssl -lcrypto -lpcre2-8
 LIBS_conf := -ljansson -lssl -lcrypto -lpcre2-8
