@@ -21,7 +21,7 @@ struct conf_runs {
     uint32_t line;            /* of that statement; 0: none */
     bool root, exists, secure;
     const char *path; /* as it would be executed; NULL: not found */
-    const char *file; /* "ok", "missing", "not-a-file", "not-executable", "unsafe", "unseen" */
+    const char *file; /* "ok", "missing", "not-a-file", "not-executable", "unsafe", "unseen", "elsewhere" */
     const char *part; /* unsafe: the component others can change */
 };
 

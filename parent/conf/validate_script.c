@@ -208,7 +208,9 @@ static void runs_file(struct conf *c, const char *argv0, struct conf_runs *r)
     char buf[4096];
     struct stat st;
     r->path = argv0;
-    r->file = "missing";
+    r->file = c->env->elsewhere ? "elsewhere" : "missing";
+    if (c->env->elsewhere)
+        return;
     if (strchr(argv0, '/') == NULL) {
         r->path = find_in_path(argv0, buf, sizeof buf) ? conf_fmt(c, "%s", buf) : NULL;
         if (r->path == NULL)
@@ -256,7 +258,7 @@ void conf_script_runs(struct conf *c, const struct conf_obj *cmd, struct conf_ru
                          : "no script_user is given: the default, never root";
     }
     r->root = user_root(r->user);
-    r->exists = user_known(r->user);
+    r->exists = c->env->elsewhere || user_known(r->user);
     r->file = "missing";
     for (const struct conf_value *v = cmd->values; v != NULL; v = v->next)
         if (v->kw == KW_CMD_X_ARGV) {

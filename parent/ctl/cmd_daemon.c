@@ -1,15 +1,12 @@
 /*
- * cmd_daemon.c - holdctl's commands about the daemon as a whole: status, reload, restart, stop, check.
+ * cmd_daemon.c - holdctl's commands about the daemon as a whole: status, reload, restart, stop.
  */
-#include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/err.h"
 #include "parent/ctl/ctl.h"
 #include "parent/ctl/render.h"
 
@@ -84,29 +81,4 @@ int cmd_stop(struct ctl *c, int argc, char **argv)
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
     poll(&p, 1, CTL_STOP_MS);
     return status;
-}
-
-/* holdfast lives beside us, in the build tree as installed. */
-int cmd_check(struct ctl *c, int argc, char **argv)
-{
-    char path[PATH_MAX];
-    char **v = xcalloc((size_t)argc + 4, sizeof *v);
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 16);
-    if (n <= 0) {
-        free(v);
-        return ctl_lost("/proc is not mounted");
-    }
-    path[n] = '\0';
-    char *slash = strrchr(path, '/');
-    strcpy(slash != NULL ? slash + 1 : path, "holdfast");
-    int k = 0;
-    v[k++] = path;
-    v[k++] = xstrdup("-t");
-    if (c->json)
-        v[k++] = xstrdup("--json");
-    for (int i = 0; i < argc; i++)
-        v[k++] = argv[i];
-    execv(path, v);
-    dprintf(STDERR_FILENO, "holdctl: %s cannot be run: %s\n", path, strerror(errno));
-    return CTL_FAILED;
 }

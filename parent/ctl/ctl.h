@@ -19,6 +19,8 @@ enum ctl_exit {
     CTL_FAILED = 1,
     CTL_USAGE = 2,
     CTL_NOT_RUNNING = 3, /* as init scripts say "not running" */
+    CTL_WARNED = 4,      /* findings: warnings at most */
+    CTL_BAD = 5,         /* findings: errors; the status of holdfast -t for a bad configuration */
 };
 
 struct ctl {
