@@ -22,7 +22,9 @@
 #include "common/jail.h"
 #include "common/log.h"
 #include "common/procset.h"
+#include "common/deadman.h"
 #include "common/pulse.h"
+#include "common/report.h"
 
 #define CHILD_START_WAIT_S    60 /* a configuration of this size is read by then, or the parent is lost */
 #define CHILD_SNAPSHOT_MAX    (8 << 20) /* bytes */
@@ -41,12 +43,14 @@ struct child {
     int early[ROLE_MAX]; /* peer ends that came before start: unread, so nothing is said to a child without a
                             slice */
     struct slice *slice, *next;
+    struct deadman deadman;
     struct pulse *pulse; /* the parent reads in it when we last finished a turn */
     uint32_t next_generation;
     uint8_t *snap; /* of the former incarnation */
     size_t snap_len;
     struct ev_timer start_wait;
     struct procset proc;
+    struct reports *reports; /* what an operator asked for */
     bool started, restarted, keep_addresses, keep_ipvs, stopping;
     bool logging; /* inside the sink: a failing channel must not log about logging */
 };
@@ -238,6 +242,7 @@ static void child_beat(void *arg)
     uint64_t now = ev_now(c->ev);
     if (c->pulse != NULL)
         pulse_beat(c->pulse, now);
+    deadman_beat(&c->deadman, now);
     struct msg_late late = { .us = procset_turn(&c->proc, now, ev_next_deadline(c->ev)) };
     if (late.us != 0 && chan_alive(c->parent))
         chan_send(c->parent, MSG_late, &late, NULL, 0);
@@ -247,7 +252,7 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
 {
     const struct msg_start *s = &m->body->start;
     struct err e = { 0 };
-    if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse)
+    if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse + s->has_deadman)
         return -1;
     c->slice = slice_open(m->fds[0], c->role, &e);
     if (c->slice == NULL || slice_generation(c->slice) != s->generation)
@@ -256,6 +261,8 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
         child_snapshot_load(c, m->fds[1]);
     if (s->has_pulse && (c->pulse = pulse_map(m->fds[1 + s->has_snapshot], true)) == NULL)
         fatal("the pulse page cannot be mapped: %s", strerror(errno));
+    if (s->has_deadman)
+        c->deadman.fd = fcntl(m->fds[1 + s->has_snapshot + s->has_pulse], F_DUPFD_CLOEXEC, 0);
     c->restarted = s->restart != 0;
     c->keep_addresses = s->keep_addresses != 0;
     c->keep_ipvs = s->keep_ipvs != 0;
@@ -284,12 +291,14 @@ static int child_on_prepare(struct child *c, const struct chan_msg *m)
 {
     uint32_t gen = m->body->prepare.generation;
     struct err e = { 0 };
-    if (!c->started || m->nfds != 1 || c->next != NULL)
+    if (!c->started || m->nfds != 1u + m->body->prepare.plan || c->next != NULL)
         return -1;
     struct slice *next = slice_open(m->fds[0], c->role, &e);
     if (next != NULL && slice_generation(next) == gen && c->ops->on_prepare(c, next, &e, c->arg) == 0) {
         c->next = next;
         c->next_generation = gen;
+        if (m->body->prepare.plan && c->ops->on_plan != NULL)
+            c->ops->on_plan(c, next, m->fds[1], c->arg);
         struct msg_prepared ok = { .generation = gen };
         return chan_send(c->parent, MSG_prepared, &ok, NULL, 0);
     }
@@ -306,6 +315,7 @@ static int child_on_commit(struct child *c, uint32_t gen)
     struct slice *old = c->slice;
     c->slice = c->next;
     c->next = NULL;
+    report_void(c->reports);
     child_set_generation(c);
     c->ops->on_commit(c, old, c->slice, c->arg);
     slice_free(old);
@@ -334,11 +344,32 @@ static int child_on_dump(struct child *c, const struct chan_msg *m)
     return chan_send(c->parent, MSG_dumped, &done, NULL, 0);
 }
 
+static bool child_report(enum report_what what, uint32_t obj, size_t *cursor, FILE *f, void *arg)
+{
+    struct child *c = arg;
+    switch (what) {
+    case REPORT_WHAT_CONFIG: return report_slice(c->slice, obj, cursor, f);
+    case REPORT_WHAT_STATE: return c->ops->on_report != NULL && c->ops->on_report(c, obj, cursor, f, c->arg);
+    }
+    return false;
+}
+
+static int child_on_report(struct child *c, const struct chan_msg *m)
+{
+    if (!c->started)
+        return -1;
+    if (c->reports == NULL)
+        c->reports = report_new(c->ev, child_report, c);
+    return report_begin(c->reports, c->parent, m);
+}
+
 static void child_stop(struct child *c, enum stop_why why)
 {
     if (c->stopping)
         return;
     c->stopping = true;
+    report_free(c->reports); /* nobody is told about what is being taken apart */
+    c->reports = NULL;
     if (c->started)
         c->ops->on_stop(c, why, c->arg);
     else
@@ -359,6 +390,7 @@ static int child_order(struct child *c, struct chan *ch, const struct chan_msg *
     }
     case MSG_stop: child_stop(c, (enum stop_why)m->body->stop.why); return 0;
     case MSG_dump: return child_on_dump(c, m);
+    case MSG_report: return c->stopping ? 0 : child_on_report(c, m);
     default: return c->started ? c->ops->on_msg(c, ROLE_PARENT, m, c->arg) : -1;
     }
 }
@@ -437,6 +469,7 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     struct child *c = xcalloc(1, sizeof *c);
     struct msg_ready ready = { 0 };
     c->role = r;
+    c->deadman.fd = -1;
     c->ops = ops;
     c->arg = arg;
     for (int i = 0; i < ROLE_MAX; i++)

@@ -8,6 +8,7 @@
 #define HOLDFAST_CHILD_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "common/chan.h"
 #include "common/err.h"
@@ -28,6 +29,8 @@ struct child_ops {
     int (*on_start)(struct child *c, const struct slice *s, void *arg);
     /* Decode aside, change nothing that anybody can see. -1 with e: reject. on_commit or on_abort follows. */
     int (*on_prepare)(struct child *c, const struct slice *next, struct err *e, void *arg);
+    /* May be NULL. Between on_prepare and on_abort: what a commit would do, a line each, nothing of it done. */
+    void (*on_plan)(struct child *c, const struct slice *next, int fd, void *arg);
     void (*on_commit)(struct child *c, const struct slice *old, const struct slice *now,
                       void *arg); /* old freed after */
     void (*on_abort)(struct child *c, void *arg);
@@ -43,6 +46,8 @@ struct child_ops {
     size_t (*keep_fds)(int *fds, size_t max, void *arg);
     void (*on_dump)(struct child *c, enum dump_what what, int fd,
                     void *arg); /* write; fd stays the caller's. May be NULL */
+    /* May be NULL. REPORT_WHAT_STATE: the next piece (common/report.h); never called outside of a turn. */
+    bool (*on_report)(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg);
 };
 
 /* The network namespace of net_namespace_ipvs (ROLE_NETNS_FD), -1: none. Before the jail only. checkd is in

@@ -22,7 +22,26 @@ enum vrrp_state { VRRP_STATE_INIT, VRRP_STATE_BACKUP, VRRP_STATE_MASTER, VRRP_ST
 enum stop_why { STOP_WHY_SHUTDOWN, STOP_WHY_RESTART, STOP_WHY_RELOAD_REMOVED, STOP_WHY_PARENT_GONE };
 enum dump_what { DUMP_WHAT_DATA, DUMP_WHAT_STATS, DUMP_WHAT_STATS_CLEAR, DUMP_WHAT_JSON };
 enum garp_why { GARP_WHY_MASTER, GARP_WHY_LOWER_PRIO, GARP_WHY_OPERATOR };
-enum ctl_verb { CTL_VERB_STATUS, CTL_VERB_RELOAD, CTL_VERB_RESTART, CTL_VERB_STOP };
+enum report_what { REPORT_WHAT_STATE, REPORT_WHAT_CONFIG };
+enum ctl_verb {
+    CTL_VERB_STATUS,
+    CTL_VERB_RELOAD,
+    CTL_VERB_RESTART,
+    CTL_VERB_STOP,
+    CTL_VERB_REPORT,  /* what a child knows */
+    CTL_VERB_EVENTS,  /* the last thousand, and those to come */
+    CTL_VERB_SCRIPTS, /* registered commands */
+    CTL_VERB_SERVER,  /* a real server's weight: enum ctl_action */
+    CTL_VERB_SWITCH,  /* an instance's mastership: enum inst_order_what in action */
+    CTL_VERB_PLAN,    /* what a reload would do */
+    CTL_VERB_CONFIRM, /* the reload that waits for it stays */
+};
+enum ctl_action { CTL_ACTION_DRAIN, CTL_ACTION_ENABLE, CTL_ACTION_WEIGHT };
+enum inst_order_what { INST_ORDER_NONE, INST_ORDER_YIELD, INST_ORDER_TAKEOVER };
+/* What the read-only socket answers; everything else is an order. */
+#define CTL_VERBS_READING                                                                                    \
+    (1u << CTL_VERB_STATUS | 1u << CTL_VERB_REPORT | 1u << CTL_VERB_EVENTS | 1u << CTL_VERB_SCRIPTS)
+#define CTL_STATUS_AGAIN 75 /* of a ctl_reply: a reload or a restart came between; ask again */
 enum event_tell { EVENT_TELL_FIFO = 1, EVENT_TELL_SCRIPT = 2 };
 enum inst_event_kind { INST_EVENT_STATE, INST_EVENT_PRIORITY, INST_EVENT_RX_LOWER };
 enum run_end {

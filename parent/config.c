@@ -31,6 +31,18 @@ static void config_read_instances(struct config *c)
     }
 }
 
+static void config_read_groups(struct config *c)
+{
+    size_t n = 0;
+    const struct slice_obj *o = NULL;
+    while ((o = slice_next(c->slice, o, BLK_SYNC, SLICE_ANY_PARENT)) != NULL)
+        n++;
+    c->group = xcalloc(n > 0 ? n : 1, sizeof *c->group);
+    while ((o = slice_next(c->slice, o, BLK_SYNC, SLICE_ANY_PARENT)) != NULL)
+        c->group[c->ngroup++] =
+            (struct config_inst){ .id = o->id, .name = o->name, .iface = "", .state = VRRP_STATE_INIT };
+}
+
 struct config *config_new(uint32_t generation, const int fds[4], struct err *e)
 {
     static const enum role order[4] = { ROLE_PARENT, ROLE_VRRPD, ROLE_CHECKD, ROLE_IPVSD };
@@ -53,6 +65,7 @@ struct config *config_new(uint32_t generation, const int fds[4], struct err *e)
     }
     c->top = slice_next(c->slice, NULL, BLK_TOP, SLICE_ANY_PARENT);
     config_read_instances(c);
+    config_read_groups(c);
     c->director = director_new(c->slice);
     c->scripts = scripts_new(c->slice);
     return c;
@@ -69,6 +82,7 @@ void config_free(struct config *c)
     director_free(c->director);
     slice_free(c->slice);
     free(c->inst);
+    free(c->group);
     free(c);
 }
 
@@ -91,33 +105,48 @@ int config_dup_slice(const struct config *c, enum role r)
     return fcntl(c->fd[r], F_DUPFD_CLOEXEC, 3);
 }
 
-struct config_inst *config_inst(struct config *c, uint32_t id)
+static struct config_inst *config_search(struct config_inst *in, size_t n, uint32_t id)
 {
-    size_t lo = 0, hi = c->ninst; /* the slice is ascending by id */
+    size_t lo = 0, hi = n; /* the slice is ascending by id */
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        if (c->inst[mid].id < id)
+        if (in[mid].id < id)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo < c->ninst && c->inst[lo].id == id ? &c->inst[lo] : NULL;
+    return lo < n && in[lo].id == id ? &in[lo] : NULL;
+}
+
+struct config_inst *config_inst(struct config *c, uint32_t id)
+{
+    return config_search(c->inst, c->ninst, id);
+}
+
+struct config_inst *config_group(struct config *c, uint32_t id)
+{
+    return config_search(c->group, c->ngroup, id);
+}
+
+static void config_carry_one(struct config_inst *n, const struct config_inst *old)
+{
+    if (old == NULL || n->at != 0)
+        return;
+    n->state = old->state;
+    n->priority = old->priority;
+    n->at = old->at;
+    memcpy(n->cause, old->cause, sizeof n->cause);
 }
 
 void config_carry_states(struct config *to, const struct config *from)
 {
-    for (size_t i = 0; i < to->ninst; i++) {
-        struct config_inst *n = &to->inst[i];
-        const struct slice_obj *o = slice_find(from->slice, BLK_VI, n->name);
-        const struct config_inst *old =
-            o != NULL ? config_inst((struct config *)(uintptr_t)from, o->id) : NULL;
-        if (old == NULL || n->at != 0)
-            continue;
-        n->state = old->state;
-        n->priority = old->priority;
-        n->at = old->at;
-        memcpy(n->cause, old->cause, sizeof n->cause);
-    }
+    const struct slice_obj *o;
+    for (size_t i = 0; i < to->ninst; i++)
+        if ((o = slice_find(from->slice, BLK_VI, to->inst[i].name)) != NULL)
+            config_carry_one(&to->inst[i], config_search(from->inst, from->ninst, o->id));
+    for (size_t i = 0; i < to->ngroup; i++)
+        if ((o = slice_find(from->slice, BLK_SYNC, to->group[i].name)) != NULL)
+            config_carry_one(&to->group[i], config_search(from->group, from->ngroup, o->id));
 }
 
 uint64_t config_top_ns(const struct config *c, enum kw kw, uint64_t dflt)

@@ -39,6 +39,8 @@ struct config {
     struct config_inst *inst;
     struct director *director; /* services and servers, for the status */
     size_t ninst;
+    struct config_inst *group; /* sync groups: name, state, at and cause of these */
+    size_t ngroup;
 };
 
 /* Takes fds (parent, vrrpd, checkd, ipvsd), also on failure. NULL with e when they are not what they should
@@ -48,6 +50,7 @@ void config_free(struct config *c);
 bool config_needs(const struct config *c, enum role r);
 int config_dup_slice(const struct config *c, enum role r); /* a descriptor to send away */
 struct config_inst *config_inst(struct config *c, uint32_t id);
+struct config_inst *config_group(struct config *c, uint32_t id);
 void config_carry_states(struct config *to, const struct config *from); /* by name */
 uint64_t config_top_ns(const struct config *c, enum kw kw, uint64_t dflt);
 uint64_t config_top_uint(const struct config *c, enum kw kw, uint64_t dflt);

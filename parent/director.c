@@ -9,16 +9,17 @@
 
 #include "common/clock.h"
 #include "common/err.h"
+#include "common/report.h"
 
 #define DIRECTOR_ALL_SERVERS 200 /* up to here a person wants to see each */
-#define DIRECTOR_DOWN_MOST   200 /* of more: as many that are down */
+#define DIRECTOR_MOST        200 /* of more: as many that are down */
 
 struct director_state {
     uint32_t id;
     bool known, up;
     uint64_t at; /* CLOCK_REALTIME ns of the last news, 0: none */
     char *cause;
-    const char *label;
+    const char *label, *name;
 };
 
 struct director_service {
@@ -71,8 +72,9 @@ struct director *director_new(const struct slice *s)
     d->services = xcalloc(director_count(s, BLK_VS) + 1, sizeof *d->services);
     d->servers = xcalloc(director_count(s, BLK_RS) + 1, sizeof *d->servers);
     for (const struct slice_obj *o = NULL; (o = slice_next(s, o, BLK_VS, SLICE_ANY_PARENT)) != NULL;)
-        d->services[d->nservices++].s =
-            (struct director_state){ .id = o->id, .label = slice_str(o, KW_VS_X_LABEL, o->name) };
+        d->services[d->nservices++].s = (struct director_state){
+            .id = o->id, .label = slice_str(o, KW_VS_X_LABEL, o->name), .name = o->name
+        };
     for (const struct slice_obj *o = NULL; (o = slice_next(s, o, BLK_RS, SLICE_ANY_PARENT)) != NULL;) {
         struct director_service *v = director_find(d->services, d->nservices, sizeof *d->services, o->parent);
         if (v == NULL)
@@ -80,7 +82,9 @@ struct director *director_new(const struct slice *s)
         bool sorry = slice_bool(o, KW_RS_X_SORRY, false);
         v->servers += !sorry;
         d->servers[d->nservers++] = (struct director_server){
-            .s = { .id = o->id, .label = slice_str(o, KW_RS_X_LABEL, o->name) }, .service = v, .sorry = sorry
+            .s = { .id = o->id, .label = slice_str(o, KW_RS_X_LABEL, o->name), .name = o->name },
+            .service = v,
+            .sorry = sorry
         };
     }
     return d;
@@ -110,58 +114,95 @@ static void director_note(struct director_state *s, bool up, uint64_t at, const 
     s->cause = cause[0] != '\0' ? xstrdup(cause) : NULL;
 }
 
-void director_server_event(struct director *d, const struct msg_rs_event *e)
+static void director_before(struct director_change *was, const struct director_state *s)
+{
+    *was = (struct director_change){ .label = s->label, .known = s->known, .was_up = s->up };
+}
+
+bool director_server_event(struct director *d, const struct msg_rs_event *e, struct director_change *was)
 {
     struct director_server *r = director_find(d->servers, d->nservers, sizeof *d->servers, e->rs);
     if (r == NULL)
-        return;
+        return false;
+    director_before(was, &r->s);
+    was->service = r->service->s.label;
+    was->was_weight = r->weight;
     if (!r->sorry) {
         r->service->up -= r->s.known && r->s.up;
         r->service->up += e->up != 0;
     }
     r->weight = e->weight;
     director_note(&r->s, e->up != 0, e->at, e->cause);
+    return true;
 }
 
-void director_service_event(struct director *d, const struct msg_vs_event *e)
+bool director_service_event(struct director *d, const struct msg_vs_event *e, struct director_change *was)
 {
     struct director_service *v = director_find(d->services, d->nservices, sizeof *d->services, e->vs);
-    if (v != NULL)
-        director_note(&v->s, e->up != 0, e->at, e->cause);
+    if (v == NULL)
+        return false;
+    director_before(was, &v->s);
+    director_note(&v->s, e->up != 0, e->at, e->cause);
+    return true;
 }
 
 static void director_print(FILE *f, const struct director_state *s)
 {
-    fprintf(f, "state=%s\n", !s->known ? "not told yet" : s->up ? "UP" : "DOWN");
-    if (s->at != 0)
-        fprintf(f, "since=%llu.%03llu\n", (unsigned long long)(s->at / NS_PER_SEC),
-                (unsigned long long)(s->at % NS_PER_SEC / NS_PER_MS));
+    report_line(f, "state", "%s", !s->known ? "not told yet" : s->up ? "UP" : "DOWN");
+    report_time(f, "since", s->at);
     if (s->cause != NULL)
-        fprintf(f, "cause=%s\n", s->cause);
+        report_line(f, "cause", "%s", s->cause);
 }
 
-void director_status(const struct director *d, FILE *f)
+static bool director_called(const struct director_state *s, const char *name)
 {
-    size_t shown = 0;
-    bool all = d->nservers <= DIRECTOR_ALL_SERVERS;
-    for (size_t i = 0; i < d->nservices; i++) {
-        const struct director_service *v = &d->services[i];
-        fprintf(f, "[service %s]\n", v->s.label);
-        director_print(f, &v->s);
-        fprintf(f, "real_servers=%zu\nreal_servers_up=%zu\n", v->servers, v->up);
-    }
-    for (size_t i = 0; i < d->nservers && (all || shown < DIRECTOR_DOWN_MOST); i++) {
+    return strcmp(s->label, name) == 0 || strcmp(s->name, name) == 0;
+}
+
+static void director_print_service(const struct director_service *v, FILE *f)
+{
+    report_section(f, "service", v->s.label);
+    fprintf(f, "id=%u\n", v->s.id);
+    director_print(f, &v->s);
+    fprintf(f, "real_servers=%zu\nreal_servers_up=%zu\n", v->servers, v->up);
+}
+
+static void director_print_server(const struct director_server *r, FILE *f)
+{
+    report_section(f, "server", r->s.label);
+    fprintf(f, "id=%u\nsorry=%s\n", r->s.id, r->sorry ? "yes" : "no");
+    report_line(f, "service", "%s", r->service->s.label);
+    fprintf(f, "service_id=%u\n", r->service->s.id);
+    if (r->sorry)
+        return;
+    director_print(f, &r->s);
+    fprintf(f, "weight=%u\n", r->weight);
+}
+
+static bool director_wants(const struct director *d, const struct director_server *r, const char *name)
+{
+    if (name[0] != '\0')
+        return director_called(&r->s, name) || director_called(&r->service->s, name);
+    return d->nservers <= DIRECTOR_ALL_SERVERS || (!r->sorry && r->s.known && !r->s.up);
+}
+
+void director_status(const struct director *d, const char *name, FILE *f)
+{
+    size_t shown = 0, omitted = 0;
+    for (size_t i = 0; i < d->nservices; i++)
+        if (name[0] == '\0' || director_called(&d->services[i].s, name))
+            director_print_service(&d->services[i], f);
+    for (size_t i = 0; i < d->nservers; i++) {
         const struct director_server *r = &d->servers[i];
-        if (!all && (r->sorry || !r->s.known || r->s.up))
+        if (!director_wants(d, r, name) || shown >= DIRECTOR_MOST) {
+            omitted++;
             continue;
-        fprintf(f, "[%s %s]\nservice=%s\n", r->sorry ? "sorry_server" : "server", r->s.label,
-                r->service->s.label);
-        if (!r->sorry) {
-            director_print(f, &r->s);
-            fprintf(f, "weight=%u\n", r->weight);
         }
+        director_print_server(r, f);
         shown++;
     }
+    if (name[0] == '\0')
+        fprintf(f, "[lvs]\nservers_omitted=%zu\n", omitted);
 }
 
 void director_sums(const struct director *d, size_t *services_up, size_t *servers_up)

@@ -10,6 +10,7 @@
 
 #include "common/jail.h"
 #include "common/log.h"
+#include "parent/control.h"
 #include "parent/dump.h"
 #include "parent/lifecycle.h"
 #include "parent/logsink.h"
@@ -153,6 +154,7 @@ static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
         return reload_on_reject(p->reload, m->role, msg->body->reject.generation, msg->body->reject.reason);
     case MSG_committed: return reload_on_committed(p->reload, m->role, msg->body->committed.generation);
     case MSG_dumped: return dump_on_dumped(p->dumps, m->role, (enum dump_what)msg->body->dumped.what);
+    case MSG_reported: control_on_reported(p->control, m->role, &msg->body->reported); return 0;
     case MSG_snapshot: return hear_snapshot(m, msg);
     case MSG_snapshot_gone:
         snapshots_remove(m->snaps, msg->generation, msg->body->snapshot_gone.key);

@@ -19,8 +19,10 @@
 #include "parent/conf_run.h"
 #include "parent/control.h"
 #include "parent/dump.h"
+#include "parent/events.h"
 #include "parent/logsink.h"
 #include "parent/netns.h"
+#include "parent/news.h"
 #include "parent/notify.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
@@ -344,13 +346,7 @@ void lifecycle_on_gone(struct parent *p, enum role r)
 void lifecycle_on_inst_event(struct parent *p, struct config *c, const struct msg_inst_event *e)
 {
     notify_inst_event(p, c, e);
-    struct config_inst *n = c == p->cur ? config_inst(c, e->inst) : NULL;
-    if (n == NULL)
-        return;
-    n->state = (enum vrrp_state)e->state;
-    n->priority = e->priority;
-    n->at = e->at;
-    snprintf(n->cause, sizeof n->cause, "%s", e->cause);
+    news_instance(p, c, e);
     lifecycle_tell_status(p);
 }
 
@@ -384,6 +380,7 @@ void lifecycle_on_reload_done(struct parent *p, int status)
         prio_apply_all(p);
     if (p->phase != PARENT_PHASE_RUNNING)
         return;
+    news_reload(p);
     sdnotify_ready(&p->sd);
     lifecycle_tell_status(p);
     if (p->hup_waiting)
@@ -438,6 +435,7 @@ void lifecycle_end(struct parent *p, int status)
     if (p->stop_waiting)
         ev_timer_stop(p->ev, &p->stop_patience);
     log_notice("stopping");
+    news_daemon(p, "stopping", NULL);
     p->phase = PARENT_PHASE_STOPPING;
     p->exit_status = status;
     p->stop_ns = clock_monotonic_ns();
@@ -464,4 +462,6 @@ void lifecycle_close(struct parent *p)
     script_life_free(p);
     config_free(p->cur);
     p->cur = NULL;
+    events_free(p->events);
+    p->events = NULL;
 }

@@ -19,7 +19,9 @@
 #include "common/log.h"
 #include "parent/conf_run.h"
 #include "parent/dump.h"
+#include "parent/events.h"
 #include "parent/lifecycle.h"
+#include "parent/news.h"
 #include "parent/logsink.h"
 #include "parent/netns.h"
 #include "parent/parent.h"
@@ -213,6 +215,8 @@ static int main_run(struct parent *p)
     script_life_init(p);
     p->reload = reload_new(p);
     p->dumps = dump_new(p);
+    p->events = events_new();
+    news_daemon(p, "started", NULL);
     if (p->sd.watchdog_ns > 0) {
         ev_timer_init(&dog.timer, main_on_watchdog, &dog);
         ev_timer_in(p->ev, &dog.timer, p->sd.watchdog_ns);

@@ -10,18 +10,16 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/control.h"
 #include "parent/dump.h"
 #include "parent/lifecycle.h"
+#include "parent/news.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/room.h"
 #include "parent/runner_check.h"
+#include "parent/vital.h"
 
-#define ROOM_PING_SLOW      NS_PER_SEC
-#define ROOM_PING_OTHERS    (2 * NS_PER_SEC)
-#define ROOM_PING_FAST      (100 * NS_PER_MS)
-#define ROOM_MISSED_VRRPD   1 /* pings, after one interval without a turn of its loop */
-#define ROOM_MISSED_OTHERS  2
 #define ROOM_EOF_LIMIT      (100 * NS_PER_MS) /* a dead process' channel ends by itself; if not, we end it */
 #define ROOM_AFTER_HANDOVER (5 * NS_PER_SEC)  /* the new master shall settle first */
 #define ROOM_RETRY          (100 * NS_PER_MS)
@@ -29,55 +27,14 @@
 /* ---- life signs
  * ------------------------------------------------------------------------------------------------ */
 
-/* vrrpd must not hang longer than its peers' patience; the others work in the kernel's or a disk's time. A
- * child whose loop turns is seen in its pulse page and costs nothing more; only a silent one is pinged. */
-static uint64_t room_ping_interval(const struct room *m)
-{
-    if (m->role != ROLE_VRRPD)
-        return ROOM_PING_OTHERS;
-    /* A MASTER turns once an interval. Silent for one, pinged for another: back before the peers' three are
-     * over. */
-    uint64_t adv = config_top_ns(m->p->cur, KW_TOP_X_MIN_ADVERT_INT, ROOM_PING_SLOW);
-    return adv < ROOM_PING_FAST ? ROOM_PING_FAST : adv > ROOM_PING_SLOW ? ROOM_PING_SLOW : adv;
-}
-
-static void room_on_ping(struct ev_timer *t, uint64_t now, void *arg)
-{
-    struct room *m = arg;
-    uint64_t interval = room_ping_interval(m);
-    bool we_were_late = now - t->deadline > interval / 2; /* a machine that slept is not a child that hangs */
-    uint64_t beat = pulse_last(m->pulse);
-    bool turned = beat != m->pulse_seen;
-    m->pulse_seen = beat;
-    if (m->heard || turned)
-        m->missed = 0;
-    else if (m->pinged && !we_were_late)
-        m->missed++;
-    if (m->missed >= (m->role == ROLE_VRRPD ? ROOM_MISSED_VRRPD : ROOM_MISSED_OTHERS)) {
-        char why[80];
-        snprintf(why, sizeof why, "it hangs: no sign of life for %llu ms",
-                 (unsigned long long)((m->missed + 1) * interval / NS_PER_MS));
-        supervise_kill(m, why);
-        return;
-    }
-    m->heard = false;
-    m->pinged = !turned;
-    if (!turned) {
-        struct msg_ping ping = { .nonce = ++m->nonce };
-        chan_send(m->ch, MSG_ping, &ping, NULL, 0);
-    }
-    ev_timer_at(m->p->ev, t, now + interval);
-}
-
 void room_started(struct room *m)
 {
     m->state = ROOM_STARTED;
     m->started_ns = clock_monotonic_ns();
     m->ever_started = true;
-    m->missed = 0;
-    m->pinged = false;
+    news_process(m->p, m->role, "started", m->restarts > 0 ? "in place of the one before" : NULL);
     ev_timer_stop(m->p->ev, &m->limit);
-    ev_timer_in(m->p->ev, &m->ping, room_ping_interval(m));
+    vital_begin(m);
 }
 
 /* ---- deaths
@@ -98,10 +55,8 @@ void room_bury(struct room *m)
     m->pidfd = m->errfd = -1;
     chan_free(m->ch);
     m->ch = NULL;
-    pulse_unmap(m->pulse);
-    m->pulse = NULL;
+    vital_end(m);
     m->pid = 0;
-    ev_timer_stop(ev, &m->ping);
     ev_timer_stop(ev, &m->limit);
     for (int r = 0; r < ROLE_MAX; r++)
         m->p->room[r].linked[m->role] = m->linked[r] = false;
@@ -167,21 +122,30 @@ static void room_respawn(struct room *m)
     ev_timer_in(m->p->ev, &m->delay, v.delay_ns);
 }
 
+static void room_cause(const struct room *m, const siginfo_t *si, char *buf, size_t size)
+{
+    if (m->why[0] != '\0')
+        snprintf(buf, size, "was killed: %s", m->why);
+    else if (m->planned)
+        snprintf(buf, size, "was replaced on request");
+    else if (si->si_code == CLD_EXITED)
+        snprintf(buf, size, "ended with status %d", si->si_status);
+    else
+        snprintf(buf, size, "died of signal %d (%s)", si->si_status, strsignal(si->si_status));
+}
+
 static void room_obituary(const struct room *m, const siginfo_t *si)
 {
     bool wanted = m->wanted && !m->planned && !m->dropped && m->p->phase != PARENT_PHASE_STOPPING;
     enum log_level level = wanted ? LOG_LEVEL_ERR : LOG_LEVEL_DEBUG;
     const char *name = role_name(m->role);
+    char cause[200];
+    room_cause(m, si, cause, sizeof cause);
+    news_process(m->p, m->role, wanted ? "died" : "ended", cause);
     const char *next = wanted && m->ever_started && !m->p->opt.no_respawn
                            ? "; it is started again, addresses and connections stay"
                            : "";
-    if (m->why[0] != '\0')
-        log_emit(level, "%s (pid %d) was killed: %s%s", name, (int)m->pid, m->why, next);
-    else if (si->si_code == CLD_EXITED)
-        log_emit(level, "%s (pid %d) ended with status %d%s", name, (int)m->pid, si->si_status, next);
-    else
-        log_emit(level, "%s (pid %d) died of signal %d (%s)%s", name, (int)m->pid, si->si_status,
-                 strsignal(si->si_status), next);
+    log_emit(level, "%s (pid %d) %s%s", name, (int)m->pid, cause, next);
 }
 
 static void room_after_death(struct room *m, const siginfo_t *si)
@@ -189,6 +153,7 @@ static void room_after_death(struct room *m, const siginfo_t *si)
     struct parent *p = m->p;
     bool first = !m->ever_started && p->phase == PARENT_PHASE_STARTING;
     m->state = ROOM_OFF;
+    control_on_death(p->control, m->role);
     checks_drop(p->checks, m->role); /* its successor asks again */
     if (m->dropped || !m->wanted || p->phase == PARENT_PHASE_STOPPING) {
         lifecycle_on_gone(p, m->role);
@@ -277,5 +242,5 @@ void room_timers_init(struct room *m)
 {
     ev_timer_init(&m->delay, room_on_delay, m);
     ev_timer_init(&m->limit, room_on_limit, m);
-    ev_timer_init(&m->ping, room_on_ping, m);
+    vital_init(m);
 }

@@ -3,7 +3,6 @@
  * Sync groups: vrrpd tells a group's state as it tells an instance's, by the group's own id, after its
  * members.
  */
-#include "parent/director.h"
 #include "parent/notify.h"
 
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 #include "common/log.h"
 #include "parent/fifo.h"
+#include "parent/news.h"
 #include "parent/notify_queue.h"
 #include "parent/parent.h"
 #include "parent/script.h"
@@ -135,7 +135,7 @@ void notify_rs_event(struct parent *p, struct config *c, const struct msg_rs_eve
     const struct slice_obj *vs = o != NULL ? slice_by_id(c->slice, o->parent) : NULL;
     if (o == NULL || o->blk != BLK_RS || vs == NULL)
         return;
-    director_server_event(c->director, e);
+    news_server(p, c, e);
     if (e->tell & EVENT_TELL_SCRIPT)
         notify_script(p, c, o, e->up ? KW_RS_NOTIFY_UP : KW_RS_NOTIFY_DOWN, NULL, 0);
     if (!(e->tell & EVENT_TELL_FIFO) || !fifos_wanted(p->fifos, FIFO_LVS))
@@ -151,7 +151,7 @@ void notify_vs_event(struct parent *p, struct config *c, const struct msg_vs_eve
     const struct slice_obj *o = slice_by_id(c->slice, e->vs);
     if (o == NULL || o->blk != BLK_VS)
         return;
-    director_service_event(c->director, e);
+    news_service(p, c, e);
     if (e->tell & EVENT_TELL_SCRIPT)
         notify_script(p, c, o, e->up ? KW_VS_QUORUM_UP : KW_VS_QUORUM_DOWN, NULL, 0);
     if (!(e->tell & EVENT_TELL_FIFO) || !fifos_wanted(p->fifos, FIFO_LVS))

@@ -26,6 +26,7 @@ struct checks;
 struct conf_run;
 struct control;
 struct dumps;
+struct events;
 struct fifos;
 struct logsink;
 struct notify_queues;
@@ -52,6 +53,7 @@ struct parent {
     struct reload *reload;
     struct control *control;
     struct dumps *dumps;
+    struct events *events;
     struct runner *runner;        /* scripts: processes, */
     struct checks *checks;        /* those the children ask for, */
     struct notify_queues *notify; /* those events start, */

@@ -206,6 +206,11 @@ size_t scripts_count(const struct scripts *s)
     return s->n;
 }
 
+const struct script *scripts_at(const struct scripts *s, size_t i)
+{
+    return i < s->n ? &s->v[i] : NULL;
+}
+
 bool scripts_secure(const struct scripts *s)
 {
     return s->secure;

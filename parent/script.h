@@ -37,8 +37,9 @@ struct script *scripts_like(struct scripts *s,
                             const struct script *other); /* same in another configuration */
 bool scripts_any_root(const struct scripts *s);
 size_t scripts_count(const struct scripts *s);
-bool scripts_secure(const struct scripts *s);        /* enable_script_security */
-bool scripts_symlink_paths(const struct scripts *s); /* use_symlink_paths */
+const struct script *scripts_at(const struct scripts *s, size_t i); /* NULL past the end */
+bool scripts_secure(const struct scripts *s);                       /* enable_script_security */
+bool scripts_symlink_paths(const struct scripts *s);                /* use_symlink_paths */
 /* Whoever USER GROUP of an object is, as raw words; NULL words: the configuration's default user. */
 struct script_who *scripts_who(struct scripts *s, const char *user, const char *group);
 /* The i-th of words that lie behind each other in one field, NULL past the end. */

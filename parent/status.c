@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "common/jail.h"
+#include "common/report.h"
 #include "parent/director.h"
+#include "parent/events.h"
 #include "parent/logsink.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
+#include "parent/script.h"
 
 #define STATUS_LINES_MAX 40
 
@@ -23,10 +26,15 @@ static const char *status_phase(const struct parent *p)
 
 static void status_daemon(FILE *f, const struct parent *p)
 {
-    uint64_t now = clock_monotonic_ns();
-    fprintf(f, "[daemon]\nversion=%s\npid=%d\nphase=%s\nuptime_ms=%llu\nconfig_file=%s\n", OPTIONS_VERSION,
-            (int)getpid(), status_phase(p), (unsigned long long)((now - p->began_ns) / NS_PER_MS),
-            p->config_file);
+    uint64_t now = clock_monotonic_ns(), wall = clock_realtime_ns();
+    fprintf(f, "[daemon]\n");
+    report_line(f, "version", "%s", OPTIONS_VERSION);
+    fprintf(f, "pid=%d\nphase=%s\nuptime_ms=%llu\n", (int)getpid(), status_phase(p),
+            (unsigned long long)((now - p->began_ns) / NS_PER_MS));
+    report_time(f, "at", wall);
+    report_time(f, "started", wall - (now - p->began_ns));
+    report_line(f, "config_file", "%s", p->config_file);
+    fprintf(f, "last_event=%llu\n", (unsigned long long)events_last(p->events));
     if (p->cur != NULL)
         fprintf(f, "generation=%u\nconfig_errors=%u\nconfig_warnings=%u\nservices=%llu\nreal_servers=%llu\n",
                 p->cur->generation, p->cur->errors, p->cur->warnings,
@@ -38,11 +46,13 @@ static void status_daemon(FILE *f, const struct parent *p)
 static void status_room(FILE *f, const struct room *m)
 {
     const struct msg_ready *j = &m->report;
-    fprintf(f, "[role %s]\nstate=%s\nrestarts=%u\n", role_name(m->role), room_state_name(m->state),
-            m->restarts);
+    fprintf(f, "[role %s]\nstate=%s\nrestarts=%u\nneeded=%s\n", role_name(m->role), room_state_name(m->state),
+            m->restarts, m->wanted ? "yes" : "no");
     if (m->pid == 0)
         return;
     fprintf(f, "pid=%d\nsnapshots=%zu\n", (int)m->pid, snapshots_count(m->snaps));
+    if (m->started_ns != 0)
+        report_time(f, "started", clock_realtime_ns() - (clock_monotonic_ns() - m->started_ns));
     if (m->state < ROOM_READY)
         return;
     fprintf(f,
@@ -55,15 +65,31 @@ static void status_room(FILE *f, const struct room *m)
             j->empty_root, j->landlock_abi);
 }
 
-static void status_instances(FILE *f, const struct config *c)
+static void status_since(FILE *f, const struct config_inst *n)
+{
+    report_time(f, "since", n->at);
+    if (n->at != 0)
+        report_line(f, "cause", "%s", n->cause);
+}
+
+static void status_instances(FILE *f, const struct config *c, const char *name)
 {
     for (size_t i = 0; c != NULL && i < c->ninst; i++) {
         const struct config_inst *n = &c->inst[i];
-        fprintf(f, "[instance %s]\nstate=%s\nvrid=%u\ninterface=%s\nbase_priority=%u\npriority=%u\n", n->name,
+        if (name[0] != '\0' && strcmp(name, n->name) != 0)
+            continue;
+        report_section(f, "instance", n->name);
+        fprintf(f, "id=%u\nstate=%s\nvrid=%u\ninterface=%s\nbase_priority=%u\npriority=%u\n", n->id,
                 vrrp_state_name(n->state), n->vrid, n->iface, n->base_priority, n->priority);
-        if (n->at != 0)
-            fprintf(f, "since=%llu.%03llu\ncause=%s\n", (unsigned long long)(n->at / NS_PER_SEC),
-                    (unsigned long long)(n->at % NS_PER_SEC / NS_PER_MS), n->cause);
+        status_since(f, n);
+    }
+    for (size_t i = 0; c != NULL && i < c->ngroup; i++) {
+        const struct config_inst *n = &c->group[i];
+        if (name[0] != '\0' && strcmp(name, n->name) != 0)
+            continue;
+        report_section(f, "group", n->name);
+        fprintf(f, "id=%u\nstate=%s\n", n->id, vrrp_state_name(n->state));
+        status_since(f, n);
     }
 }
 
@@ -71,10 +97,10 @@ static void status_instances(FILE *f, const struct config *c)
 static void status_lines(FILE *f, const struct reload_report *r)
 {
     const char *p = r->text, *end = p + r->len;
-    for (unsigned int n = 1; p < end && n <= STATUS_LINES_MAX; n++) {
+    for (unsigned int n = 0; p < end && n < STATUS_LINES_MAX; n++) {
         const char *nl = memchr(p, '\n', (size_t)(end - p));
         size_t len = (size_t)((nl != NULL ? nl : end) - p);
-        fprintf(f, "line_%02u=%.*s\n", n, (int)len, p);
+        report_line(f, "diagnosis", "%.*s", (int)len, p);
         p += len + 1;
     }
 }
@@ -86,30 +112,68 @@ static void status_reload(FILE *f, const struct parent *p)
     fprintf(f, "[reload]\ncount=%u\n", r.count);
     if (r.count == 0)
         return;
-    fprintf(f, "status=%d\ngeneration=%u\nat=%llu\n", r.status, r.generation,
-            (unsigned long long)(r.at / NS_PER_SEC));
-    if (r.status != 0)
-        fprintf(f, "result=refused, the old configuration is in force\n");
+    fprintf(f, "status=%d\ngeneration=%u\n", r.status, r.generation);
+    report_time(f, "at", r.at);
+    fprintf(f, "result=%s\n", r.status == 0 ? "in force" : "refused, the old configuration is in force");
     status_lines(f, &r);
 }
 
-static void status_all(FILE *f, const struct parent *p)
+static void status_all(FILE *f, const struct parent *p, const char *name)
 {
     status_daemon(f, p);
-    for (int r = ROLE_VRRPD; r <= ROLE_IPVSD; r++)
+    for (int r = ROLE_VRRPD; name[0] == '\0' && r <= ROLE_IPVSD; r++)
         status_room(f, &p->room[r]);
-    status_instances(f, p->cur);
+    status_instances(f, p->cur, name);
     if (p->cur != NULL)
-        director_status(p->cur->director, f);
-    status_reload(f, p);
+        director_status(p->cur->director, name, f);
+    if (name[0] == '\0')
+        status_reload(f, p);
 }
 
-char *status_text(const struct parent *p, size_t *len)
+char *status_named(const struct parent *p, const char *name, size_t *len)
 {
     char *text = NULL;
     FILE *f = open_memstream(&text, len);
     if (f != NULL)
-        status_all(f, p);
+        status_all(f, p, name);
+    if (f == NULL || fclose(f) != 0)
+        fatal("out of memory");
+    return text;
+}
+
+char *status_text(const struct parent *p, size_t *len)
+{
+    return status_named(p, "", len);
+}
+
+static void status_script(FILE *f, const struct script *s)
+{
+    const struct script_who *w = s->who;
+    report_section(f, "script", s->label);
+    fprintf(f, "object=%u\n", s->obj);
+    report_line(f, "keyword", "%s", s->kw != KW_NONE ? schema_kw(s->kw)->name : "");
+    report_line(f, "owner", "%s", s->owner);
+    for (size_t i = 0; i < s->argc; i++)
+        report_line(f, "argv", "%s", s->argv[i]);
+    report_line(f, "user", "%s", w->user != NULL ? w->user : "(default)");
+    fprintf(f, "user_known=%s\n", w->known ? "yes" : "no");
+    if (w->known)
+        fprintf(f, "uid=%u\ngid=%u\n", (unsigned int)w->uid, (unsigned int)w->gid);
+    else if (w->why[0] != '\0')
+        report_line(f, "why", "%s", w->why);
+    if (s->said[0] != '\0')
+        report_line(f, "complaint", "%s", s->said);
+    if (s->limit_ns != 0)
+        report_time(f, "timeout", s->limit_ns);
+}
+
+char *status_scripts(const struct parent *p, size_t *len)
+{
+    char *text = NULL;
+    FILE *f = open_memstream(&text, len);
+    const struct script *s;
+    for (size_t i = 0; f != NULL && p->cur != NULL && (s = scripts_at(p->cur->scripts, i)) != NULL; i++)
+        status_script(f, s);
     if (f == NULL || fclose(f) != 0)
         fatal("out of memory");
     return text;
