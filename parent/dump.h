@@ -1,7 +1,7 @@
 /*
- * dump.h - state and statistics files on request (SIGUSR1, SIGUSR2 ...). The parent makes a new file that
- * nobody else can have prepared, the room writes into the descriptor, and when it says so the file gets its
- * name.
+ * dump.h - state, statistics and JSON files on request (SIGUSR1, SIGUSR2 ...). The room writes into memory
+ * (message dump), the parent writes a new file that nobody else can have prepared and gives it its name
+ * (dump_place.h) when it is whole.
  */
 #ifndef HOLDFAST_PARENT_DUMP_H
 #define HOLDFAST_PARENT_DUMP_H

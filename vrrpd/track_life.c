@@ -486,3 +486,18 @@ void track_dump(const struct vrrpd *v, FILE *f)
         fprintf(f, "Tracked %s = %s\n  result = %s\n  value = %d\n", track_kind_name(t->kind), t->name,
                 words[t->st.result], t->value);
 }
+
+const struct tracked *track_next(const struct vrrpd *v, const struct tracked *prev, struct track_view *out)
+{
+    const struct tracked *t = prev != NULL ? prev->next : v->track != NULL ? v->track->head : NULL;
+    if (t != NULL)
+        *out = (struct track_view){ .kind = t->kind,
+                                    .id = t->id,
+                                    .name = t->name,
+                                    .result = t->st.result,
+                                    .value = t->value,
+                                    .running = t->running,
+                                    .delayed = t->kind == TRACK_PROC && ev_timer_armed(&t->timer),
+                                    .coming = t->coming };
+    return t;
+}

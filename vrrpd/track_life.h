@@ -41,6 +41,19 @@ void track_stop(struct vrrpd *v); /* nothing is run any more */
 void track_end(struct vrrpd *v);  /* gives everything back: for tests, which look for leaks */
 void track_dump(const struct vrrpd *v, FILE *f);
 
+/* What dumps and metrics show of one tracker. */
+struct track_view {
+    enum track_kind kind;
+    uint32_t id;
+    const char *name;
+    enum track_result result;
+    int32_t value;
+    bool running, delayed;    /* a script runs now; a result waits for the end of a delay, */
+    enum track_result coming; /* this one */
+};
+/* The one after prev (NULL: the first); NULL ends. */
+const struct tracked *track_next(const struct vrrpd *v, const struct tracked *prev, struct track_view *out);
+
 /* Pure: the bytes the parent keeps of a tracker. Canonical; the decoder trusts nothing. */
 #define TRACK_SAVED_MAX 300
 struct track_saved {
