@@ -6,6 +6,7 @@
 #include "common/child.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,11 +19,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/deadman.h"
 #include "common/err.h"
 #include "common/jail.h"
 #include "common/log.h"
 #include "common/procset.h"
-#include "common/deadman.h"
 #include "common/pulse.h"
 #include "common/report.h"
 

@@ -19,9 +19,12 @@
 #include "parent/runner_check.h"
 #include "parent/script_life.h"
 #include "parent/trackfile.h"
+#include "parent/vital.h"
 
 #define RELOAD_PREPARE_LIMIT (30 * NS_PER_SEC)
+#define RELOAD_FAILED        1
 #define RELOAD_REJECTED      5 /* as a configuration test with errors */
+#define RELOAD_TRIAL_AGAIN   NS_PER_SEC
 
 enum reload_stage {
     RELOAD_IDLE,
@@ -216,6 +219,7 @@ static void reload_commit(struct reload *r)
     config_carry_states(r->next, p->cur);
     r->old = p->cur;
     p->cur = r->next;
+    vital_retime(p);
     r->next = NULL;
     ev_timer_stop(p->ev, &r->limit);
     script_life_load(p, false);

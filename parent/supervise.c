@@ -20,6 +20,7 @@
 #include "parent/reload.h"
 #include "parent/room.h"
 #include "parent/spawn.h"
+#include "parent/vital.h"
 
 #define SUPERVISE_READY_LIMIT   (10 * NS_PER_SEC) /* to build a jail on a drowning machine */
 #define SUPERVISE_STARTED_LIMIT (30 * NS_PER_SEC) /* to read a huge slice */
@@ -182,23 +183,11 @@ static uint8_t room_log_level(const struct parent *p)
     return p->opt.detail > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
 }
 
-/* A fresh page for this incarnation. Without one it is pinged like any silent child. */
-static int room_pulse(struct room *m)
-{
-    int fd = pulse_create();
-    m->pulse = fd >= 0 ? pulse_map(fd, false) : NULL;
-    m->pulse_seen = 0;
-    if (m->pulse == NULL)
-        log_warn("no pulse page for %s (%s): it is watched by pings alone", role_name(m->role),
-                 strerror(errno));
-    return fd;
-}
-
 /* The jail is verified and the configuration is here. */
 void room_tell(struct room *m)
 {
     struct parent *p = m->p;
-    int fds[3];
+    int fds[4];
     unsigned int n = 0;
     struct msg_start s = { .generation = p->cur->generation,
                            .restart = m->ever_started,
@@ -219,8 +208,12 @@ void room_tell(struct room *m)
             log_warn("the snapshots of %s are lost: %s", role_name(m->role), strerror(errno));
         }
     }
-    if ((fds[n] = room_pulse(m)) >= 0) {
+    if ((fds[n] = vital_pulse(m)) >= 0) {
         s.has_pulse = 1;
+        n++;
+    }
+    if ((fds[n] = vital_deadman(m)) >= 0) {
+        s.has_deadman = 1;
         n++;
     }
     chan_set_generation(m->ch, p->cur->generation);

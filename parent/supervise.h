@@ -51,6 +51,8 @@ struct room {
     uint64_t spawned_ns, started_ns;
     struct pulse *pulse; /* when its loop last turned */
     uint64_t pulse_seen;
+    int deadman; /* the switch it winds up (common/deadman.h), -1: none, it is looked at by the clock */
+    struct ev_io *deadman_io;
     unsigned int restarts, missed;
     uint32_t nonce;
     bool heard, pinged;
