@@ -20,6 +20,7 @@
 #include "ipvsd/garp.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
+#include "ipvsd/nft_accept.h"
 #include "ipvsd/route_apply.h"
 #include "ipvsd/route_kernel.h"
 
@@ -119,6 +120,7 @@ static void apply_plan_decide(struct ipvsd *d, struct inst *i)
     for (size_t n = 0; n < i->nvips; n++) {
         struct vip *v = &i->vips[n];
         struct addr_case c = apply_case(d, v);
+        c.held_back = c.held_back || !nft_accept_holds(d->accept, v); /* not before its packets are dropped */
         v->op = told ? (uint8_t)addr_plan_decide(&c) : ADDR_OP_NONE;
         if (c.wanted && !c.present && v->held_until > ev_now(d->ev))
             addr_apply_wake_at(d, v->held_until);
@@ -356,6 +358,9 @@ void addr_apply(struct ipvsd *d)
         struct inst_queue now = TAILQ_HEAD_INITIALIZER(now);
         TAILQ_CONCAT(&now, &d->dirty, next_dirty);
         TAILQ_FOREACH (i, &now, next_dirty)
+            nft_accept_raise(d->accept, i);
+        nft_accept_flush(d->accept, true);
+        TAILQ_FOREACH (i, &now, next_dirty)
             apply_plan_decide(d, i);
         TAILQ_FOREACH (i, &now, next_dirty)
             route_apply_dels(d, i);
@@ -383,7 +388,9 @@ void addr_apply(struct ipvsd *d)
         TAILQ_REMOVE(&settled, i, next_settled);
         i->settling = false;
         apply_report(d, i);
+        nft_accept_lower(d->accept, i);
     }
+    nft_accept_flush(d->accept, false);
     if (!TAILQ_EMPTY(&d->dirty))
         addr_apply_wake_at(d, ev_now(d->ev) +
                                   APPLY_REPAIR_PAUSE); /* somebody works against us: not in this turn */

@@ -70,6 +70,7 @@ struct links {
 };
 
 struct inst;
+struct nft_accept_elem;
 
 struct vip {
     struct inst *inst; /* NULL: static_ipaddress */
@@ -77,12 +78,14 @@ struct vip {
     struct addr_spec spec;
     struct iface *iface;
     bool no_track;
-    bool changed;   /* spec differs from what is in the kernel */
-    bool ours;      /* this process added it */
-    bool abandoned; /* no_track and somebody took it away */
-    bool lost;      /* removed behind our back, to be repaired */
-    bool failed;    /* the last attempt */
-    uint8_t op;     /* enum addr_op decided in this exchange */
+    bool changed;                  /* spec differs from what is in the kernel */
+    bool ours;                     /* this process added it */
+    bool abandoned;                /* no_track and somebody took it away */
+    bool lost;                     /* removed behind our back, to be repaired */
+    bool failed;                   /* the last attempt */
+    uint8_t op;                    /* enum addr_op decided in this exchange */
+    bool guarded;                  /* counted by: */
+    struct nft_accept_elem *guard; /* what drops its packets; NULL: it accepts them */
     uint32_t culprit;
     uint64_t window, held_until; /* rate of repairs */
     unsigned int repairs;
@@ -162,6 +165,7 @@ struct bfd_socks;
 struct present;
 struct syncd;
 struct nft_ipvs;
+struct nft_accept;
 struct route_entry;
 struct route_kernel;
 struct proctrack;
@@ -189,6 +193,7 @@ struct ipvsd {
     struct syncd *syncd;
     struct other_ns other; /* net_namespace_ipvs */
     struct nft_ipvs *nft;
+    struct nft_accept *accept;
     struct route_kernel *routes;
     struct proctrack *proctrack;
     bool synced;      /* the present vrrpd has told everything */

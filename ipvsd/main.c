@@ -18,6 +18,7 @@
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
+#include "ipvsd/nft_accept.h"
 #include "ipvsd/nft_ipvs.h"
 #include "ipvsd/present.h"
 #include "ipvsd/route_kernel.h"
@@ -66,6 +67,7 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
     if (d->resync)
         link_resync(d);
     model_adopt(d, m);
+    nft_accept_configure(d->accept, s);
     sock_configure(d, s);
     bfd_sock_configure(d->bfd, s);
     addr_apply(d); /* what is no longer configured is gone before the parent hears "committed" */
@@ -79,6 +81,7 @@ static void main_tell(struct ipvsd *d, struct chan *ch)
     struct msg_facts_done done = { .generation = child_generation(d->child) };
     link_tell(d, true);
     proctrack_tell(d->proctrack, ch);
+    nft_accept_tell(d->accept, ch);
     chan_send(ch, MSG_facts_done, &done, NULL, 0);
     chan_flush(ch);
 }
@@ -100,6 +103,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->present = present_new();
     d->syncd = syncd_new(d);
     d->nft = nft_ipvs_new(d);
+    d->accept = nft_accept_new(d);
     d->routes = route_kernel_new(d);
     d->proctrack = proctrack_new(d);
     if (link_open(d) < 0 || garp_open(d) < 0) {
@@ -181,8 +185,10 @@ static void main_wind_down(struct ipvsd *d)
     d->model->statics.state = VRRP_STATE_STOP;
     model_touch(d, &d->model->statics);
     addr_apply(d);
-    if (!child_keep_addresses(d->child))
+    if (!child_keep_addresses(d->child)) {
+        nft_accept_stop(d->accept);
         vmac_stop(d);
+    }
     sysctl_restore_all(d);
     syncd_stop(d->syncd);
     child_stopped(d->child);
@@ -286,6 +292,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
     check_sock_dump(d->check_socks, fd);
     syncd_dump(d->syncd, fd);
     proctrack_dump(d->proctrack, fd);
+    nft_accept_dump(d->accept, fd);
     nft_ipvs_dump(d->nft, fd);
     ipvs_dump(d, fd);
 }

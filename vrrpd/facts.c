@@ -240,6 +240,18 @@ static int facts_on_repaired(struct vrrpd *v, const struct msg_vip_repaired *m)
     return 0;
 }
 
+/* It is about every instance that does not accept. */
+static int facts_on_guard(struct vrrpd *v, const struct msg_guard *m)
+{
+    if (v->guard_error == (int)m->error)
+        return 0;
+    v->guard_error = (int)m->error;
+    for (size_t n = 0; n < v->ninst; n++)
+        if (!v->inst[n]->b->accept)
+            inst_evaluate(v->inst[n]);
+    return 0;
+}
+
 static int facts_dispatch(struct vrrpd *v, const struct chan_msg *m)
 {
     switch (m->type) {
@@ -249,6 +261,7 @@ static int facts_dispatch(struct vrrpd *v, const struct chan_msg *m)
     case MSG_link: return facts_on_link(v, &m->body->link);
     case MSG_facts_done: facts_done(v, m->generation); return 0;
     case MSG_inst_done: return facts_on_inst_done(v, &m->body->inst_done);
+    case MSG_guard: return facts_on_guard(v, &m->body->guard);
     case MSG_proc_count: return track_on_proc(v, &m->body->proc_count);
     case MSG_vip_repaired: return facts_on_repaired(v, &m->body->vip_repaired);
     default: return -1;

@@ -51,6 +51,10 @@ static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, b
                         i->sock->error != 0 ? strerror(i->sock->error) : "not there yet"),
                buf;
     }
+    if (!i->b->accept && i->v->guard_error != 0)
+        return snprintf(buf, size, "packets to its addresses cannot be dropped (no_accept): %s",
+                        strerror(i->v->guard_error)),
+               buf;
     return NULL;
 }
 

@@ -115,6 +115,7 @@ struct vrrpd {
     uint64_t start_at; /* startup delays end */
     bool hooked, running, sync_owed, reloading, stopping;
     uint32_t generation;       /* committed to last */
+    int guard_error;           /* why ipvsd cannot drop packets for no_accept; 0: it does */
     uint32_t facts_generation; /* ipvsd has told everything of this generation */
     struct vrrpd_stash *stash; /* messages of a generation we have not committed to yet */
     uint64_t heartbeat_at, heartbeats;
