@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -64,6 +65,8 @@ static const struct jail_rule rules_common[] = {
     CALL(epoll_pwait2),
     CALL(sched_getaffinity), /* are we alone on a processor? see ev_brace */
     CALL(signalfd4),
+    CALL(timerfd_gettime), /* the dead man's switch: others' timers it cannot reach */
+    CALL(timerfd_settime),
     CALL(poll),
     CALL(ppoll),
     CALL(recvmsg),
@@ -134,6 +137,9 @@ static const struct jail_rule rules_ipvsd[] = {
     CALL(getsockname),
     CALL_MASK(openat, 2, O_CREAT | O_TRUNC, 0), /* Landlock leaves /proc/sys/net of it, and /proc to read */
     CALL(getdents64),                           /* vrrp_track_process */
+    /* linkbeat_interfaces: three ways to ask a driver for the carrier */
+    CALL_EQ(ioctl, 1, SIOCGMIIPHY), CALL_EQ(ioctl, 1, SIOCGMIIREG), CALL_EQ(ioctl, 1, SIOCETHTOOL),
+    CALL_EQ(ioctl, 1, SIOCGIFFLAGS),
 };
 
 static const struct jail_rule rules_conf[] = {
