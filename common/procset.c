@@ -13,19 +13,20 @@
 #include "common/clock.h"
 #include "common/role.h"
 
-#define PROCSET_LATE      (1000 * NS_PER_MS)
-#define PROCSET_ASK_EVERY (100 * NS_PER_MS)
-#define PROCSET_SAY_EVERY (60 * NS_PER_SEC)
+#define PROCSET_LOCK_ENOUGH (UINT64_C(1) << 30)
+#define PROCSET_LATE        (1000 * NS_PER_MS)
+#define PROCSET_ASK_EVERY   (100 * NS_PER_MS)
+#define PROCSET_SAY_EVERY   (60 * NS_PER_SEC)
 
 void procset_init(struct procset *s, enum role r)
 {
     struct rlimit l = { 0, 0 };
     *s = (struct procset){ .role = r, .late_ns = PROCSET_LATE, .due = TIME_NEVER };
-    s->may_lock = getrlimit(RLIMIT_MEMLOCK, &l) == 0 && l.rlim_max == RLIM_INFINITY;
+    s->may_lock = getrlimit(RLIMIT_MEMLOCK, &l) == 0 && l.rlim_max >= PROCSET_LOCK_ENOUGH;
 }
 
-/* Only pages that are used: a room of these reserves far more than it touches. With a limit a later
- * allocation would fail, so there must be none. */
+/* Only pages that are used: a room of these reserves more than it touches. At the limit the stack could not
+ * grow any more and allocations would fail, so it must be far away. */
 static void procset_lock(struct procset *s, bool want)
 {
     if (want == s->locked)
@@ -62,9 +63,9 @@ static void procset_complain(struct procset *s, uint64_t now, uint64_t late)
     uint64_t more = 0;
     if (s->quiet || !log_allow(&s->said, now, PROCSET_SAY_EVERY, &more))
         return;
-    log_notice("a timer ran %llu ms late: the machine is too busy, or was halted; max_auto_priority in "
+    log_notice("a timer ran %.3f ms late: the machine is too busy, or was halted; max_auto_priority in "
                "global_defs lets this process rise to real-time priority by itself (-1: say nothing)",
-               (unsigned long long)(late / NS_PER_MS));
+               (double)late / NS_PER_MS);
 }
 
 uint32_t procset_turn(struct procset *s, uint64_t now_ns, uint64_t due_ns)

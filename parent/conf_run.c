@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "parent/parent.h"
 #include "parent/spawn.h"
+#include "parent/timed.h"
 
 #define CONF_RUN_LIMIT    (120 * NS_PER_SEC)
 #define CONF_RUN_TEXT_MAX (256u << 10)
@@ -142,12 +143,15 @@ static struct config *conf_run_accept(struct conf_run *c, const char *payload, c
 {
     struct err e = { 0 };
     unsigned int errors, warnings;
-    if (nfds != CONF_RUN_FDS || sscanf(payload, "OK %u %u", &errors, &warnings) != 2) {
+    bool saved = nfds == CONF_RUN_FDS + 1; /* the text for config_save_dir */
+    if ((nfds != CONF_RUN_FDS && !saved) || sscanf(payload, "OK %u %u", &errors, &warnings) != 2) {
         conf_run_close_fds(fds, nfds);
         log_err("holdfast-conf answered something else than four slices");
         return NULL;
     }
     struct config *config = config_new(c->generation, fds, &e);
+    if (saved)
+        timed_save(c->p->timed, config, fds[CONF_RUN_FDS]);
     if (config == NULL) {
         log_err("the slice for the parent cannot be used: %s", e.text);
         return NULL;

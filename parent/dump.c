@@ -31,6 +31,7 @@ struct dump_order {
     bool waits;
     int fd; /* what the child writes into */
     uint32_t generation;
+    char *save; /* dump_save: where to; NULL: dump_place.h says so */
 };
 
 struct dumps {
@@ -190,12 +191,12 @@ static void dump_put(struct dumps *d, enum role r, enum dump_what what, const ch
 
 /* ---- orders */
 
-static void dump_order(struct dumps *d, struct room *m, enum dump_what what)
+static void dump_order(struct dumps *d, struct room *m, enum dump_what what, const char *save)
 {
     struct dump_order *o = &d->order[m->role][what];
     struct msg_dump msg = { .what = (uint8_t)what };
     struct dump_place at;
-    if (m->state != ROOM_STARTED || o->waits || !dump_where(d, m->role, what, &at))
+    if (m->state != ROOM_STARTED || o->waits || (save == NULL && !dump_where(d, m->role, what, &at)))
         return;
     int fd = memfd_create("dump", MFD_CLOEXEC);
     int theirs = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
@@ -205,7 +206,10 @@ static void dump_order(struct dumps *d, struct room *m, enum dump_what what)
             close(fd);
         return;
     }
-    *o = (struct dump_order){ .waits = true, .fd = fd, .generation = d->p->cur->generation };
+    *o = (struct dump_order){ .waits = true,
+                              .fd = fd,
+                              .generation = d->p->cur->generation,
+                              .save = save != NULL ? xstrdup(save) : NULL };
     chan_send(m->ch, MSG_dump, &msg, &theirs, 1);
 }
 
@@ -213,6 +217,7 @@ static void dump_drop(struct dump_order *o)
 {
     if (o->waits)
         close(o->fd);
+    free(o->save);
     *o = (struct dump_order){ 0 };
 }
 
@@ -256,7 +261,21 @@ void dump_request(struct dumps *d, enum dump_what what)
     if (what == DUMP_WHAT_DATA)
         dump_parent(d);
     for (int r = ROLE_VRRPD; r <= ROLE_IPVSD; r++)
-        dump_order(d, &d->p->room[r], what);
+        dump_order(d, &d->p->room[r], what, NULL);
+}
+
+void dump_save(struct dumps *d, enum role who, const char *path)
+{
+    dump_order(d, &d->p->room[who], DUMP_WHAT_DATA, path);
+}
+
+static void dump_put_saved(const char *path, const char *text, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0 || dump_write_all(fd, text, len) < 0)
+        log_warn("%s cannot be written: %s", path, strerror(errno));
+    if (fd >= 0)
+        close(fd);
 }
 
 int dump_on_dumped(struct dumps *d, enum role who, enum dump_what what)
@@ -265,8 +284,10 @@ int dump_on_dumped(struct dumps *d, enum role who, enum dump_what what)
     if (o == NULL || !o->waits)
         return -1;
     if (o->generation != d->p->cur->generation) { /* ids meant something else when it was asked */
+        bool again = o->save == NULL;
         dump_drop(o);
-        dump_order(d, &d->p->room[who], what);
+        if (again)
+            dump_order(d, &d->p->room[who], what, NULL);
         return 0;
     }
     size_t len, outlen = 0;
@@ -277,7 +298,10 @@ int dump_on_dumped(struct dumps *d, enum role who, enum dump_what what)
         dump_fill(d->p->cur->scripts, raw, len, f);
     if (f == NULL || fclose(f) != 0)
         fatal("out of memory");
-    dump_put(d, who, what, out, outlen);
+    if (o->save != NULL)
+        dump_put_saved(o->save, out, outlen);
+    else
+        dump_put(d, who, what, out, outlen);
     free(out);
     free(raw);
     dump_drop(o);

@@ -28,6 +28,7 @@
 #include "parent/reload.h"
 #include "parent/script_life.h"
 #include "parent/status.h"
+#include "parent/timed.h"
 #include "parent/trackfile.h"
 
 #define LIFECYCLE_CHILD_WAIT    (5 * NS_PER_SEC)
@@ -269,6 +270,7 @@ static void lifecycle_check_started(struct parent *p)
     if (p->phase != PARENT_PHASE_STARTING || p->cur == NULL || !supervise_all_started(p))
         return;
     p->phase = PARENT_PHASE_RUNNING;
+    timed_end(p->timed, true);
     log_notice("startup complete after %llu ms",
                (unsigned long long)((clock_monotonic_ns() - p->began_ns) / NS_PER_MS));
     daemonise_release(&p->dm);
@@ -371,6 +373,7 @@ void lifecycle_reload(struct parent *p)
         return;
     }
     p->hup_waiting = false;
+    timed_begin(p->timed);
     reload_begin(p->reload);
 }
 
@@ -378,6 +381,7 @@ void lifecycle_on_reload_done(struct parent *p, int status)
 {
     if (status == 0)
         prio_apply_all(p);
+    timed_end(p->timed, status == 0);
     if (p->phase != PARENT_PHASE_RUNNING)
         return;
     news_reload(p);
@@ -456,6 +460,7 @@ void lifecycle_close(struct parent *p)
                (unsigned long long)((clock_monotonic_ns() - p->stop_ns) / NS_PER_MS));
     daemonise_fail(&p->dm, p->exit_status);
     sdnotify_close(&p->sd);
+    timed_free(p->timed);
     dump_free(p->dumps);
     supervise_free(p);
     reload_free(p->reload);

@@ -28,6 +28,7 @@
 #include "parent/reload.h"
 #include "parent/script_life.h"
 #include "parent/spawn.h"
+#include "parent/timed.h"
 
 enum main_status { MAIN_OK = 0, MAIN_FATAL = 1, MAIN_PERMISSION = 4 };
 
@@ -215,6 +216,7 @@ static int main_run(struct parent *p)
     script_life_init(p);
     p->reload = reload_new(p);
     p->dumps = dump_new(p);
+    p->timed = timed_new(p);
     p->events = events_new();
     news_daemon(p, "started", NULL);
     if (p->sd.watchdog_ns > 0) {

@@ -34,6 +34,7 @@ struct reload;
 struct run;
 struct runner;
 struct script_life;
+struct timed;
 struct trackfiles;
 
 struct parent {
@@ -53,6 +54,7 @@ struct parent {
     struct reload *reload;
     struct control *control;
     struct dumps *dumps;
+    struct timed *timed;
     struct events *events;
     struct runner *runner;        /* scripts: processes, */
     struct checks *checks;        /* those the children ask for, */

@@ -272,7 +272,7 @@ void prio_apply_all(struct parent *p)
 void prio_late(struct room *m, uint32_t us)
 {
     struct prio_set now;
-    uint64_t ms = us / 1000;
+    double ms = us / 1e3;
     unsigned int most = prio_most(m);
     if (m->state != ROOM_STARTED || most == 0 || m->prio.run != NULL ||
         (m->prio.rose_ns != 0 && ev_now(m->p->ev) - m->prio.rose_ns < PRIO_STEP))
@@ -280,15 +280,15 @@ void prio_late(struct room *m, uint32_t us)
     prio_wanted(m, &now);
     if (now.rt >= most) {
         if (!m->prio.said_top)
-            log_warn("%s: a timer ran %llu ms late although it has real-time priority %u, as much as "
+            log_warn("%s: a timer ran %.3f ms late although it has real-time priority %u, as much as "
                      "max_auto_priority allows: the machine is too busy",
-                     role_name(m->role), (unsigned long long)ms, now.rt);
+                     role_name(m->role), ms, now.rt);
         m->prio.said_top = true;
         return;
     }
     m->prio.risen = now.rt + 1;
     m->prio.rose_ns = ev_now(m->p->ev);
-    log_notice("%s: a timer ran %llu ms late: real-time priority %u of at most %u", role_name(m->role),
-               (unsigned long long)ms, m->prio.risen, most);
+    log_notice("%s: a timer ran %.3f ms late: real-time priority %u of at most %u", role_name(m->role), ms,
+               m->prio.risen, most);
     prio_apply(m);
 }

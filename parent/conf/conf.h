@@ -86,6 +86,7 @@ void conf_resolve(struct conf *c);
 void conf_validate(struct conf *c);
 /* A sealed memfd with the role's slice, or -1 with errno (E2BIG: too large to be told). */
 int conf_emit(struct conf *c, enum role role, uint32_t generation);
+int conf_save(const struct conf *c); /* config_save_dir: a sealed memfd with the whole text; -1: none */
 
 bool conf_is_empty(const struct conf *c);        /* nothing to run */
 const char *conf_instance(const struct conf *c); /* `instance NAME`, NULL: none */

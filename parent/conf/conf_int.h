@@ -91,6 +91,7 @@ void conf_validate_lvs(struct conf *c);
 void conf_validate_scripts(struct conf *c);
 void conf_validate_tls(struct conf *c);                               /* validate_http.c */
 void conf_validate_regex(struct conf *c, const struct conf_obj *url); /* validate_http.c */
+void conf_validate_process(struct conf *c);                           /* validate_process.c */
 struct diag_item *conf_warn_iface(struct conf *c, struct conf_pos pos, const char *what, const char *name,
                                   const char *then);
 bool conf_if_exists(const struct conf *c, const char *name); /* true when nobody can know */

@@ -165,16 +165,17 @@ static int main_emit(struct conf *c, uint32_t generation, int fds[MAIN_SLICES])
     return 0;
 }
 
-static int main_send(const struct diag *d, const int fds[MAIN_SLICES])
+/* Four slices, and the text for config_save_dir when there is one. */
+static int main_send(const struct diag *d, const int *fds, size_t n)
 {
     union {
         struct cmsghdr align;
-        char buf[CMSG_SPACE(sizeof(int) * MAIN_SLICES)];
+        char buf[CMSG_SPACE(sizeof(int) * (MAIN_SLICES + 1))];
     } ctl = { .buf = { 0 } };
     char text[64];
     struct iovec iov = { .iov_base = text };
     struct msghdr m = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf)
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf, .msg_controllen = CMSG_SPACE(sizeof(int) * n)
     };
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
@@ -182,8 +183,8 @@ static int main_send(const struct diag *d, const int fds[MAIN_SLICES])
                                    diag_count(d, DIAG_WARNING));
     h->cmsg_level = SOL_SOCKET;
     h->cmsg_type = SCM_RIGHTS;
-    h->cmsg_len = CMSG_LEN(sizeof(int) * MAIN_SLICES);
-    memcpy(CMSG_DATA(h), fds, sizeof(int) * MAIN_SLICES);
+    h->cmsg_len = CMSG_LEN(sizeof(int) * n);
+    memcpy(CMSG_DATA(h), fds, sizeof(int) * n);
     if (sendmsg(ROLE_PARENT_FD, &m, MSG_NOSIGNAL) < 0) {
         fprintf(stderr, "holdfast-conf: cannot hand the configuration to the parent on descriptor 3: %s\n",
                 strerror(errno));
@@ -231,7 +232,7 @@ static int main_report(const struct main_opts *o, struct diag *d, int status)
 int main(int argc, char **argv)
 {
     static char buffer[65536];
-    int fds[MAIN_SLICES], status;
+    int fds[MAIN_SLICES + 1], status;
     struct main_opts o;
     struct conf_text text;
     struct conf_env env = { .known = false };
@@ -259,7 +260,8 @@ int main(int argc, char **argv)
         conf_model_print(c, o.keyed ? o.key : NULL, sizeof(o.key), stdout))
         status = 1;
     if (!status && !o.test && c) {
-        if (main_emit(c, o.generation, fds) || main_send(d, fds))
+        fds[MAIN_SLICES] = conf_save(c);
+        if (main_emit(c, o.generation, fds) || main_send(d, fds, MAIN_SLICES + (fds[MAIN_SLICES] >= 0)))
             status = 1;
     }
     fflush(stderr);

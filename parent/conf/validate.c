@@ -128,6 +128,7 @@ void conf_validate(struct conf *c)
     conf_validate_lvs(c);
     conf_validate_tls(c);
     conf_validate_scripts(c);
+    conf_validate_process(c);
     conf_count(c);
     if (conf_is_empty(c) && diag_count(c->diag, DIAG_ERROR) == 0) {
         struct diag_item *it = CONF_WARN(c, conf_pos_file(c->text), "HF-EMPTY",
