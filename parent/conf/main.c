@@ -174,9 +174,10 @@ static int main_send(const struct diag *d, const int *fds, size_t n)
     } ctl = { .buf = { 0 } };
     char text[64];
     struct iovec iov = { .iov_base = text };
-    struct msghdr m = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ctl.buf, .msg_controllen = CMSG_SPACE(sizeof(int) * n)
-    };
+    struct msghdr m = { .msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = ctl.buf,
+                        .msg_controllen = CMSG_SPACE(sizeof(int) * n) };
     struct cmsghdr *h = CMSG_FIRSTHDR(&m);
 
     iov.iov_len = (size_t)snprintf(text, sizeof(text), "OK %zu %zu\n", diag_count(d, DIAG_ERROR),
