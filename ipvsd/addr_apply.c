@@ -34,6 +34,7 @@ struct addr_req {
     struct vip *vip; /* NULL: an orphan */
     bool add;
     struct iface *iface;
+    uint32_t ifindex; /* it had then; the name may be another interface's when the answer comes */
     struct ipaddr addr;
     bool is_route;
     struct route_entry *route; /* NULL: an orphan */
@@ -98,7 +99,8 @@ static void apply_request(struct ipvsd *d, struct vip *v, struct iface *i, const
     struct nl_msg *m = add ? addr_spec_add(&v->spec, i->ifindex) : addr_spec_del(a, i->ifindex);
     if (m == NULL)
         fatal("no memory for a netlink request");
-    apply_queue(d, m, (struct addr_req){ .vip = v, .add = add, .iface = i, .addr = *a });
+    apply_queue(d, m,
+                (struct addr_req){ .vip = v, .add = add, .iface = i, .ifindex = i->ifindex, .addr = *a });
 }
 
 void addr_apply_route(struct ipvsd *d, struct route_entry *e, struct nl_msg *m, bool add)
@@ -224,7 +226,7 @@ static void apply_mirror_add(struct ipvsd *d, const struct addr_req *r, bool our
 {
     const struct addr_spec *s = &r->vip->spec;
     struct kevent_addr a;
-    if (kaddr_find(&d->links.addrs, r->iface->ifindex, &s->addr) != NULL)
+    if (r->iface->ifindex != r->ifindex || kaddr_find(&d->links.addrs, r->ifindex, &s->addr) != NULL)
         return;
     memset(&a, 0, sizeof a);
     a.ifindex = r->iface->ifindex;
@@ -280,8 +282,8 @@ static void apply_removed(struct ipvsd *d, const struct addr_req *r, int err)
                     ipaddr_prefix_str(&r->addr, addr), r->iface->name, strerror(err));
         return;
     }
-    struct kaddr *k = kaddr_find(&d->links.addrs, r->iface->ifindex, &r->addr);
-    if (k != NULL)
+    struct kaddr *k = kaddr_find(&d->links.addrs, r->ifindex, &r->addr);
+    if (k != NULL && r->ifindex == r->iface->ifindex)
         kaddr_drop(&d->links.addrs, &r->iface->addrs, k);
     r->iface->dirty = true;
     d->dels += err == 0;

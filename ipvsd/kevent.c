@@ -14,7 +14,7 @@
 #include "common/compat.h"
 
 #define ADDR_ATTR_MAX COMPAT_IFA_PROTO
-#define LINK_ATTR_MAX IFLA_IFALIAS
+#define LINK_ATTR_MAX IFLA_LINK_NETNSID
 
 static int kevent_ip(const struct nlattr *a, uint8_t af, uint8_t plen, struct ipaddr *out)
 {
@@ -126,7 +126,8 @@ static int kevent_link(struct nlmsghdr *h, struct kevent_link *out)
         memcpy(out->mac, nla_data(tb[IFLA_ADDRESS]), out->mac_len);
     }
     kevent_kind(tb[IFLA_LINKINFO], tb[IFLA_MASTER], &out->vlan);
-    out->vlan.lower = tb[IFLA_LINK] != NULL ? nla_get_u32(tb[IFLA_LINK]) : 0;
+    /* An index of another namespace says nothing here. */
+    out->vlan.lower = tb[IFLA_LINK] != NULL && tb[IFLA_LINK_NETNSID] == NULL ? nla_get_u32(tb[IFLA_LINK]) : 0;
     out->vlan.ours = tb[IFLA_IFALIAS] != NULL && nla_strcmp(tb[IFLA_IFALIAS], KEVENT_OUR_ALIAS) == 0;
     return 0;
 }

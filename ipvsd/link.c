@@ -13,6 +13,7 @@
 
 #include "common/compat.h"
 #include "common/err.h"
+#include "ipvsd/addr_apply.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/model.h"
 #include "ipvsd/present.h"
@@ -153,15 +154,32 @@ static void link_touch_users(struct ipvsd *d, const struct iface *i, bool announ
     }
 }
 
+/* Its name is another one now: what we put on it must not stay there. */
+static void link_leave(struct ipvsd *d, struct iface *i, const char *name)
+{
+    struct model *m = d->model;
+    if (i->ifindex == 0)
+        return;
+    for (size_t k = 0; m != NULL && k <= m->ninsts; k++) {
+        const struct inst *in = k < m->ninsts ? &m->insts[k] : &m->statics;
+        for (size_t n = 0; n < in->nvips; n++)
+            if (in->vips[n].iface == i)
+                addr_apply_orphan(d, &in->vips[n]);
+    }
+    vmac_renamed(d, i, name);
+    link_detach(d, i);
+    sock_retry(d);
+}
+
 static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
 {
     struct iface *was = link_by_index(d, e->ifindex), *i = link_find(d, e->name);
     if (was != NULL && was != i)
-        link_detach(d, was); /* renamed */
+        link_leave(d, was, e->name);
     if (i == NULL)
         return;
     if (i->ifindex != e->ifindex)
-        link_detach(d, i);
+        link_leave(d, i, i->name); /* its own new name, if it is not gone, is not known yet */
     bool appeared = i->ifindex == 0;
     uint32_t before = i->flags;
     bool vrf = i->vlan.vrf != e->vlan.vrf;
@@ -188,10 +206,10 @@ static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
         route_kernel_links_changed(d);
     if (appeared || came_up || moved)
         link_touch_users(d, i, link_announces(i));
-    if (appeared || came_up) {
+    if (appeared || came_up)
         sock_retry(d);
+    if (appeared || came_up || (i->vmac && (before & ~e->flags & IFF_UP) != 0))
         vmac_touch(d);
-    }
 }
 
 static void link_on_addr(struct ipvsd *d, const struct kevent_addr *e)
@@ -389,32 +407,43 @@ bool link_announces(const struct iface *i)
            (i->flags & (IFF_UP | IFF_RUNNING | IFF_NOARP | IFF_LOOPBACK)) == (IFF_UP | IFF_RUNNING);
 }
 
-/* A virtual address of ours is no source; an owner's is the interface's own and is. */
-static bool link_is_vip(struct ipvsd *d, const struct iface *i, const struct kaddr *k)
+/* How good an address is as a source. A virtual one of ours is none; an owner's is the interface's own and
+ * is. A static one may have come before the interface's own, and yields. */
+enum link_rank { LINK_RANK_NONE, LINK_RANK_SECONDARY, LINK_RANK_STATIC, LINK_RANK_OWN };
+
+static enum link_rank link_rank(struct ipvsd *d, const struct iface *i, const struct kaddr *k)
 {
+    enum link_rank rank = LINK_RANK_OWN;
+    /* a VIP of the same subnet may have become the primary */
+    if (k->a.addr.family == 4 && (k->a.flags & IFA_F_SECONDARY) != 0)
+        rank = LINK_RANK_SECONDARY;
     for (struct vip *v = model_vip(d->model, NULL, i, &k->a.addr); v != NULL;
-         v = model_vip(d->model, v, i, &k->a.addr))
-        if (v->inst->obj != NULL && !(v->inst->owner && !v->ours && k->a.proto != COMPAT_PROTO_VRRP))
-            return true;
-    return false;
+         v = model_vip(d->model, v, i, &k->a.addr)) {
+        bool made = v->ours || k->a.proto == COMPAT_PROTO_VRRP;
+        if (v->inst->obj != NULL && (made || !v->inst->owner))
+            return LINK_RANK_NONE;
+        if (v->inst->obj == NULL && made && rank == LINK_RANK_OWN)
+            rank = LINK_RANK_STATIC;
+    }
+    return rank;
 }
 
 struct ipaddr link_source(struct ipvsd *d, struct iface *i, uint8_t family)
 {
-    const struct kaddr *k, *spare = NULL;
+    const struct kaddr *k, *best = NULL;
+    enum link_rank rank = LINK_RANK_NONE;
     TAILQ_FOREACH (k, &i->addrs, on_iface) {
         if (k->a.addr.family != family || (k->a.flags & LINK_UNUSABLE) != 0)
             continue;
         if (family == 6 && !ipaddr_is_linklocal6(&k->a.addr))
             continue;
-        if (link_is_vip(d, i, k))
-            continue;
-        if (family == 6 || !(k->a.flags & IFA_F_SECONDARY))
-            return k->a.addr;
-        if (spare == NULL)
-            spare = k; /* a VIP of the same subnet may have become the primary */
+        enum link_rank now = link_rank(d, i, k);
+        if (now <= rank)
+            continue; /* the first of its rank */
+        best = k;
+        rank = now;
     }
-    return spare != NULL ? spare->a.addr : (struct ipaddr){ 0 };
+    return best != NULL ? best->a.addr : (struct ipaddr){ 0 };
 }
 
 static void link_tell_one(struct ipvsd *d, struct chan *ch, struct iface *i, bool all)

@@ -210,12 +210,16 @@ static void vmac_plan_delete(struct ipvsd *d, struct vmac *v)
 }
 
 /* What is new, down or has another address. Ours is marked with the same request. */
-static void vmac_plan_raise(struct vmac *v, bool made)
+static void vmac_plan_raise(struct ipvsd *d, struct vmac *v, bool made)
 {
+    uint64_t more = 0;
     if (!vmac_there(v) || v->iface->ifindex == 0 || vmac_fit(v) == VMAC_FIT_OTHER)
         return;
     bool known = v->iface->fit == v->iface->ifindex;
-    if (known && (v->iface->flags & IFF_UP) != 0 && vmac_fit(v) == VMAC_FIT_YES && !vmac_elsewhere(v))
+    bool up = (v->iface->flags & IFF_UP) != 0;
+    if (known && !up && v->base->flags & IFF_UP && log_allow(&v->said, ev_now(d->ev), VMAC_SAY_EVERY, &more))
+        log_warn("%s was set down by somebody: it is set up again", v->spec.name);
+    if (known && up && vmac_fit(v) == VMAC_FIT_YES && !vmac_elsewhere(v))
         return;
     if (!known && !made && !v->iface->vlan.ours)
         log_info("%s %s was there already: it is used, and left at stop", vmac_spec_kind(&v->spec),
@@ -266,7 +270,7 @@ static void vmac_settle(struct ipvsd *d)
     vmac_exchange(d);
     for (size_t k = 0; k < m->n; k++) {
         struct vmac *v = &m->v[k];
-        vmac_plan_raise(v, made[k]);
+        vmac_plan_raise(d, v, made[k]);
         if (v->ask == VMAC_ASK_RAISE && v->iface->fit != v->iface->ifindex) {
             vmac_switch_own(v->spec.name, v->spec.v4, v->spec.v6);
             v->iface->fit = v->iface->ifindex;
@@ -286,14 +290,15 @@ static void vmac_settle(struct ipvsd *d)
 /* ---- configuration
  * --------------------------------------------------------------------------------------------------- */
 
-static void vmac_doom(struct vmacs *m, const struct vmac *v)
+static void vmac_doom(struct vmacs *m, const struct iface *i, const char *name)
 {
-    if (v->iface == NULL || v->iface->ifindex == 0 || !v->iface->vlan.ours)
+    if (i == NULL || i->ifindex == 0 || !i->vlan.ours)
         return;
     m->doomed = xrealloc(m->doomed, (m->ndoomed + 1) * sizeof *m->doomed);
     struct vmac_doomed *x = &m->doomed[m->ndoomed++];
-    memcpy(x->name, v->spec.name, sizeof x->name);
-    x->ifindex = v->iface->ifindex;
+    memset(x->name, 0, sizeof x->name);
+    memcpy(x->name, name, strnlen(name, sizeof x->name - 1));
+    x->ifindex = i->ifindex;
 }
 
 static void vmac_pardon(struct vmacs *m, const char *name)
@@ -354,7 +359,7 @@ void vmac_configure(struct ipvsd *d, const struct slice *now)
     }
     for (size_t k = 0; k < nold; k++)
         if (!vmac_known(m->v, m->n, &old[k], &same))
-            vmac_doom(m, &old[k]);
+            vmac_doom(m, old[k].iface, old[k].spec.name);
     free(old);
     vmac_switches_end(m->switches);
     vmac_settle(d);
@@ -380,6 +385,16 @@ static void vmac_remove(struct ipvsd *d, const char *name, uint32_t ifindex)
         log_err("%s cannot be removed: %s; remove it by hand: ip link del %s", name, strerror(err), name);
 }
 
+void vmac_renamed(struct ipvsd *d, const struct iface *i, const char *name)
+{
+    if (d->vmacs == NULL || !i->vmac || strcmp(i->name, name) == 0)
+        return;
+    if (i->vlan.ours)
+        log_warn("%s was renamed to %s by somebody: it is removed, and made again under its own name",
+                 i->name, name);
+    vmac_doom(d->vmacs, i, name);
+}
+
 void vmac_turn(struct ipvsd *d)
 {
     struct vmacs *m = d->vmacs;
@@ -396,7 +411,7 @@ void vmac_stop(struct ipvsd *d)
 {
     struct vmacs *m = d->vmacs;
     for (size_t k = 0; k < m->n; k++)
-        vmac_doom(m, &m->v[k]);
+        vmac_doom(m, m->v[k].iface, m->v[k].spec.name);
     for (size_t k = 0; k < m->ndoomed; k++)
         vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
     m->ndoomed = 0;

@@ -11,6 +11,8 @@
 struct vmacs *vmac_new(struct ipvsd *d);
 void vmac_configure(struct ipvsd *d, const struct slice *now); /* links are known: makes what is missing */
 void vmac_touch(struct ipvsd *d);                              /* a link came, went or came up */
+/* The interface that was i is called name now: one that we made goes. */
+void vmac_renamed(struct ipvsd *d, const struct iface *i, const char *name);
 void vmac_turn(struct ipvsd *d); /* what news ask for; what nobody needs any more */
 void vmac_stop(struct ipvsd *d); /* ours go, switches are put back */
 /* False: a macvlan of the configuration that is not as it must be yet. Any other interface: true. */

@@ -115,10 +115,42 @@ static void line_ifaces(struct conf *c, const struct conf_obj *o)
     }
 }
 
+/* Where its addresses, routes and rules are is tracked like its own interface, unless a line says no_track or
+ * track_interface says otherwise. Below a macvlan of ours is what can fail. */
+static void implied_tracker(struct conf *c, struct conf_obj *vi, const char *dev)
+{
+    const struct conf_obj *vmac = dev != NULL ? conf_find(c, BLK_VMAC, dev) : NULL;
+    if (vmac != NULL)
+        dev = conf_str(vmac, KW_VMAC_X_BASE, NULL);
+    if (dev == NULL || strcmp(dev, conf_str(vi, KW_VI_INTERFACE, "")) == 0 || strcmp(dev, "lo") == 0)
+        return;
+    for (const struct conf_obj *t = NULL; (t = conf_next(vi, t, BLK_TRK_IF)) != NULL;)
+        if (strcmp(t->name, dev) == 0)
+            return;
+    struct conf_obj *t = conf_obj_new(c, vi, BLK_TRK_IF, dev, NULL);
+    conf_set_str(c, t, KW_TRK_IF_IF, dev);
+}
+
+static void implied_trackers(struct conf *c, struct conf_obj *vi)
+{
+    static const struct {
+        enum blk blk;
+        enum kw dev, no_track;
+    } lines[] = { { BLK_ADDR, KW_ADDR_DEV, KW_ADDR_NO_TRACK },
+                  { BLK_ROUTE, KW_ROUTE_DEV, KW_ROUTE_NO_TRACK },
+                  { BLK_RULE, KW_RULE_DEV, KW_RULE_NO_TRACK } };
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        for (struct conf_obj *o = NULL; (o = conf_next(vi, o, lines[i].blk)) != NULL;)
+            if (!o->drop && !conf_flag(o, lines[i].no_track))
+                implied_tracker(c, vi, conf_str(o, lines[i].dev, NULL));
+}
+
 void resolve_sockets(struct conf *c)
 {
-    for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;)
+    for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;) {
         socket_of(c, vi);
+        implied_trackers(c, vi);
+    }
     struct conf_obj *last = c->top->last_child; /* IFACE objects are added behind it while we walk */
     for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
         static const enum kw named[] = { KW_ADDR_DEV, KW_ROUTE_DEV, KW_RULE_DEV, KW_RULE_OIF };

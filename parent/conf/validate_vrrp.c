@@ -172,6 +172,8 @@ static void tracked(struct conf *c, struct conf_obj *o)
     const char *own = o->blk == BLK_VI ? conf_str(o, KW_VI_INTERFACE, "") : "";
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         for (struct conf_obj *t = NULL; (t = conf_next(o, t, kinds[i])) != NULL;) {
+            if (t->line == NULL)
+                continue; /* implied by an address, which is told itself */
             if (conf_once(c,
                           conf_fmt(c, "track/%s/%s/%d/%s", schema_blk(o->blk)->name, o->name, (int)kinds[i],
                                    t->name),
