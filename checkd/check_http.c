@@ -111,6 +111,7 @@ static void expiry_note(struct http_attempt *a)
 
     if (!tls_peer_expiry(a->tls, &c->expires))
         return;
+    a->k->meter.expires = c->expires;
     left = c->expires - (int64_t)time(NULL);
     if (left > EXPIRY_NEAR_S || (c->expiry_said != 0 && now - c->expiry_said < EXPIRY_AGAIN_NS))
         return;

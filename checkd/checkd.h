@@ -36,7 +36,8 @@ struct checkd {
     uint32_t lines, lines_more;
     uint64_t attempts, failures, late; /* counters for the dump */
     uint64_t latest;                   /* ns: worst lateness of a check */
-    bool log_all, init_notifies;       /* checker_log_all_failures, rs_init_notifies */
+    struct meter_all meter;
+    bool log_all, init_notifies; /* checker_log_all_failures, rs_init_notifies */
     size_t running;
     unsigned int starts;                     /* attempts begun in this turn */
     struct checker *overdue, **overdue_last; /* due, but the turn has begun enough */

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "checkd/meter.h"
 #include "common/addr.h"
 #include "common/err.h"
 #include "common/ev.h"
@@ -69,6 +70,7 @@ struct checker {
     uint32_t id; /* of the block, in the generation in force */
     struct checker_common common;
     void *state; /* of the kind */
+    struct meter meter;
     /* ---- the engine's own; kinds do not touch ---- */
     const struct slice_obj *obj;
     struct ev_timer due;

@@ -228,6 +228,7 @@ static void attempt_begin(struct checkd *d, struct checker *k, uint64_t now)
     d->running++;
     k->running = true;
     k->next_in = TIME_NEVER;
+    meter_begin(d, k, late, now);
     k->kind->start(k);
 }
 
@@ -296,6 +297,7 @@ static void attempt_end(struct checker *k)
         fatal("%s of %s gave a verdict without an attempt", k->kind->name, checker_server_label(k));
     k->running = false;
     k->d->running--;
+    meter_end(k->d, k, ev_now(k->d->ev));
 }
 
 void checker_passed(struct checker *k, const char *fmt, ...)
@@ -305,6 +307,7 @@ void checker_passed(struct checker *k, const char *fmt, ...)
 
     attempt_end(k);
     k->ever_done = k->ever_passed = true;
+    k->meter.passed++;
     k->left = k->common.retry;
     if (engine_active(k))
         engine_schedule(k->d, k, next_time(k, ev_now(k->d->ev)));
@@ -349,6 +352,7 @@ void checker_failed(struct checker *k, const char *fmt, ...)
 
     attempt_end(k);
     d->failures++;
+    k->meter.failed++;
     k->ever_done = true;
     va_start(ap, fmt);
     vsnprintf(cause, sizeof cause, fmt, ap);

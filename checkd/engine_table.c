@@ -218,6 +218,7 @@ static void checker_take_over(struct checkd *d, struct checker *k, struct checke
     k->ever_done = o->ever_done;
     k->ever_passed = o->ever_passed;
     k->weight = o->weight;
+    k->meter = o->meter;
     timers_take_over(d, k, o);
 }
 

@@ -14,6 +14,7 @@
 #include "checkd/engine.h"
 #include "checkd/farewell.h"
 #include "checkd/mail.h"
+#include "checkd/metrics.h"
 #include "checkd/tls.h"
 
 #define MAIL_LAST_NS    (2 * NS_PER_SEC) /* at a stop, for the mails that wait */
@@ -184,6 +185,12 @@ static void checkd_dump(struct child *c, enum dump_what what, int fd, void *arg)
     mail_dump(d->mail, fd);
 }
 
+static bool checkd_metrics(struct child *c, size_t *cursor, FILE *f, void *arg)
+{
+    (void)c;
+    return metrics_checks(arg, cursor, f);
+}
+
 static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
 {
     struct checkd *d = arg;
@@ -223,6 +230,7 @@ int main(void)
         .on_msg = checkd_msg,
         .on_stop = checkd_stop,
         .on_dump = checkd_dump,
+        .on_metrics = checkd_metrics,
     };
     struct checkd d = { .tls = tls_store_new() };
 

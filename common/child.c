@@ -273,7 +273,8 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     procset_load(&c->proc, c->slice);
     if (c->ops->on_start(c, c->slice, c->arg) < 0)
         fatal("start refused");
-    ev_hook_add(c->ev, child_beat, c); /* after the role's own hooks: a turn ends when its adverts have left */
+    ev_hook_add(c->ev, child_beat,
+                c); /* after the role's own hooks: a turn ends when its adverts have left */
     c->started = true;
     free(c->snap);
     c->snap = NULL;
@@ -351,6 +352,7 @@ static bool child_report(enum report_what what, uint32_t obj, size_t *cursor, FI
     switch (what) {
     case REPORT_WHAT_CONFIG: return report_slice(c->slice, obj, cursor, f);
     case REPORT_WHAT_STATE: return c->ops->on_report != NULL && c->ops->on_report(c, obj, cursor, f, c->arg);
+    case REPORT_WHAT_METRICS: return c->ops->on_metrics != NULL && c->ops->on_metrics(c, cursor, f, c->arg);
     }
     return false;
 }

@@ -48,6 +48,8 @@ struct child_ops {
                     void *arg); /* write; fd stays the caller's. May be NULL */
     /* May be NULL. REPORT_WHAT_STATE: the next piece (common/report.h); never called outside of a turn. */
     bool (*on_report)(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg);
+    /* The same for REPORT_WHAT_METRICS, of everything. */
+    bool (*on_metrics)(struct child *c, size_t *cursor, FILE *f, void *arg);
 };
 
 /* The network namespace of net_namespace_ipvs (ROLE_NETNS_FD), -1: none. Before the jail only. checkd is in

@@ -70,9 +70,9 @@ void dump_write(struct vrrpd *v, enum dump_what what, int fd)
     if (f == NULL)
         return;
     if (what == DUMP_WHAT_DATA)
-        dump_data(v, f);
+        dump_put_data(v, f);
     else if (what == DUMP_WHAT_JSON)
-        dump_json(v, f);
+        dump_put_json(v, f);
     else
         for (size_t n = 0; n < v->ninst; n++)
             dump_stats_one(f, v->inst[n]);

@@ -283,7 +283,7 @@ static void data_links(FILE *f, const struct vrrpd *v)
     }
 }
 
-void dump_data(struct vrrpd *v, FILE *f)
+void dump_put_data(struct vrrpd *v, FILE *f)
 {
     const struct slice *s = child_slice(v->child);
     fprintf(f, "------< VRRP process >------\n Generation = %u\n Instances = %zu\n ipvsd = %s\n",

@@ -10,8 +10,8 @@
 #include "common/slice.h"
 #include "vrrpd/vrrpd.h"
 
-void dump_json(struct vrrpd *v, FILE *f);
-void dump_data(struct vrrpd *v, FILE *f);
+void dump_put_json(struct vrrpd *v, FILE *f);
+void dump_put_data(struct vrrpd *v, FILE *f);
 
 /* One BLK_ADDR, BLK_ROUTE or BLK_RULE the way iproute2 and the incumbent write it; set: the kernel holds it.
  * Without the newline. Caller frees. */

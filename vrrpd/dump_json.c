@@ -228,7 +228,7 @@ static void json_processes(FILE *f, const struct vrrpd *v, const struct slice *s
         fputc(']', f);
 }
 
-void dump_json(struct vrrpd *v, FILE *f)
+void dump_put_json(struct vrrpd *v, FILE *f)
 {
     const struct slice *s = child_slice(v->child);
     const struct slice_obj *g = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);

@@ -226,6 +226,8 @@ static int facts_on_inst_done(struct vrrpd *v, const struct msg_inst_done *m)
     if (m->failed)
         log_err("%s: not all addresses are as wanted, see ipvsd's messages", i->b->name);
     i->done_seq = m->seq;
+    if (m->seq == i->seq)
+        meter_done(&i->meter, ev_now(v->ev));
     if (v->stopping && i->stop_wait && m->seq == i->seq)
         vrrpd_stop_done(v, i);
     return 0;

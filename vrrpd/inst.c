@@ -41,6 +41,7 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
 {
     struct inst *i = arg;
     i->changed_at = clock_realtime_ns();
+    meter_state(&i->meter, i->e.state, ev_now(i->v->ev));
     i->said = 0;
     i->say_state = true;
     i->say_will = i->e.state == VRRP_STATE_MASTER;
@@ -109,7 +110,7 @@ static const struct engine_ops inst_engine_ops = {
 static void inst_on_timer(struct ev_timer *t, uint64_t now, void *arg)
 {
     struct inst *i = arg;
-    (void)t;
+    meter_timer(&i->v->meter, t->deadline, now);
     bool late = i->e.state == VRRP_STATE_MASTER && now > i->e.adv_at + i->b->engine.interval;
     /* Before taking over, or after a long sleep: what has the queue to say? Once a turn and socket. */
     if (i->sock != NULL && (late || i->e.state == VRRP_STATE_BACKUP))
@@ -146,6 +147,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b)
     i->sock = facts_sock(v, b->sock);
     auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
     engine_init(&i->e, &b->engine, &inst_engine_ops, i);
+    meter_init(&i->meter);
     ev_timer_init(&i->timer, inst_on_timer, i);
     return i;
 }

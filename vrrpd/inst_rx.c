@@ -109,6 +109,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
     if (i->e.state == VRRP_STATE_MASTER && ipaddr_same(&a.src, &i->e.src))
         inst_remark(i, 8, "our own address", "another router uses it, or the network sends our adverts back");
     bool lower = i->e.state == VRRP_STATE_MASTER && a.priority > 0 && a.priority < i->e.cfg.priority;
+    meter_heard(&i->meter, &i->e, &a, rx_at);
     engine_rx(&i->e, &a, rx_at, ev_now(v->ev));
     if (lower)
         inst_lower_event(i, &a);

@@ -112,6 +112,7 @@ void inst_op_send(void *arg, bool resign)
 {
     struct inst *i = arg;
     inst_sign(i, resign);
+    meter_sent(&i->meter, &i->e, resign, i->e.last_tx);
     for (size_t n = 0; n < i->wire.ndest; n++)
         io_send(&i->sock->io, &i->wire.out[resign ? i->wire.ndest + n : n]);
 }

@@ -374,6 +374,12 @@ static void life_dump(struct child *c, enum dump_what what, int fd, void *arg)
     dump_write(arg, what, fd);
 }
 
+static bool life_metrics(struct child *c, size_t *cursor, FILE *f, void *arg)
+{
+    (void)c;
+    return metrics_vrrp(arg, cursor, f);
+}
+
 /* OpenSSL reads its configuration when it is first used; in the jail there is none. */
 static int life_pre_jail(void *arg)
 {
@@ -397,6 +403,7 @@ int vrrpd_run(void)
         .on_msg = life_msg,
         .on_stop = life_stop,
         .on_dump = life_dump,
+        .on_metrics = life_metrics,
     };
     return child_run(ROLE_VRRPD, &ops, life_pre_jail, xcalloc(1, sizeof(struct vrrpd)));
 }

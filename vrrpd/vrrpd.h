@@ -18,6 +18,7 @@
 #include "vrrpd/engine.h"
 #include "vrrpd/group.h"
 #include "vrrpd/io.h"
+#include "vrrpd/meter.h"
 #include "vrrpd/snapshot.h"
 #include "vrrpd/track_life.h"
 
@@ -71,6 +72,7 @@ struct inst {
     struct engine e;
     struct check_state chk;
     struct ev_timer timer;
+    struct meter meter;
     struct wire wire;
     struct inst *next_vrid;
     struct inst *next_dirty;
@@ -120,6 +122,7 @@ struct vrrpd {
     struct vrrpd_stash *stash; /* messages of a generation we have not committed to yet */
     uint64_t heartbeat_at, heartbeats;
     struct bfd_life *bfd;
+    struct meter_all meter;
     struct ev_timer stop_timer;
     size_t stop_waiting;
 };
@@ -165,6 +168,9 @@ void alert_say(struct inst *i);
 void alert_say_all(struct vrrpd *v);
 void alert_peer(struct vrrpd *v, struct chan *checkd);
 void alert_deleted(struct inst *i); /* gone from the configuration */
+
+/* metrics.c: the next piece; false: there is none */
+bool metrics_vrrp(struct vrrpd *v, size_t *cursor, FILE *f);
 
 /* dump.c */
 void dump_write(struct vrrpd *v, enum dump_what what, int fd);

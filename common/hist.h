@@ -1,0 +1,28 @@
+/*
+ * hist.h - a histogram of fixed buckets, for the metrics: an add is a short walk over constants, nothing is
+ * allocated. Values are integers of a billionth (nanoseconds; ratios times 1e9). Not for threads.
+ */
+#ifndef HOLDFAST_HIST_H
+#define HOLDFAST_HIST_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define HIST_BUCKETS 14
+
+enum hist_scale {
+    HIST_FINE,  /* 100 us .. 5 s: jitter, lateness */
+    HIST_WORK,  /* 1 ms .. 30 s: checks, fail-over */
+    HIST_RATIO, /* 0.05 .. 1 */
+};
+
+struct hist {
+    uint64_t sum, bucket[HIST_BUCKETS + 1]; /* each for itself, not cumulative; the last one has no bound */
+};
+
+void hist_add(struct hist *h, enum hist_scale scale, uint64_t value);
+uint64_t hist_count(const struct hist *h);
+/* "key=SUM COUNT LE:N LE:N ...", cumulative, ends with +Inf; nothing while it is empty. */
+void hist_write(FILE *f, const char *key, const struct hist *h, enum hist_scale scale);
+
+#endif
