@@ -83,6 +83,10 @@ struct checker {
     struct checker *next; /* of the same server */
     struct checker *overdue_next;
     bool overdue; /* due, waits for a turn with room */
+    /* for explain; CLOCK_REALTIME ns, 0: never */
+    uint64_t passed_at, failed_at, turned_at;
+    uint64_t failures;
+    char *evidence; /* of the last failure; NULL: none yet */
 };
 
 /* For kinds. reason: one line without newline, for the log and the status: what was seen ("connect

@@ -152,6 +152,7 @@ static void checker_turn(struct checker *k, bool up, const char *cause)
     if (k->up == up)
         return;
     k->up = up;
+    k->turned_at = clock_realtime_ns();
     if (up)
         s->down--;
     else
@@ -308,6 +309,7 @@ void checker_passed(struct checker *k, const char *fmt, ...)
     attempt_end(k);
     k->ever_done = k->ever_passed = true;
     k->meter.passed++;
+    k->passed_at = clock_realtime_ns();
     k->left = k->common.retry;
     if (engine_active(k))
         engine_schedule(k->d, k, next_time(k, ev_now(k->d->ev)));
@@ -343,6 +345,16 @@ static bool counts(struct checker *k, bool first)
     return false;
 }
 
+static void checker_note(struct checker *k, const char *evidence)
+{
+    k->failed_at = clock_realtime_ns();
+    k->failures++;
+    if (k->evidence != NULL && strcmp(k->evidence, evidence) == 0)
+        return;
+    free(k->evidence);
+    k->evidence = xstrdup(evidence);
+}
+
 void checker_failed(struct checker *k, const char *fmt, ...)
 {
     struct checkd *d = k->d;
@@ -357,6 +369,7 @@ void checker_failed(struct checker *k, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(cause, sizeof cause, fmt, ap);
     va_end(ap);
+    checker_note(k, cause);
     if (was)
         down = counts(k, first);
     if (engine_active(k)) {

@@ -216,6 +216,12 @@ static void checker_take_over(struct checkd *d, struct checker *k, struct checke
     if (o->left == o->common.retry)
         k->left = k->common.retry;
     k->ever_done = o->ever_done;
+    k->passed_at = o->passed_at;
+    k->failed_at = o->failed_at;
+    k->turned_at = o->turned_at;
+    k->failures = o->failures;
+    k->evidence = o->evidence;
+    o->evidence = NULL;
     k->ever_passed = o->ever_passed;
     k->weight = o->weight;
     k->meter = o->meter;
@@ -317,6 +323,7 @@ void engine_drop(struct checkd *d, struct service_table *t)
         return;
     for (size_t i = 0; i < t->ncheckers; i++) {
         engine_cancel(d, &t->checkers[i]);
+        free(t->checkers[i].evidence);
         if (t->checkers[i].kind->free != NULL)
             t->checkers[i].kind->free(&t->checkers[i]);
     }

@@ -15,6 +15,7 @@
 #include "checkd/farewell.h"
 #include "checkd/mail.h"
 #include "checkd/metrics.h"
+#include "checkd/report.h"
 #include "checkd/tls.h"
 
 #define MAIL_LAST_NS    (2 * NS_PER_SEC) /* at a stop, for the mails that wait */
@@ -185,10 +186,10 @@ static void checkd_dump(struct child *c, enum dump_what what, int fd, void *arg)
     mail_dump(d->mail, fd);
 }
 
-static bool checkd_metrics(struct child *c, size_t *cursor, FILE *f, void *arg)
+static bool checkd_on_report(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg)
 {
     (void)c;
-    return metrics_checks(arg, cursor, f);
+    return checkd_report(arg, obj, cursor, f);
 }
 
 static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m, void *arg)
@@ -204,6 +205,12 @@ static int checkd_msg(struct child *c, enum role from, const struct chan_msg *m,
     if (from != ROLE_PARENT && m->generation != child_generation(c)) /* the parent's come in order */
         return m->generation > child_generation(c) ? early_keep(d, m) : 0;
     return message_handle(d, m);
+}
+
+static bool checkd_metrics(struct child *c, size_t *cursor, FILE *f, void *arg)
+{
+    (void)c;
+    return metrics_checks(arg, cursor, f);
 }
 
 /* What the libraries need files for. */
@@ -230,6 +237,7 @@ int main(void)
         .on_msg = checkd_msg,
         .on_stop = checkd_stop,
         .on_dump = checkd_dump,
+        .on_report = checkd_on_report,
         .on_metrics = checkd_metrics,
     };
     struct checkd d = { .tls = tls_store_new() };

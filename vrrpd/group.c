@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/report.h"
 #include "vrrpd/vrrpd.h"
 
 struct group {
@@ -277,5 +278,17 @@ void group_dump(const struct vrrpd *v, FILE *f)
         fprintf(f, "VRRP Sync Group = %s\n  state = %s\n", g->name, vrrp_state_name(g->state));
         for (size_t k = 0; k < g->n; k++)
             fprintf(f, "  member = %s\n", g->member[k]->b->name);
+    }
+}
+
+void group_report(const struct vrrpd *v, uint32_t id, FILE *f)
+{
+    for (const struct group *g = v->groups; g != NULL; g = g->next) {
+        if (id != 0 && g->id != id)
+            continue;
+        report_section(f, "vrrp_group", g->name);
+        fprintf(f, "id=%u\nstate=%s\n", g->id, vrrp_state_name(g->state));
+        for (size_t k = 0; k < g->n; k++)
+            report_line(f, "member", "%s", g->member[k]->b->name);
     }
 }

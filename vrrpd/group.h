@@ -43,5 +43,6 @@ void group_evaluate_mates(const struct inst *i);
 void group_alert_say_all(struct vrrpd *v);
 void group_end(struct vrrpd *v); /* gives everything back: for tests, which look for leaks */
 void group_dump(const struct vrrpd *v, FILE *f);
+void group_report(const struct vrrpd *v, uint32_t id, FILE *f); /* for holdctl; 0: all */
 
 #endif

@@ -94,6 +94,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
     struct ipaddr before = i->chk.last_ok;
     enum check_verdict verdict = check_packet(&i->b->check, &i->chk, rx, &a, &remarks);
     if (verdict != CHECK_OK) {
+        heard_note(&i->heard, &rx->src, rx_at, verdict, NULL);
         inst_refused(i, rx, verdict);
         return;
     }
@@ -102,6 +103,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
         return;
     }
     check_taken(&i->b->check, &i->chk, rx);
+    heard_note(&i->heard, &a.src, rx_at, CHECK_OK, &a);
     if (!ipaddr_same(&before, &a.src))
         i->said = 0;
     if (remarks != 0)

@@ -14,7 +14,8 @@
 #define LIFE_ORPHAN_WAIT    (200 * NS_PER_MS)
 #define LIFE_BRACE          (200 * NS_PER_US)
 #define LIFE_BRACE_MORE     (200 * NS_PER_US) /* for the adverts in front of the states */
-#define LIFE_COUNTERS_EVERY 10                /* heartbeats */
+#define LIFE_OWE_MAX        (5 * NS_PER_MS)
+#define LIFE_COUNTERS_EVERY 10 /* heartbeats */
 
 /* ---- end of a turn */
 
@@ -100,6 +101,22 @@ static void life_say_states(struct vrrpd *v, struct chan *ipvsd)
         chan_flush(ipvsd);
 }
 
+/* Hundreds of timers run out within a few milliseconds: what only our successor needs waits for the last of
+ * them, though not for long. */
+static bool life_more_due(struct vrrpd *v)
+{
+    const struct clock *c = ev_clock(v->ev);
+    if (v->dirty == NULL || v->stopping)
+        return false;
+    uint64_t now = c->now(c->arg);
+    if (v->owing_since == 0)
+        v->owing_since = now;
+    if (ev_next_deadline(v->ev) <= now && now - v->owing_since < LIFE_OWE_MAX)
+        return true;
+    v->owing_since = 0;
+    return false;
+}
+
 void vrrpd_settle(struct vrrpd *v)
 {
     struct chan *ipvsd = child_peer(v->child, ROLE_IPVSD);
@@ -109,6 +126,8 @@ void vrrpd_settle(struct vrrpd *v)
     io_flush(v->io);
     if (tell)
         life_say_states(v, ipvsd);
+    if (life_more_due(v))
+        return;
     while (v->dirty != NULL) {
         struct inst *i = v->dirty;
         v->dirty = i->next_dirty;
@@ -374,6 +393,12 @@ static void life_dump(struct child *c, enum dump_what what, int fd, void *arg)
     dump_write(arg, what, fd);
 }
 
+static bool life_report(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg)
+{
+    (void)c;
+    return vrrpd_report(arg, obj, cursor, f);
+}
+
 static bool life_metrics(struct child *c, size_t *cursor, FILE *f, void *arg)
 {
     (void)c;
@@ -403,6 +428,7 @@ int vrrpd_run(void)
         .on_msg = life_msg,
         .on_stop = life_stop,
         .on_dump = life_dump,
+        .on_report = life_report,
         .on_metrics = life_metrics,
     };
     return child_run(ROLE_VRRPD, &ops, life_pre_jail, xcalloc(1, sizeof(struct vrrpd)));

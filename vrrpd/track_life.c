@@ -22,12 +22,15 @@ struct tracked {
     struct track_debounce st; /* what counts: of scripts, processes and BFD sessions */
     int32_t value;            /* files: the number; processes: how many */
     bool followed;            /* by the configuration in force */
+    uint64_t changed_at;      /* CLOCK_REALTIME ns */
     struct ev_timer timer;    /* scripts: next run; processes: a delay */
     /* scripts */
     uint8_t *cmd;
     size_t cmd_len;
     uint64_t interval, started_at;
     uint32_t rise, fall, token;
+    struct msg_ran ran; /* the last one's end, at ran_at (CLOCK_REALTIME; 0: none yet) */
+    uint64_t ran_at;
     bool running, fresh; /* fresh: another command than the one that gave the result, the next one decides */
     /* processes */
     uint32_t quorum, quorum_max;
@@ -90,6 +93,7 @@ static void track_save(struct tracked *t)
 static void track_changed(struct tracked *t)
 {
     struct vrrpd *v = t->v;
+    t->changed_at = clock_realtime_ns();
     track_save(t);
     for (size_t n = 0; n < v->ninst; n++)
         for (size_t l = 0; l < v->inst[n]->b->nlines; l++) {
@@ -183,7 +187,7 @@ static void track_schedule(struct tracked *t)
     ev_timer_at(t->v->ev, &t->timer, next);
 }
 
-static void track_ran_text(const struct msg_ran *m, char *buf, size_t size)
+void track_ran_text(const struct msg_ran *m, char *buf, size_t size)
 {
     switch ((enum run_end)m->how) {
     case RUN_END_EXIT: snprintf(buf, size, "exit status %u", m->value); return;
@@ -203,6 +207,8 @@ int track_on_ran(struct vrrpd *v, const struct msg_ran *m)
         return 0; /* a run from before a reload */
     bool ok = m->how == RUN_END_EXIT && m->value == 0;
     t->running = false;
+    t->ran = *m;
+    t->ran_at = clock_realtime_ns();
     if (!v->track->stopped)
         track_schedule(t);
     uint32_t rise = t->fresh ? 1 : t->rise, fall = t->fresh ? 1 : t->fall;
@@ -487,17 +493,41 @@ void track_dump(const struct vrrpd *v, FILE *f)
                 words[t->st.result], t->value);
 }
 
+static struct track_view track_view_of(const struct tracked *t)
+{
+    return (struct track_view){ .kind = t->kind,
+                                .id = t->id,
+                                .name = t->name,
+                                .result = t->st.result,
+                                .value = t->value,
+                                .running = t->running,
+                                .delayed = t->kind == TRACK_PROC && ev_timer_armed(&t->timer),
+                                .coming = t->coming,
+                                .changed_at = t->changed_at,
+                                .rise = t->rise,
+                                .fall = t->fall,
+                                .streak = t->st.streak,
+                                .interval = t->interval,
+                                .ran_at = t->ran_at,
+                                .ran = t->ran_at != 0 ? &t->ran : NULL };
+}
+
 const struct tracked *track_next(const struct vrrpd *v, const struct tracked *prev, struct track_view *out)
 {
     const struct tracked *t = prev != NULL ? prev->next : v->track != NULL ? v->track->head : NULL;
     if (t != NULL)
-        *out = (struct track_view){ .kind = t->kind,
-                                    .id = t->id,
-                                    .name = t->name,
-                                    .result = t->st.result,
-                                    .value = t->value,
-                                    .running = t->running,
-                                    .delayed = t->kind == TRACK_PROC && ev_timer_armed(&t->timer),
-                                    .coming = t->coming };
+        *out = track_view_of(t);
     return t;
+}
+
+struct track_say track_line_view(const struct inst *i, size_t n, struct track_view *out)
+{
+    const struct track_line *l = &i->b->lines[n];
+    const struct tracked *t = l->kind != TRACK_IF ? track_find(i->v, l->kind, l->name) : NULL;
+    *out = t != NULL ? track_view_of(t)
+                     : (struct track_view){ .kind = l->kind,
+                                            .name = l->name,
+                                            .result = l->kind == TRACK_IF ? track_link_result(i->v, l->name)
+                                                                          : TRACK_UNKNOWN };
+    return track_line_says(i->v, l);
 }

@@ -50,9 +50,17 @@ struct track_view {
     int32_t value;
     bool running, delayed;    /* a script runs now; a result waits for the end of a delay, */
     enum track_result coming; /* this one */
+    uint64_t changed_at;      /* CLOCK_REALTIME ns; 0: as it was found */
+    /* scripts */
+    uint32_t rise, fall, streak; /* streak: results in a row that say otherwise */
+    uint64_t interval, ran_at;
+    const struct msg_ran *ran; /* how the last one ended; NULL: none has */
 };
 /* The one after prev (NULL: the first); NULL ends. */
 const struct tracked *track_next(const struct vrrpd *v, const struct tracked *prev, struct track_view *out);
+/* What the n-th line of an instance says now; out: of what it follows. */
+struct track_say track_line_view(const struct inst *i, size_t n, struct track_view *out);
+void track_ran_text(const struct msg_ran *m, char *buf, size_t size); /* "exit status 1" */
 
 /* Pure: the bytes the parent keeps of a tracker. Canonical; the decoder trusts nothing. */
 #define TRACK_SAVED_MAX 300

@@ -17,6 +17,7 @@
 #include "vrrpd/checks.h"
 #include "vrrpd/engine.h"
 #include "vrrpd/group.h"
+#include "vrrpd/heard.h"
 #include "vrrpd/io.h"
 #include "vrrpd/meter.h"
 #include "vrrpd/snapshot.h"
@@ -71,6 +72,7 @@ struct inst {
     struct vlink *vmac; /* its macvlan, NULL: none */
     struct engine e;
     struct check_state chk;
+    struct heard_all heard; /* for explain */
     struct ev_timer timer;
     struct meter meter;
     struct wire wire;
@@ -125,6 +127,7 @@ struct vrrpd {
     struct meter_all meter;
     struct ev_timer stop_timer;
     size_t stop_waiting;
+    uint64_t owing_since; /* snapshots wait for timers that are due; 0: none does */
 };
 
 /* life.c */
@@ -168,6 +171,9 @@ void alert_say(struct inst *i);
 void alert_say_all(struct vrrpd *v);
 void alert_peer(struct vrrpd *v, struct chan *checkd);
 void alert_deleted(struct inst *i); /* gone from the configuration */
+
+
+bool vrrpd_report(struct vrrpd *v, uint32_t obj, size_t *cursor, FILE *f);
 
 /* metrics.c: the next piece; false: there is none */
 bool metrics_vrrp(struct vrrpd *v, size_t *cursor, FILE *f);
