@@ -321,20 +321,33 @@ static void apply_exchange(struct ipvsd *d)
  * ---------------------------------------------------------------------------------------------------------
  */
 
-static void apply_report(struct ipvsd *d, struct inst *i)
+static bool apply_missing(const struct ipvsd *d, const struct vip *v)
 {
-    bool failed = false;
-    struct chan *ch = child_peer(d->child, ROLE_VRRPD);
-    for (size_t n = 0; n < i->nvips; n++) {
-        const struct vip *v = &i->vips[n];
-        bool missing = model_wanted(v) && !v->abandoned &&
-                       (v->iface == NULL || v->iface->ifindex == 0 ||
-                        kaddr_find(&d->links.addrs, v->iface->ifindex, &v->spec.addr) == NULL);
-        failed = failed || v->failed || missing;
-    }
+    return model_wanted(v) && !v->abandoned &&
+           (v->iface == NULL || v->iface->ifindex == 0 ||
+            kaddr_find(&d->links.addrs, v->iface->ifindex, &v->spec.addr) == NULL);
+}
+
+static bool apply_failing(const struct ipvsd *d, const struct inst *i)
+{
+    for (size_t n = 0; n < i->nvips; n++)
+        if (i->vips[n].failed || apply_missing(d, &i->vips[n]))
+            return true;
+    return false;
+}
+
+static void apply_announce(struct ipvsd *d, struct inst *i)
+{
     if (i->fresh && i->state == VRRP_STATE_MASTER)
         garp_master(d, i);
     i->fresh = false;
+}
+
+static void apply_report(struct ipvsd *d, struct inst *i)
+{
+    bool failed = apply_failing(d, i);
+    struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    apply_announce(d, i);
     if (i->seq == 0)
         return;
     struct msg_inst_done m = { .inst = i->id, .seq = i->seq, .failed = failed };
@@ -385,6 +398,10 @@ void addr_apply(struct ipvsd *d)
             break;
         if (d->nreqs > 0)
             apply_exchange(d);
+        /* Acknowledged is enough to be announced: clients wait, the kernel's own news can be read after that. */
+        TAILQ_FOREACH (i, &settled, next_settled)
+            if (i->fresh && !apply_failing(d, i))
+                apply_announce(d, i);
     }
     while ((i = TAILQ_FIRST(&settled)) != NULL) {
         TAILQ_REMOVE(&settled, i, next_settled);
