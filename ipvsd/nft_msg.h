@@ -31,7 +31,7 @@ enum nft_type {
     NFT_TYPE_IP4 = 7,
     NFT_TYPE_IP6 = 8,
     NFT_TYPE_PORT = 13,
-    NFT_TYPE_IFINDEX = 17,
+    NFT_TYPE_IFINDEX = 20,
     NFT_TYPE_MARK = 19,
     NFT_TYPE_ICMP6 = 29,
     NFT_TYPE_IFNAME = 41,

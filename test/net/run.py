@@ -21,6 +21,7 @@ sys.path[:0] = [os.path.dirname(HERE), HERE]
 
 from case import CASES, Lane  # noqa: E402
 from lab import need_root, parallel, report  # noqa: E402
+import accept  # noqa: E402,F401
 import addresses  # noqa: E402,F401
 import auth  # noqa: E402,F401
 import bfd  # noqa: E402,F401
