@@ -13,6 +13,7 @@ say       = $(if $(filter 0,$(V)),@echo "  $(1)")
 PYTHON   ?= python3
 FUZZ_SECONDS ?= 60
 SOAK_SECONDS ?= 3600
+PKGS_CTL := libnl-3.0 libnl-route-3.0
 PKGS_IPVSD := libnl-3.0 libnl-route-3.0 libnl-genl-3.0 libnftnl
 WARN     := -Wall -Wextra -Wconversion -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef
 WERROR   ?= -Werror
@@ -48,7 +49,8 @@ USES_ctl := parent vrrpd
 LIBS_vrrpd := -lcrypto
 LIBS_checkd := -lssl -lcrypto -lpcre2-8
 LIBS_conf := -ljansson -lssl -lcrypto -lpcre2-8
-LIBS_ctl := -ljansson
+LIBS_ctl := -ljansson $(shell pkg-config --libs $(PKGS_CTL) 2>/dev/null)
+CFLAGS_parent := $(shell pkg-config --cflags $(PKGS_CTL) 2>/dev/null)
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
 LIBS_ALL = $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
 
