@@ -35,6 +35,7 @@ import mail  # noqa: E402,F401
 import routes  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 import vmac  # noqa: E402,F401
+import realserver  # noqa: E402,F401
 import tracking  # noqa: E402,F401
 import wire  # noqa: E402,F401
 
