@@ -11,7 +11,8 @@
 
 #include "common/proto.h"
 
-#define CTL_SOCKET "/run/holdfast/control"
+#define CTL_SOCKET        "/run/holdfast/control"
+#define CTL_STATUS_SOCKET "/run/holdfast/status" /* answers questions, takes no orders */
 
 /* Exit statuses of holdctl; a command may have more of its own. */
 enum ctl_exit {
@@ -25,8 +26,9 @@ enum ctl_exit {
 
 struct ctl {
     const char *socket;
-    bool json; /* --json */
-    int fd;    /* -1: not connected */
+    bool json;   /* --json */
+    int fd;      /* -1: not connected */
+    int wait_ms; /* for an answer; 0: as long as a reload may take */
 };
 
 typedef int ctl_fn(struct ctl *c, int argc, char **argv); /* argv[0]: the first word behind the command */

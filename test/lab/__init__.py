@@ -1,5 +1,5 @@
 """The laboratory of the black-box lanes (net, chaos, demo): Python 3 standard library, root, iproute2. See house.py."""
-from . import conf, packet, report
+from . import conf, openmetrics, packet, report
 from .daemon import Daemon, Hang, alive, children, descendants, process_name, process_state
 from .speaker import Speaker
 from .jobs import parallel

@@ -32,6 +32,8 @@ import interop  # noqa: E402,F401
 import life  # noqa: E402,F401
 import links  # noqa: E402,F401
 import mail  # noqa: E402,F401
+import dumps  # noqa: E402,F401
+import metrics  # noqa: E402,F401
 import routes  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 import vmac  # noqa: E402,F401

@@ -1,0 +1,68 @@
+/*
+ * cmd_metrics.c - "holdctl metrics": OpenMetrics text on stdout, or into a file by rename, as the textfile
+ * collector of node_exporter wants it. It asks on the read-only socket, so it needs no root.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "parent/ctl/ctl.h"
+#include "parent/ctl/metrics.h"
+
+#define METRICS_WAIT_MS 20000
+
+static int metrics_write_all(int fd, const char *p, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, p, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return -1;
+        p += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* The collector may read at any moment: it sees the old file or the new one. */
+static int metrics_to_file(const char *path, const char *text, size_t len)
+{
+    char tmp[PATH_MAX];
+    int n = snprintf(tmp, sizeof tmp, "%s.XXXXXX", path);
+    errno = ENAMETOOLONG;
+    int fd = n > 0 && (size_t)n < sizeof tmp ? mkostemp(tmp, O_CLOEXEC) : -1;
+    bool made = fd >= 0;
+    bool ok = made && fchmod(fd, 0644) == 0 && metrics_write_all(fd, text, len) == 0;
+    int saved = errno;
+    if (made && close(fd) < 0)
+        ok = false;
+    if (ok && rename(tmp, path) == 0)
+        return CTL_OK;
+    if (ok)
+        saved = errno;
+    if (made)
+        unlink(tmp);
+    dprintf(STDERR_FILENO, "holdctl: %s cannot be written: %s\n", path, strerror(saved));
+    return CTL_FAILED;
+}
+
+int cmd_metrics(struct ctl *c, int argc, char **argv)
+{
+    bool standard = strcmp(c->socket, CTL_SOCKET) == 0;
+    char *text;
+    size_t len;
+    if (argc != 0 && !(argc == 2 && strcmp(argv[0], "-o") == 0))
+        return ctl_misused("metrics");
+    int rc = metrics_collect(standard ? CTL_STATUS_SOCKET : c->socket, METRICS_WAIT_MS, &text, &len);
+    int written = argc == 2                                          ? metrics_to_file(argv[1], text, len)
+                  : metrics_write_all(STDOUT_FILENO, text, len) == 0 ? CTL_OK
+                                                                     : CTL_FAILED;
+    free(text);
+    return rc != 0 ? rc : written;
+}
