@@ -2,6 +2,7 @@
 #include "ipvsd/nft_accept.h"
 
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <stdalign.h>
@@ -310,6 +311,33 @@ struct nft_accept *nft_accept_new(struct ipvsd *d)
     return n;
 }
 
+static void accept_on_table(void *buf, size_t len, void *arg)
+{
+    bool *ours = arg;
+    *ours = *ours || nft_msgs_ours(buf, len);
+}
+
+/* The first configuration guards nothing, and no predecessor has told us of tables: what a power cut, or a
+ * stop that keeps the addresses, left behind would silence addresses that are to answer. */
+static void accept_sweep(struct nft_accept *n)
+{
+    static const uint16_t families[] = { NFPROTO_IPV4, NFPROTO_IPV6 };
+    bool ours = false;
+    if (accept_open(n) < 0)
+        return; /* no nftables, no tables */
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        struct nft_msgs b;
+        nft_msgs_ask(&b, n->cmd.seq, families[i], n->want.table);
+        n->cmd.seq = b.seq;
+        nft_msgs_converse(n->cmd.fd, &b, accept_on_table, &ours);
+        nft_msgs_free(&b);
+    }
+    if (!ours)
+        return;
+    log_notice("no_accept: the tables %s of a former life of holdfast are removed", n->want.table);
+    memcpy(n->table, n->want.table, sizeof n->table);
+}
+
 static void accept_name(struct nft_accept_elems *e, const struct inst *i)
 {
     for (size_t k = 0; accept_guards(i) && k < i->nvips; k++)
@@ -349,6 +377,9 @@ void nft_accept_configure(struct nft_accept *n, const struct slice *now)
         accept_bind(&n->elems, &m->insts[k]);
     for (size_t k = 0; k < m->ninsts; k++)
         nft_accept_raise(n, &m->insts[k]);
+    if (!nft_accept_shape_any(&n->want) && n->table[0] == '\0' && n->builds == 0 &&
+        !child_restarted(n->d->child))
+        accept_sweep(n);
     bool any = nft_accept_shape_any(&n->want) || n->table[0] != '\0';
     if (any && (!n->standing || !nft_accept_shape_same(&was, &n->want)))
         accept_rebuild(n);

@@ -94,10 +94,17 @@ void nft_msgs_free(struct nft_msgs *b)
 /* ---- tables and chains
  * ------------------------------------------------------------------------------------------------ */
 
-static void msg_table(struct nft_msgs *b, uint16_t type, uint16_t nf, const char *name, uint16_t flags)
+static void msg_table(struct nft_msgs *b, uint16_t type, uint16_t nf, const char *name, uint16_t flags,
+                      const char *comment)
 {
     struct nftnl_table *t = msg_must(nftnl_table_alloc());
     nftnl_table_set_str(t, NFTNL_TABLE_NAME, name);
+    if (comment != NULL) {
+        struct nftnl_udata_buf *u = msg_must(nftnl_udata_buf_alloc(64));
+        nftnl_udata_put_strz(u, NFTNL_UDATA_TABLE_COMMENT, comment);
+        nftnl_table_set_data(t, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
+        nftnl_udata_buf_free(u);
+    }
     struct nlmsghdr *h = msg_new(b, type, nf, flags);
     nftnl_table_nlmsg_build_payload(h, t);
     msg_take(b, h);
@@ -106,21 +113,21 @@ static void msg_table(struct nft_msgs *b, uint16_t type, uint16_t nf, const char
 
 void nft_msgs_table(struct nft_msgs *b, uint16_t nf, const char *table)
 {
-    msg_table(b, NFT_MSG_NEWTABLE, nf, table, NLM_F_CREATE);
+    msg_table(b, NFT_MSG_NEWTABLE, nf, table, NLM_F_CREATE, KEVENT_OUR_ALIAS);
 }
 
 /* Made, so that it can be deleted. */
 void nft_msgs_remove(struct nft_msgs *b, uint16_t nf, const char *table)
 {
-    msg_table(b, NFT_MSG_NEWTABLE, nf, table, NLM_F_CREATE);
-    msg_table(b, NFT_MSG_DELTABLE, nf, table, 0);
+    msg_table(b, NFT_MSG_NEWTABLE, nf, table, NLM_F_CREATE, NULL);
+    msg_table(b, NFT_MSG_DELTABLE, nf, table, 0, NULL);
 }
 
 void nft_msgs_ask(struct nft_msgs *b, uint32_t seq, uint16_t nf, const char *table)
 {
     memset(b, 0, sizeof *b);
     b->seq = b->last_seq = seq;
-    msg_table(b, NFT_MSG_GETTABLE, nf, table, NLM_F_ACK);
+    msg_table(b, NFT_MSG_GETTABLE, nf, table, NLM_F_ACK, NULL);
 }
 
 static struct nftnl_chain *msg_chain(const char *table, const char *chain)
@@ -299,6 +306,11 @@ static void msg_forget_answers(int fd)
 
 int nft_msgs_talk(int fd, const struct nft_msgs *b)
 {
+    return nft_msgs_converse(fd, b, NULL, NULL);
+}
+
+int nft_msgs_converse(int fd, const struct nft_msgs *b, nft_msgs_fn *fn, void *arg)
+{
     alignas(struct nlmsghdr) uint8_t buf[MSG_ROOM];
     struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
     struct msg_wait w = { .last_seq = b->last_seq };
@@ -307,6 +319,8 @@ int nft_msgs_talk(int fd, const struct nft_msgs *b)
         return -1;
     while (!w.done) {
         ssize_t got = recv(fd, buf, sizeof buf, MSG_DONTWAIT);
+        if (got > 0 && fn != NULL)
+            fn(buf, (size_t)got, arg);
         if (got > 0)
             kevent_acks(buf, (size_t)got, msg_on_ack, &w);
         struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -353,6 +367,27 @@ static bool msg_is_of(struct nlmsghdr *h, const char *table)
     if (g->nfgen_family != NFPROTO_IPV4 && g->nfgen_family != NFPROTO_IPV6)
         return false;
     return (size_t)nla_len(tb[NFTA_TABLE_NAME]) == n && memcmp(nla_data(tb[NFTA_TABLE_NAME]), table, n) == 0;
+}
+
+bool nft_msgs_ours(void *buf, size_t len)
+{
+    struct nlmsghdr *h = buf;
+    int left = len > INT32_MAX ? 0 : (int)len;
+    for (; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
+        struct nlattr *tb[NFTA_TABLE_USERDATA + 1];
+        const uint8_t *u;
+        if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE) ||
+            nlmsg_parse(h, sizeof(struct nfgenmsg), tb, NFTA_TABLE_USERDATA, NULL) < 0 ||
+            tb[NFTA_TABLE_USERDATA] == NULL)
+            continue;
+        /* kind, length, text and its end */
+        u = nla_data(tb[NFTA_TABLE_USERDATA]);
+        if ((size_t)nla_len(tb[NFTA_TABLE_USERDATA]) == 2 + sizeof KEVENT_OUR_ALIAS &&
+            u[0] == NFTNL_UDATA_TABLE_COMMENT && u[1] == sizeof KEVENT_OUR_ALIAS &&
+            memcmp(u + 2, KEVENT_OUR_ALIAS, sizeof KEVENT_OUR_ALIAS) == 0)
+            return true;
+    }
+    return false;
 }
 
 bool nft_msgs_hurts(void *buf, size_t len, const char *table, uint32_t portid, uint32_t *who)

@@ -48,6 +48,7 @@ void nft_msgs_free(struct nft_msgs *b);
 /* Is there a table of this name? One request without a transaction, acknowledged. */
 void nft_msgs_ask(struct nft_msgs *b, uint32_t seq, uint16_t nf, const char *table);
 
+/* Its comment says that it is ours. */
 void nft_msgs_table(struct nft_msgs *b, uint16_t nf, const char *table);
 void nft_msgs_remove(struct nft_msgs *b, uint16_t nf, const char *table); /* whether or not it is there */
 /* A base chain of type filter, policy accept. */
@@ -76,7 +77,13 @@ void nft_rule_verdict(struct nftnl_rule *r, int verdict, const char *chain); /* 
 
 /* Sends it on fd and waits for the answer. -1 errno: the kernel has changed nothing, or does not say. */
 int nft_msgs_talk(int fd, const struct nft_msgs *b);
+/* The same; fn gets every datagram of the answer. */
+typedef void nft_msgs_fn(void *buf, size_t len, void *arg);
+int nft_msgs_converse(int fd, const struct nft_msgs *b, nft_msgs_fn *fn, void *arg);
 int nft_msgs_socket(void); /* -1 errno */
+
+/* An answer to nft_msgs_ask: is the table one that we made? buf is aligned for a netlink header. */
+bool nft_msgs_ours(void *buf, size_t len);
 
 /* News of the kernel (NFNLGRP_NFTABLES): does a message say that somebody else than portid took something out
  * of this table of IPv4 or IPv6? buf is aligned for a netlink header; *who: his port id (may be NULL). */

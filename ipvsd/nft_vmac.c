@@ -46,6 +46,7 @@ static void vmac_map(struct nft_msgs *b, uint16_t nf, uint32_t id, const struct 
     nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, sizeof(uint32_t));
     nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, NFT_TYPE_IFINDEX);
     nftnl_set_set_u32(s, NFTNL_SET_DATA_LEN, sizeof(uint32_t));
+    nft_set_orders(s, NFT_ORDER_HOST, NFT_ORDER_HOST);
     nft_msgs_set(b, nf, s);
     for (size_t at = 0; at < n; at += NFT_MSGS_ELEMS) {
         s = nft_set_new(NFT_VMAC_TABLE, VMAC_MAP, id);

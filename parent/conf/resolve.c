@@ -222,6 +222,7 @@ void conf_resolve(struct conf *c)
     resolve_sockets(c);
     resolve_trackers(c);
     resolve_mail(c);
+    resolve_nft(c);
     conf_count(c);
     resolve_processes(c);
 }

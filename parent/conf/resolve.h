@@ -14,6 +14,7 @@ uint8_t resolve_ipvlan_family(struct conf *c, const struct conf_obj *vi); /* of 
 void resolve_sockets(struct conf *c);           /* resolve_sock.c: SOCKET and IFACE objects */
 void resolve_trackers(struct conf *c);          /* resolve_sock.c: defaults of scripts, files, BFD */
 void resolve_lvs(struct conf *c);               /* resolve_lvs.c */
+void resolve_nft(struct conf *c);               /* resolve_nft.c: no_accept and its tables */
 void resolve_mail(struct conf *c);              /* resolve_mail.c */
 bool resolve_mail_needed(const struct conf *c); /* an instance or group wants its alerts mailed */
 void resolve_processes(struct conf *c);         /* resolve_process.c: PROCESS objects, at the end */

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (nft_msgs_hurts(copy, size < 15 ? size : 15, "keepalived_ipvs", 7, NULL))
         abort(); /* shorter than a header */
     nft_msgs_hurts(copy, size, "keepalived_ipvs", 7, NULL);
+    nft_msgs_ours(copy, size);
     free(copy);
     return 0;
 }

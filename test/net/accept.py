@@ -325,3 +325,27 @@ def options(lane):
         check('"vrrp.51" : "eth0"' in moves, "nft cannot read the map of macvlans: %s", moves)
         d.stop()
         check(not tables(lab.a), "tables left behind: %s", tables(lab.a))
+
+
+@case("accept-left-behind", "a power cut leaves tables: who accepts afterwards removes them, but never one that somebody else made")
+def left_behind(lane):
+    with lane.lab("ax") as lab:
+        d = lab.a.start(lane.daemon, text())
+        lab.wait_master("a", conf.VIPS)
+        d.kill_all()
+        check("table ip keepalived" in tables(lab.a), "nothing was left behind: the case shows nothing")
+        since = now()
+        d = lab.a.start(lane.daemon, text("accept"))
+        lab.wait_master("a", conf.VIPS, since=since)
+        check(not tables(lab.a) and answers(lab.x, VIP), "tables %s", tables(lab.a))
+        d.stop()
+        nft(lab.a, "add table ip keepalived { comment \"mine\"; }")
+        since = now()
+        d = lab.a.start(lane.daemon, text("accept"))
+        lab.wait_master("a", conf.VIPS, since=since)
+        d.stop()
+        check(tables(lab.a) == {"table ip keepalived"}, "a foreign table is gone")
+        d = lab.a.start(lane.daemon, text("no_accept"), args=["-V"])
+        lab.wait_master("a", conf.VIPS, since=now())
+        d.stop()
+        check(VIP in lab.a.addresses() and not answers(lab.x, VIP), "kept addresses have lost their guard")

@@ -205,7 +205,7 @@ static void whole(void **state)
     get(&e, "10.0.0.1", "eth0")->refs = get(&e, "fe80::1", "eth0")->refs = 1;
     nft_accept_build(&b, 1, NULL, &sh, &e);
     assert_string_equal(spell(&b), "<TtTSCRCRETtT"
-                                   "TSSESCCRRRRCCRRRRE>");
+                                   "SSESCCRRRRCCRRRRE>");
     nft_msgs_free(&b);
     nft_accept_elems_free(&e);
 }
@@ -290,12 +290,90 @@ static void many(void **state)
     nft_accept_elems_free(&e);
 }
 
+/* A table of ours says so; one of the same name that does not is somebody else's. */
+static void ours(void **state)
+{
+    static const char *const comments[] = { "holdfast", "holdfasT", "holdfast ", "holdfas", "" };
+    (void)state;
+    for (size_t i = 0; i < sizeof comments / sizeof *comments; i++) {
+        struct {
+            struct nlmsghdr h;
+            uint8_t family[4];
+            struct nlattr attr;
+            uint8_t kind, size;
+            char text[14];
+        } *m = test_calloc(1, sizeof *m);
+        struct nlmsghdr *h = &m->h;
+        size_t n = strlen(comments[i]) + 1, len = (offsetof(__typeof__(*m), text) + n + 3) / 4 * 4;
+        h->nlmsg_len = (uint32_t)len;
+        h->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE;
+        m->attr = (struct nlattr){ (uint16_t)(sizeof m->attr + 2 + n), NFTA_TABLE_USERDATA };
+        m->size = (uint8_t)n;
+        memcpy(m->text, comments[i], n);
+        assert_int_equal(nft_msgs_ours(h, len), i == 0);
+        for (size_t cut = 0; cut < len; cut++)
+            assert_false(nft_msgs_ours(h, cut));
+        h->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET;
+        assert_false(nft_msgs_ours(h, len));
+        test_free(h);
+    }
+}
+
+/* ---- the configuration
+ * ------------------------------------------------------------------------------------------------ */
+
+#define SILENT    VI_TEXT("V", "1", " no_accept\n" VIPS("10.0.1.1/24\n"))
+#define LOUD      VI_TEXT("V", "1", " accept\n" VIPS("10.0.1.1/24\n"))
+#define GLOBAL(x) "global_defs {\n" x "}\n"
+#define VS(address)                                                                                          \
+    "virtual_server " address " 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n"                            \
+    " real_server 10.0.9.1 80 {\n }\n}\n"
+
+static void said(const char *text, const char *code, const char *part, const char *table)
+{
+    struct nft_accept_shape sh;
+    struct tree t;
+    tree_load(&t, text);
+    if (tree_errors(&t) != 0 || (part != NULL && !tree_said(&t, DIAG_WARNING, code, 0, part)))
+        tree_show(&t);
+    assert_int_equal(tree_errors(&t), 0);
+    assert_int_equal(tree_said(&t, DIAG_WARNING, code, 0, part != NULL ? part : ""), part != NULL);
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    nft_accept_shape_read(&sh, s);
+    assert_string_equal(sh.table, table);
+    slice_free(s);
+    tree_unload(&t);
+}
+
+/* The incumbent shares a table; ours would take each other's place. */
+static void conf_names(void **state)
+{
+    (void)state;
+    said(GLOBAL(" nftables x\n nftables_ipvs y\n") SILENT, "HF-CONFLICT", NULL, "x");
+    said(GLOBAL(" nftables x\n nftables_ipvs x\n") SILENT, "HF-CONFLICT", "called keepalived", "keepalived");
+    said(GLOBAL(" nftables_ipvs keepalived\n") SILENT, "HF-CONFLICT", "keepalived_vrrp", "keepalived_vrrp");
+    said(GLOBAL(" nftables keepalived_vmac\n") SILENT, "HF-CONFLICT", "macvlans", "keepalived");
+    said(GLOBAL(" nftables x\n nftables_ipvs x\n") LOUD, "HF-CONFLICT", NULL, "x"); /* there is none */
+}
+
+static void conf_services(void **state)
+{
+    (void)state;
+    said(SILENT VS("10.0.1.1"), "HF-NO-ACCEPT", "no_accept", "keepalived");
+    said(VS("10.0.1.1") GLOBAL(" vrrp_strict\n") VI_TEXT("V", "1", VIPS("10.0.1.1/24\n")), "HF-NO-ACCEPT",
+         "strict mode", "keepalived");
+    said(SILENT VS("10.0.1.2"), "HF-NO-ACCEPT", NULL, "keepalived");
+    said(LOUD VS("10.0.1.1"), "HF-NO-ACCEPT", NULL, "keepalived");
+    said(GLOBAL(" nftables_priority 200\n") SILENT VS("10.0.1.1"), "HF-NO-ACCEPT", NULL, "keepalived");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(needed), cmocka_unit_test(elements), cmocka_unit_test(reload),
-        cmocka_unit_test(shapes), cmocka_unit_test(whole),    cmocka_unit_test(changes),
-        cmocka_unit_test(moves),  cmocka_unit_test(many),
+        cmocka_unit_test(needed),     cmocka_unit_test(elements),      cmocka_unit_test(reload),
+        cmocka_unit_test(shapes),     cmocka_unit_test(whole),         cmocka_unit_test(changes),
+        cmocka_unit_test(moves),      cmocka_unit_test(many),          cmocka_unit_test(ours),
+        cmocka_unit_test(conf_names), cmocka_unit_test(conf_services),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
