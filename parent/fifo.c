@@ -1,6 +1,6 @@
 /*
- * fifo.c - see fifo.h. A reader that stops reading loses lines, never delays us: they are counted and the
- * count is logged. A reader script of ours that ends is started again, later and later.
+ * fifo.c - see fifo.h. A reader that stops reading loses lines in the end (linequeue.h), never delays us. A
+ * reader script of ours that ends is started again, later and later.
  */
 #include "parent/fifo.h"
 
@@ -14,6 +14,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "parent/asuser.h"
+#include "parent/linequeue.h"
 #include "parent/parent.h"
 #include "parent/runner.h"
 
@@ -35,7 +36,7 @@ struct fifo {
     dev_t dev;
     ino_t ino;
     bool created; /* by us: removed by us */
-    uint64_t lost;
+    struct linequeue lines;
     struct script *script; /* its reader; scripts holds the reference */
     struct scripts *scripts;
     struct run *run;
@@ -176,7 +177,10 @@ static int fifo_try(struct fifo *o)
     errno = saved;
     o->dev = st.st_dev;
     o->ino = st.st_ino;
-    return o->fd < 0 ? -1 : 0;
+    if (o->fd < 0)
+        return -1;
+    linequeue_open(&o->lines, o->all->p->ev, o->fd, o->path);
+    return 0;
 }
 
 static mode_t fifo_umask(const struct parent *p)
@@ -209,8 +213,10 @@ static void fifo_open(struct fifo *o)
 static void fifo_shut(struct fifo *o)
 {
     struct stat st;
-    if (o->fd >= 0)
+    if (o->fd >= 0) {
+        linequeue_close(&o->lines);
         close(o->fd);
+    }
     o->fd = -1;
     if (o->created && lstat(o->path, &st) == 0 && st.st_dev == o->dev && st.st_ino == o->ino &&
         asuser_unlink(o->path) < 0)
@@ -285,17 +291,8 @@ void fifos_load(struct fifos *f, const struct config *c)
 
 static void fifo_write(struct fifo *o, const char *line, size_t len)
 {
-    if (o->fd < 0)
-        return;
-    if (write(o->fd, line, len) == (ssize_t)len) {
-        if (o->lost > 0)
-            log_warn("%s: %llu lines were lost, nobody read them in time", o->path,
-                     (unsigned long long)o->lost);
-        o->lost = 0;
-        return;
-    }
-    if (o->lost++ == 0)
-        log_warn("%s is full: lines are lost until its reader reads again", o->path);
+    if (o->fd >= 0)
+        linequeue_put(&o->lines, line, len);
 }
 
 void fifos_line(struct fifos *f, enum fifo_kind kind, const char *line)
