@@ -54,15 +54,20 @@ static int metrics_to_file(const char *path, const char *text, size_t len)
 
 int cmd_metrics(struct ctl *c, int argc, char **argv)
 {
-    bool standard = strcmp(c->socket, CTL_SOCKET) == 0;
+    bool standard = c->socket == NULL || strcmp(c->socket, CTL_SOCKET) == 0;
+    const char *path = standard ? METRICS_SOCKET : c->socket;
     char *text;
     size_t len;
     if (argc != 0 && !(argc == 2 && strcmp(argv[0], "-o") == 0))
         return ctl_misused("metrics");
-    int rc = metrics_collect(standard ? CTL_STATUS_SOCKET : c->socket, METRICS_WAIT_MS, &text, &len);
+    int why = metrics_collect(path, METRICS_WAIT_MS, &text, &len);
     int written = argc == 2                                          ? metrics_to_file(argv[1], text, len)
                   : metrics_write_all(STDOUT_FILENO, text, len) == 0 ? CTL_OK
                                                                      : CTL_FAILED;
     free(text);
-    return rc != 0 ? rc : written;
+    if (why == 0)
+        return written;
+    dprintf(STDERR_FILENO, "holdctl: no answer at %s: %s%s\n", path, strerror(why),
+            why == EACCES ? "; root and the group holdfast may ask" : "");
+    return why == ENOENT || why == ECONNREFUSED ? CTL_NOT_RUNNING : CTL_FAILED;
 }

@@ -11,8 +11,7 @@
 
 #include "common/proto.h"
 
-#define CTL_SOCKET        "/run/holdfast/control"
-#define CTL_STATUS_SOCKET "/run/holdfast/status" /* answers questions, takes no orders */
+#define CTL_SOCKET "/run/holdfast/control"
 
 /* Exit statuses of holdctl; a command may have more of its own. */
 enum ctl_exit {
@@ -26,9 +25,8 @@ enum ctl_exit {
 
 struct ctl {
     const char *socket;
-    bool json;   /* --json */
-    int fd;      /* -1: not connected */
-    int wait_ms; /* for an answer; 0: as long as a reload may take */
+    bool json; /* --json */
+    int fd;    /* -1: not connected */
 };
 
 typedef int ctl_fn(struct ctl *c, int argc, char **argv); /* argv[0]: the first word behind the command */

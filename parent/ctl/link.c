@@ -58,7 +58,7 @@ static int ctl_receive_part(const struct ctl *c, struct msg_ctl_reply *r)
     struct msg_header h;
     union msg_any m;
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
-    if (poll(&p, 1, c->wait_ms > 0 ? c->wait_ms : CTL_WAIT_MS) <= 0)
+    if (poll(&p, 1, CTL_WAIT_MS) <= 0)
         return ctl_lost("the daemon does not answer");
     ssize_t n = recv(c->fd, buf, sizeof buf, 0);
     if (n <= 0)

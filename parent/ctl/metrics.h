@@ -11,6 +11,8 @@
 
 enum metrics_source { METRICS_PARENT, METRICS_VRRPD, METRICS_CHECKD, METRICS_HERE };
 
+#define METRICS_SOCKET "/run/holdfast/status" /* answers questions, takes no orders */
+
 struct metrics;
 
 struct metrics *metrics_new(void);
@@ -18,8 +20,8 @@ void metrics_add(struct metrics *m, enum metrics_source from, char *text); /* te
 /* The whole exposition, "# EOF" included; malloc'ed. Ends m. */
 char *metrics_end(struct metrics *m, size_t *len);
 
-/* Asks the daemon behind this socket. 0; or holdctl's exit status, and then the text says holdfast_up 0.
- * wait_ms: the longest a single answer may take. */
-int metrics_collect(const char *socket, int wait_ms, char **text, size_t *len);
+/* Asks the daemon behind this socket, for wait_ms at most, quietly. 0; or errno, and then the text says
+ * holdfast_up 0. */
+int metrics_collect(const char *socket, unsigned int wait_ms, char **text, size_t *len);
 
 #endif
