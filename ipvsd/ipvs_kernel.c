@@ -46,7 +46,7 @@ int ipvs_kernel_open(struct ipvs_kernel *k, int fd)
         return -1; /* never the table of the wrong namespace */
     if (fd < 0)
         fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_GENERIC);
-    if (nlsock_open_fd(&k->sock, fd, 0, KERNEL_RCVBUF) < 0)
+    if (nlsock_open_fd(&k->sock, fd, 0, IPVS_KERNEL_RCVBUF) < 0)
         return -1;
     k->family = 0;
     if (kernel_ask(k, ipvs_codec_family(), NLM_F_ACK, kernel_on_family, &k->family) == 0 && k->family != 0)

@@ -9,6 +9,8 @@
 #include "ipvsd/netlink.h"
 #include "ipvsd/other_ns.h"
 
+#define IPVS_KERNEL_RCVBUF (4 << 20) /* a refusal of every request of a batch fits */
+
 struct ipvs_kernel {
     struct nlsock sock;
     uint16_t family;              /* 0: closed */

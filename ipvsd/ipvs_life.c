@@ -11,6 +11,7 @@
 #include "ipvsd/ipvs.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/nft_ipvs.h"
+#include "ipvsd/rcvbuf.h"
 
 #define LIFE_BUDGET (10 * NS_PER_MS)  /* of a turn; addresses wait no longer than this */
 #define LIFE_AUDIT  (30 * NS_PER_SEC) /* between two looks at what others did */
@@ -52,6 +53,11 @@ static void life_timeouts(struct ipvs *v)
         log_err("lvs_timeouts: the kernel refuses them: %s", strerror(errno));
 }
 
+static void life_rcvbuf(struct ipvs *v)
+{
+    rcvbuf_fit(child_slice(v->child), RCVBUF_LVS_CMD, v->k.family != 0 ? v->k.sock.fd : -1, IPVS_KERNEL_RCVBUF);
+}
+
 static void life_open(struct ipvs *v)
 {
     if (v->k.family != 0 || !life_needs_kernel(v))
@@ -60,6 +66,7 @@ static void life_open(struct ipvs *v)
         if (v->deaf)
             log_notice("the kernel has IPVS now");
         v->deaf = false;
+        life_rcvbuf(v);
         life_timeouts(v);
         return;
     }
@@ -320,6 +327,7 @@ void ipvs_commit(struct ipvsd *d)
     v->synced = v->due = v->auditing = false;
     v->gather = 0;
     ev_timer_stop(v->ev, &v->audit);
+    life_rcvbuf(v);
     if (v->k.family != 0)
         life_timeouts(v);
     else

@@ -17,6 +17,7 @@
 #include "ipvsd/garp.h"
 #include "ipvsd/model.h"
 #include "ipvsd/present.h"
+#include "ipvsd/rcvbuf.h"
 #include "ipvsd/route_kernel.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/sysctl.h"
@@ -387,12 +388,20 @@ failed:
     ev_timer_in(d->ev, &d->repair, 100 * NS_PER_MS);
 }
 
+void link_rcvbuf(struct ipvsd *d)
+{
+    const struct slice *s = child_slice(d->child);
+    rcvbuf_fit(s, RCVBUF_MONITOR, d->mon.fd, LINK_MON_RCVBUF);
+    rcvbuf_fit(s, RCVBUF_VRRP_CMD, d->cmd.fd, LINK_CMD_RCVBUF);
+}
+
 int link_open(struct ipvsd *d)
 {
     uint32_t groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
     kaddr_init(&d->links.addrs);
     if (nlsock_open(&d->mon, groups, LINK_MON_RCVBUF) < 0 || nlsock_open(&d->cmd, 0, LINK_CMD_RCVBUF) < 0)
         return -1;
+    link_rcvbuf(d);
     d->mon_io = ev_io_add(d->ev, d->mon.fd, EV_READ, link_on_readable, d);
     return 0;
 }

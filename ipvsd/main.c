@@ -142,6 +142,8 @@ static void main_commit(struct child *c, const struct slice *old, const struct s
     (void)old;
     d->next = NULL;
     main_configure(d, now, m);
+    link_rcvbuf(d);
+    route_kernel_rcvbuf(d);
     ipvs_commit(d);
     nft_ipvs_commit(d->nft);
     instance_new_peer(d);

@@ -21,6 +21,7 @@
 #include "common/err.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/proc_match.h"
+#include "ipvsd/rcvbuf.h"
 
 #define PROC_BUCKETS   256u
 #define PROC_STAT_READ 512
@@ -402,6 +403,7 @@ void proctrack_configure(struct proctrack *t, const struct slice *s)
         return;
     }
     proc_listen(t); /* first: nothing happens between the scan and the events */
+    t->rcvbuf = rcvbuf_fit(s, RCVBUF_PROCESS, t->fd, t->rcvbuf > PROC_RCVBUF ? t->rcvbuf : PROC_RCVBUF);
     proc_rescan(t);
 }
 

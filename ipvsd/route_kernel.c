@@ -14,6 +14,7 @@
 #include "common/compat.h"
 #include "common/err.h"
 #include "ipvsd/model.h"
+#include "ipvsd/rcvbuf.h"
 #include "ipvsd/route_model.h"
 
 #define ROUTE_RCVBUF     (8 << 20)
@@ -118,6 +119,15 @@ static void route_on_readable(struct ev_io *w, unsigned int got, void *arg)
     route_drain(arg);
 }
 
+void route_kernel_rcvbuf(struct ipvsd *d)
+{
+    const struct slice *s = child_slice(d->child);
+    if (!d->routes->open)
+        return;
+    rcvbuf_fit(s, RCVBUF_VRRP_MONITOR, d->routes->mon.fd, ROUTE_RCVBUF);
+    rcvbuf_fit(s, RCVBUF_VRRP_CMD, d->routes->ask.fd, ROUTE_RCVBUF);
+}
+
 static int route_open(struct route_kernel *k)
 {
     uint32_t groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE | RTMGRP_IPV4_RULE | ROUTE_IPV6_RULES;
@@ -134,6 +144,7 @@ static int route_open(struct route_kernel *k)
     setsockopt(k->ask.fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof one);
     ev_io_add(k->d->ev, k->mon.fd, EV_READ, route_on_readable, k->d);
     k->open = true;
+    route_kernel_rcvbuf(k->d);
     return 0;
 }
 

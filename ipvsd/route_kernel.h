@@ -12,6 +12,7 @@ struct route_kernel;
 
 struct route_kernel *route_kernel_new(struct ipvsd *d);
 void route_kernel_links_changed(struct ipvsd *d); /* an interface came, went, or an address with it */
+void route_kernel_rcvbuf(struct ipvsd *d);        /* as the configuration in force says */
 void route_kernel_doubt(struct ipvsd *d);         /* compare with the kernel before the next plan */
 bool route_kernel_pending(const struct ipvsd *d);
 void route_kernel_sync(struct ipvsd *d);                      /* reads the news, compares when in doubt */

@@ -23,6 +23,7 @@
 #define SOCK_TOS           0xc0 /* internetwork control */
 #define SOCK_PRIORITY      6
 #define SOCK_RCVBUF        (256 << 10)
+#define SOCK_RCVBUF_LEAST  (16 << 10) /* of a written size: less would lose adverts that come at once */
 #define SOCK_RCVBUF_MAX    (64 << 20)
 #define SOCK_RCVBUF_REJECT (32 << 10) /* junk fills a bucket of its own, a small one */
 #define SOCK_CHECKSUM_AT   6
@@ -50,12 +51,21 @@ struct sock_cfg {
     uint32_t base; /* ifindex below a macvlan of ours, 0: it is none */
 };
 
+static int sock_rcvbuf(const struct vsock *s)
+{
+    uint64_t mtu = s->iface != NULL ? s->iface->mtu : 0;
+    uint64_t size = slice_uint(s->obj, KW_SOCKET_X_RCVBUF, 0) + mtu * slice_uint(s->obj, KW_SOCKET_X_RCVMTU, 0);
+    if (size == 0)
+        return SOCK_RCVBUF;
+    return size < SOCK_RCVBUF_LEAST ? SOCK_RCVBUF_LEAST : size > SOCK_RCVBUF_MAX ? SOCK_RCVBUF_MAX : (int)size;
+}
+
 static struct sock_cfg sock_read(const struct vsock *s)
 {
     const struct slice_obj *o = s->obj;
     struct sock_cfg c = { .ttl = (int)slice_uint(o, KW_SOCKET_X_TTL, 255) };
-    uint64_t rcvbuf = slice_uint(o, KW_SOCKET_X_RCVBUF, 0), vrid;
-    c.rcvbuf = rcvbuf < SOCK_RCVBUF ? SOCK_RCVBUF : rcvbuf > SOCK_RCVBUF_MAX ? SOCK_RCVBUF_MAX : (int)rcvbuf;
+    uint64_t vrid;
+    c.rcvbuf = sock_rcvbuf(s);
     c.filter.family = (uint8_t)slice_uint(o, KW_SOCKET_X_FAMILY, 4);
     c.filter.multicast = !slice_bool(o, KW_SOCKET_X_UNICAST, false);
     c.filter.ah = slice_bool(o, KW_SOCKET_X_AH, false);

@@ -100,7 +100,8 @@ static void timed_read(struct timed *t)
                  "optional Z; no "
                  "reload is planned",
                  t->path);
-    else if (got > 0 && len > 0 && !reload_time_next(&when, (int64_t)time(NULL), &at)) {
+    else if (got > 0 && len > 0 &&
+             !reload_time_next(&when, (int64_t)(clock_realtime_ns() / NS_PER_SEC), &at)) {
         log_warn("%s: that time has passed; no reload is planned", t->path);
         at = 0;
     }

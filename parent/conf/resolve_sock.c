@@ -88,9 +88,7 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
     socket_vrid(c, s, conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0));
     conf_set_uint(c, s, KW_SOCKET_X_VERSIONS,
                   conf_uint(s, KW_SOCKET_X_VERSIONS, 0) | (version == 2 ? 4u : 8u));
-    uint64_t buf = conf_uint(vi, KW_VI_KERNEL_RX_BUF_SIZE, 0);
-    if (buf > conf_uint(s, KW_SOCKET_X_RCVBUF, 0) || conf_get(s, KW_SOCKET_X_RCVBUF) == NULL)
-        conf_set_uint(c, s, KW_SOCKET_X_RCVBUF, buf);
+    resolve_rx_buffer(c, vi, s);
     if (is_ah(vi))
         conf_set_uint(c, s, KW_SOCKET_X_AH, 1);
     conf_set_uint(c, s, KW_SOCKET_X_UNICAST, unicast);
