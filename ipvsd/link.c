@@ -31,6 +31,8 @@
 /* ---- tables
  * ------------------------------------------------------------------------------------------------------- */
 
+static void link_tell_one(struct ipvsd *d, struct chan *ch, struct iface *i, bool all);
+
 static int link_cmp(const void *a, const void *b)
 {
     const struct iface *const *x = a, *const *y = b;
@@ -155,6 +157,16 @@ static void link_touch_users(struct ipvsd *d, const struct iface *i, bool announ
     }
 }
 
+/* vrrpd hears of it before it hears of the sockets that were bound to it: this is the reason it gives. */
+static void link_gone(struct ipvsd *d, struct iface *i)
+{
+    struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    link_detach(d, i);
+    if (ch != NULL && i->named && i->told)
+        link_tell_one(d, ch, i, false);
+    sock_retry(d);
+}
+
 /* Its name is another one now: what we put on it must not stay there. */
 static void link_leave(struct ipvsd *d, struct iface *i, const char *name)
 {
@@ -168,8 +180,7 @@ static void link_leave(struct ipvsd *d, struct iface *i, const char *name)
                 addr_apply_orphan(d, &in->vips[n]);
     }
     vmac_renamed(d, i, name);
-    link_detach(d, i);
-    sock_retry(d);
+    link_gone(d, i);
 }
 
 static void link_on_link(struct ipvsd *d, const struct kevent_link *e)
@@ -262,9 +273,8 @@ static void link_on_event(const struct kevent *e, void *arg)
     case KEVENT_LINK_GONE: {
         struct iface *i = link_by_index(d, e->link.ifindex);
         if (i != NULL)
-            link_detach(d, i);
+            link_gone(d, i);
         present_on_link_gone(d->present, e->link.ifindex);
-        sock_retry(d);
         break;
     }
     case KEVENT_ADDR:
@@ -341,8 +351,8 @@ static void link_sweep_links(struct ipvsd *d, const struct link_dump *x)
         bool there = false;
         for (size_t n = 0; n < x->n && !there; n++)
             there = x->seen[n] == i->ifindex;
-        if (!there)
-            link_detach(d, i);
+        if (!there && i->ifindex != 0)
+            link_gone(d, i);
     }
 }
 
@@ -418,7 +428,7 @@ bool link_announces(const struct iface *i)
 
 /* How good an address is as a source. A virtual one of ours is none; an owner's is the interface's own and
  * is. A static one may have come before the interface's own, and yields. */
-enum link_rank { LINK_RANK_NONE, LINK_RANK_SECONDARY, LINK_RANK_STATIC, LINK_RANK_OWN };
+enum link_rank { LINK_RANK_NONE, LINK_RANK_STATIC, LINK_RANK_SECONDARY, LINK_RANK_OWN };
 
 static enum link_rank link_rank(struct ipvsd *d, const struct iface *i, const struct kaddr *k)
 {
@@ -431,7 +441,7 @@ static enum link_rank link_rank(struct ipvsd *d, const struct iface *i, const st
         bool made = v->ours || k->a.proto == COMPAT_PROTO_VRRP;
         if (v->inst->obj != NULL && (made || !v->inst->owner))
             return LINK_RANK_NONE;
-        if (v->inst->obj == NULL && made && rank == LINK_RANK_OWN)
+        if (v->inst->obj == NULL && made)
             rank = LINK_RANK_STATIC;
     }
     return rank;

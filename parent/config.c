@@ -149,6 +149,25 @@ void config_carry_states(struct config *to, const struct config *from)
             config_carry_one(&to->group[i], config_search(from->group, from->ngroup, o->id));
 }
 
+static void config_carry_news_one(struct config_inst *n, const struct config_inst *old)
+{
+    if (n == NULL || old == NULL)
+        return;
+    n->at = 0; /* what was carried over before is not the latest */
+    config_carry_one(n, old);
+}
+
+void config_carry_news(struct config *to, const struct config *from, uint32_t id)
+{
+    const struct config_inst *old = config_search(from->inst, from->ninst, id);
+    const struct config_inst *group = config_search(from->group, from->ngroup, id);
+    const struct slice_obj *o;
+    if (old != NULL && (o = slice_find(to->slice, BLK_VI, old->name)) != NULL)
+        config_carry_news_one(config_inst(to, o->id), old);
+    if (group != NULL && (o = slice_find(to->slice, BLK_SYNC, group->name)) != NULL)
+        config_carry_news_one(config_group(to, o->id), group);
+}
+
 uint64_t config_top_ns(const struct config *c, enum kw kw, uint64_t dflt)
 {
     return c != NULL && c->top != NULL ? slice_ns(c->top, kw, dflt) : dflt;

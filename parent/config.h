@@ -52,6 +52,8 @@ int config_dup_slice(const struct config *c, enum role r); /* a descriptor to se
 struct config_inst *config_inst(struct config *c, uint32_t id);
 struct config_inst *config_group(struct config *c, uint32_t id);
 void config_carry_states(struct config *to, const struct config *from); /* by name */
+/* What has been heard of one object of from since then. */
+void config_carry_news(struct config *to, const struct config *from, uint32_t id);
 uint64_t config_top_ns(const struct config *c, enum kw kw, uint64_t dflt);
 uint64_t config_top_uint(const struct config *c, enum kw kw, uint64_t dflt);
 bool config_top_bool(const struct config *c, enum kw kw);

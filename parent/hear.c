@@ -118,7 +118,11 @@ static int hear_objects(struct room *m, const struct chan_msg *msg)
     if (c == NULL)
         return 0;
     switch (msg->type) {
-    case MSG_inst_event: lifecycle_on_inst_event(p, c, &msg->body->inst_event); return 0;
+    case MSG_inst_event:
+        lifecycle_on_inst_event(p, c, &msg->body->inst_event);
+        if (c != p->cur) /* vrrpd has not come to its commit yet */
+            config_carry_news(p->cur, c, msg->body->inst_event.inst);
+        return 0;
     case MSG_rs_event: notify_rs_event(p, c, &msg->body->rs_event); return 0;
     case MSG_vs_event: notify_vs_event(p, c, &msg->body->vs_event); return 0;
     case MSG_run:

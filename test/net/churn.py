@@ -145,9 +145,9 @@ class Churn:
             free = [i for i in range(2, 60) if i not in taken]
             index = " index %d" % self.rng.choice(free)
         name = p.key if not self.hub_of(p.key) else "x%d" % p.n  # another one may have been given its name
-        make = "link add %s type veth peer name %s%s netns %s"
-        if not self.ip("hub", make % (p.hub, name, index, self.ns["a"]), ok=not index):  # taken meanwhile
-            self.ip("hub", make % (p.hub, name, "", self.ns["a"]))
+        make = "link add name %s%s type veth peer name %s netns %s"
+        if not self.ip("a", make % (name, index, p.hub, self.ns["hub"]), ok=not index):  # taken meanwhile
+            self.ip("a", make % (name, "", p.hub, self.ns["hub"]))
         p.ns, p.name, p.there = "a", name, True
         self.ip("hub", "link set %s up" % p.hub)
         order = ["link set %s address %s" % (p.name, self.mac(p)), "link set %s up" % p.name, self.addresses(p)]
