@@ -21,6 +21,7 @@ from model import World  # noqa: E402
 from peers import Peers  # noqa: E402
 
 PATIENCE = 60     # seconds until the table must be right: detection takes at most 10 here, the guest is slow
+UNSEEN = {"mute": 13, "up": 5, "refuse": 5, "error": 5} # seconds a check needs for a change that the table does not show
 STALL = 1.5       # a sleep that was this much too long: the machine stood still, and a check may have failed by that
 SLACK_KIB, SLACK_PART = 160, 0.03  # what memory may grow between the second and the last third of a long run
 SLACK_SHORT_KIB, SHORT = 1024, 600 # of a short one (seconds): the first reloads still find new sizes
@@ -83,6 +84,12 @@ class Soak:
         self.moments += 1
         return None
 
+    def unseen(self, changed):
+        """What does not show must be detected all the same before the next change: verdicts come in the order of the changes."""
+        hidden = self.world.hidden(changed)
+        if hidden:
+            time.sleep(max(UNSEEN[s.mode] for s in hidden))
+
     def step(self, may_kill):
         rand = self.world.rand
         if may_kill and rand.random() < 0.4:
@@ -93,13 +100,16 @@ class Soak:
             self.kills += 1
             return self.quiet("the death of " + role)
         if rand.random() < 0.25:
-            self.peers.set([(s.ip, s.mode) for s in self.world.edit()])
+            new = self.world.edit()
+            self.peers.set([(s.ip, s.mode) for s in new])
             self.daemon.reload(self.world.text())
             self.reloads += 1
+            self.unseen(new)
             return self.quiet("a reload")
         changed = self.world.flip()
         self.peers.set([(s.ip, s.mode) for s in changed])
         self.flips += len(changed)
+        self.unseen(changed)
         return self.quiet("%d servers changed: %s" % (len(changed), ", ".join(s.ip + " " + s.mode for s in changed)))
 
     def run(self, seconds):

@@ -53,6 +53,10 @@ class Service:
     def sum(self, who):
         return sum(s.weight for s in self.servers if who(s))
 
+    def hides(self):
+        """The sorry server serves: whether a server lives does not show in the table, and yet the next quorum depends on it."""
+        return bool(self.sorry) and not self.has_quorum
+
     def judge(self):
         """To be called after every change."""
         alive = self.sum(lambda s: s.mode == UP)
@@ -92,6 +96,10 @@ class World:
 
     def table(self):
         return {s.name: s.table() for s in self.services}
+
+    def hidden(self, changed):
+        """Of these servers, those whose change cannot be seen in the table."""
+        return [s for v in self.services if v.hides() for s in v.servers if s in changed]
 
     def flip(self):
         """In some services, some servers die or some come back: one direction a service, so that the order of the verdicts cannot
