@@ -43,6 +43,8 @@ struct checkd {
     struct checker *overdue, **overdue_last; /* due, but the turn has begun enough */
     struct mail *mail;                       /* checkd/mail.h */
     bool stopping;
+    bool orders_heard; /* the parent has told every order of the operator: before that nobody is told anything
+                        */
     struct tls_store *tls; /* checkd/tls.h */
 };
 

@@ -32,11 +32,23 @@ static void on_vs_present(struct checkd *d, const struct msg_vs_present *m)
         engine_present(d, v, m->present != 0);
 }
 
+/* 0 ends what is told behind the start. */
+static void on_rs_order(struct checkd *d, const struct msg_rs_order *m)
+{
+    struct server *s = m->rs != 0 ? service_server_by_id(d->now, m->rs) : NULL;
+
+    if (m->rs == 0)
+        d->orders_heard = true;
+    else if (s != NULL)
+        engine_order(d, s, m->set != 0, m->weight);
+}
+
 static int handle(struct checkd *d, enum msg_type type, const union msg_any *body, int *fds)
 {
     switch (type) {
     case MSG_vs_present: on_vs_present(d, &body->vs_present); return 0;
     case MSG_sock_ready: conn_sock_ready(d, &body->sock_ready, fds); return 0;
+    case MSG_rs_order: on_rs_order(d, &body->rs_order); return 0;
     default: return kinds_message(d, type, body);
     }
 }

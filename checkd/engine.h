@@ -37,6 +37,7 @@ void engine_due(struct ev_timer *t, uint64_t now, void *arg);
 void engine_judge_server(struct checkd *d, struct server *s, const char *cause);
 void engine_judge_later(struct checkd *d, struct service *v);
 struct verdict_wanted engine_wanted(const struct server *s);
+void engine_order(struct checkd *d, struct server *s, bool set, uint32_t weight); /* the operator's word */
 
 /* ---- identity.c */
 /* Of the check block o: kind, options and what stands in it, timers and flags of the engine left out, and the

@@ -248,6 +248,8 @@ static void servers_adopt(struct service_table *next, uint32_t nv, const struct 
         if (c == 0) {
             a->since = b->since;
             a->former = b;
+            a->ordered = b->ordered;
+            a->order = b->order;
             change->servers_kept++;
         }
         i += c <= 0;

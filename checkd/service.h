@@ -51,6 +51,8 @@ struct server {
     uint32_t nchecks; /* configured checks */
     bool sorry, inhibit;
     uint32_t configured; /* weight */
+    bool ordered;        /* the operator says what it weighs, and nobody else */
+    uint32_t order;      /* ... that; 0: drained */
     struct service *vs;
     /* ---- engine.c's ---- */
     struct checker *checkers; /* linked by next */

@@ -52,6 +52,11 @@ struct verdict_wanted verdict_server(bool alive, uint32_t weight, bool inhibit,
     return (struct verdict_wanted){ .in = inhibit };
 }
 
+struct verdict_wanted verdict_drained(bool alive, bool inhibit)
+{
+    return (struct verdict_wanted){ .in = alive || inhibit };
+}
+
 struct verdict_wanted verdict_sorry(uint32_t weight, const struct verdict_service *v)
 {
     if (!v->up)

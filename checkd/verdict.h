@@ -40,6 +40,8 @@ uint64_t verdict_hysteresis_limit(uint64_t hysteresis, uint64_t quorum);
 
 struct verdict_wanted verdict_server(bool alive, uint32_t weight, bool inhibit,
                                      const struct verdict_service *v);
+/* Drained by the operator: it keeps its place and its connections also while the sorry server serves. */
+struct verdict_wanted verdict_drained(bool alive, bool inhibit);
 struct verdict_wanted verdict_sorry(uint32_t weight, const struct verdict_service *v);
 
 #endif

@@ -41,7 +41,8 @@ struct slice_obj {
 /* Reading. The slice keeps its own copy: fd may be closed afterwards. */
 struct slice *slice_open(int fd, enum role role, struct err *e); /* needs a sealed memfd */
 struct slice *slice_parse(const void *buf, size_t len, enum role role,
-                          struct err *e); /* copies buf; for tests, fuzzing */
+                          struct err *e);     /* copies buf; for tests, fuzzing */
+int slice_again(int fd, uint32_t generation); /* a sealed copy of another generation; -1 errno */
 void slice_free(struct slice *s);
 uint32_t slice_generation(const struct slice *s);
 size_t slice_count(const struct slice *s);

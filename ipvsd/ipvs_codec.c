@@ -192,7 +192,25 @@ static void codec_name(struct nlattr *a, char out[IPVS_NAME_LEN])
         nla_strlcpy(out, a, IPVS_NAME_LEN);
 }
 
-static int codec_read_svc(struct nlattr *nest, struct ipvs_svc *s)
+/* The wide form; kernels before 4.1 have 32 bits of each, which nobody runs any more: zero there. */
+static void codec_read_stats(struct nlattr *nest, uint64_t n[IPVS_NUMBERS])
+{
+    static const uint8_t type[IPVS_NUMBERS] = {
+        [IPVS_CONNS] = IPVS_STATS_ATTR_CONNS,       [IPVS_INPKTS] = IPVS_STATS_ATTR_INPKTS,
+        [IPVS_OUTPKTS] = IPVS_STATS_ATTR_OUTPKTS,   [IPVS_INBYTES] = IPVS_STATS_ATTR_INBYTES,
+        [IPVS_OUTBYTES] = IPVS_STATS_ATTR_OUTBYTES, [IPVS_CPS] = IPVS_STATS_ATTR_CPS,
+        [IPVS_INPPS] = IPVS_STATS_ATTR_INPPS,       [IPVS_OUTPPS] = IPVS_STATS_ATTR_OUTPPS,
+        [IPVS_INBPS] = IPVS_STATS_ATTR_INBPS,       [IPVS_OUTBPS] = IPVS_STATS_ATTR_OUTBPS,
+    };
+    struct nlattr *tb[IPVS_STATS_ATTR_MAX + 1];
+    if (nest == NULL || nla_parse_nested(tb, IPVS_STATS_ATTR_MAX, nest, NULL) < 0)
+        return;
+    for (size_t i = 0; i < IPVS_NUMBERS; i++)
+        if (tb[type[i]] != NULL && (size_t)nla_len(tb[type[i]]) >= sizeof n[i])
+            memcpy(&n[i], nla_data(tb[type[i]]), sizeof n[i]);
+}
+
+static int codec_read_svc(struct nlattr *nest, struct ipvs_svc *s, struct ipvs_numbers *num)
 {
     static const struct nla_policy policy[IPVS_SVC_ATTR_MAX + 1] = {
         [IPVS_SVC_ATTR_AF] = { .type = NLA_U16 },
@@ -204,6 +222,7 @@ static int codec_read_svc(struct nlattr *nest, struct ipvs_svc *s)
         [IPVS_SVC_ATTR_FLAGS] = { .type = NLA_UNSPEC, .minlen = sizeof(struct ip_vs_flags) },
         [IPVS_SVC_ATTR_TIMEOUT] = { .type = NLA_U32 },
         [IPVS_SVC_ATTR_NETMASK] = { .type = NLA_U32 },
+        [IPVS_SVC_ATTR_STATS64] = { .type = NLA_NESTED },
     };
     struct nlattr *tb[IPVS_SVC_ATTR_MAX + 1];
     struct ip_vs_flags flags = { 0 };
@@ -217,6 +236,8 @@ static int codec_read_svc(struct nlattr *nest, struct ipvs_svc *s)
     s->flags = flags.flags & ~(uint32_t)IP_VS_SVC_F_HASHED;
     s->timeout = tb[IPVS_SVC_ATTR_TIMEOUT] != NULL ? nla_get_u32(tb[IPVS_SVC_ATTR_TIMEOUT]) : 0;
     s->netmask = tb[IPVS_SVC_ATTR_NETMASK] != NULL ? nla_get_u32(tb[IPVS_SVC_ATTR_NETMASK]) : 0;
+    if (num != NULL)
+        codec_read_stats(tb[IPVS_SVC_ATTR_STATS64], num->n);
     return 0;
 }
 
@@ -225,14 +246,22 @@ static uint32_t codec_get32(struct nlattr *a)
     return a != NULL ? nla_get_u32(a) : 0;
 }
 
-static int codec_read_dest(struct nlattr *nest, struct ipvs_dest *d)
+static int codec_read_dest(struct nlattr *nest, struct ipvs_dest *d, struct ipvs_numbers *num)
 {
     static const struct nla_policy policy[IPVS_DEST_ATTR_MAX + 1] = {
-        [IPVS_DEST_ATTR_PORT] = { .type = NLA_U16 },      [IPVS_DEST_ATTR_FWD_METHOD] = { .type = NLA_U32 },
-        [IPVS_DEST_ATTR_WEIGHT] = { .type = NLA_U32 },    [IPVS_DEST_ATTR_U_THRESH] = { .type = NLA_U32 },
-        [IPVS_DEST_ATTR_L_THRESH] = { .type = NLA_U32 },  [IPVS_DEST_ATTR_ADDR_FAMILY] = { .type = NLA_U16 },
-        [IPVS_DEST_ATTR_TUN_TYPE] = { .type = NLA_U8 },   [IPVS_DEST_ATTR_TUN_PORT] = { .type = NLA_U16 },
+        [IPVS_DEST_ATTR_PORT] = { .type = NLA_U16 },
+        [IPVS_DEST_ATTR_FWD_METHOD] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_WEIGHT] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_U_THRESH] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_L_THRESH] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_ADDR_FAMILY] = { .type = NLA_U16 },
+        [IPVS_DEST_ATTR_TUN_TYPE] = { .type = NLA_U8 },
+        [IPVS_DEST_ATTR_TUN_PORT] = { .type = NLA_U16 },
         [IPVS_DEST_ATTR_TUN_FLAGS] = { .type = NLA_U16 },
+        [IPVS_DEST_ATTR_ACTIVE_CONNS] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_INACT_CONNS] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_PERSIST_CONNS] = { .type = NLA_U32 },
+        [IPVS_DEST_ATTR_STATS64] = { .type = NLA_NESTED },
     };
     struct nlattr *tb[IPVS_DEST_ATTR_MAX + 1];
     memset(d, 0, sizeof *d);
@@ -257,6 +286,12 @@ static int codec_read_dest(struct nlattr *nest, struct ipvs_dest *d)
         d->tun_port = ntohs(nla_get_u16(tb[IPVS_DEST_ATTR_TUN_PORT]));
     if (tb[IPVS_DEST_ATTR_TUN_FLAGS] != NULL)
         d->tun_flags = nla_get_u16(tb[IPVS_DEST_ATTR_TUN_FLAGS]);
+    if (num == NULL)
+        return 0;
+    num->active = codec_get32(tb[IPVS_DEST_ATTR_ACTIVE_CONNS]);
+    num->inactive = codec_get32(tb[IPVS_DEST_ATTR_INACT_CONNS]);
+    num->persistent = codec_get32(tb[IPVS_DEST_ATTR_PERSIST_CONNS]);
+    codec_read_stats(tb[IPVS_DEST_ATTR_STATS64], num->n);
     return 0;
 }
 
@@ -273,8 +308,23 @@ static int codec_read_family(struct nlmsghdr *h, struct ipvs_answer *a)
     return a->family >= GENL_MIN_ID ? 0 : -1;
 }
 
+static int codec_read_info(struct nlmsghdr *h, struct ipvs_answer *a)
+{
+    static const struct nla_policy policy[IPVS_INFO_ATTR_MAX + 1] = {
+        [IPVS_INFO_ATTR_VERSION] = { .type = NLA_U32 },
+        [IPVS_INFO_ATTR_CONN_TAB_SIZE] = { .type = NLA_U32 },
+    };
+    struct nlattr *tb[IPVS_INFO_ATTR_MAX + 1];
+    if (nlmsg_parse(h, GENL_HDRLEN, tb, IPVS_INFO_ATTR_MAX, policy) < 0)
+        return -1;
+    a->kind = IPVS_ANSWER_INFO;
+    a->info.version = codec_get32(tb[IPVS_INFO_ATTR_VERSION]);
+    a->info.size = codec_get32(tb[IPVS_INFO_ATTR_CONN_TAB_SIZE]);
+    return 0;
+}
+
 /* 0: a is filled. */
-static int codec_read(struct nlmsghdr *h, struct ipvs_answer *a)
+static int codec_read(struct nlmsghdr *h, struct ipvs_answer *a, bool numbers)
 {
     static const struct nla_policy policy[IPVS_CMD_ATTR_MAX + 1] = {
         [IPVS_CMD_ATTR_SERVICE] = { .type = NLA_NESTED },
@@ -289,15 +339,20 @@ static int codec_read(struct nlmsghdr *h, struct ipvs_answer *a)
     const struct genlmsghdr *g = nlmsg_data(h);
     if (h->nlmsg_type == GENL_ID_CTRL)
         return codec_read_family(h, a);
+    if (g->cmd == IPVS_CMD_SET_INFO)
+        return codec_read_info(h, a);
+    struct ipvs_numbers *num = numbers ? &a->num : NULL;
+    if (numbers)
+        memset(num, 0, sizeof *num);
     if (nlmsg_parse(h, GENL_HDRLEN, tb, IPVS_CMD_ATTR_MAX, policy) < 0)
         return -1;
     if (g->cmd == IPVS_CMD_NEW_SERVICE && tb[IPVS_CMD_ATTR_SERVICE] != NULL) {
         a->kind = IPVS_ANSWER_SVC;
-        return codec_read_svc(tb[IPVS_CMD_ATTR_SERVICE], &a->svc);
+        return codec_read_svc(tb[IPVS_CMD_ATTR_SERVICE], &a->svc, num);
     }
     if (g->cmd == IPVS_CMD_NEW_DEST && tb[IPVS_CMD_ATTR_DEST] != NULL) {
         a->kind = IPVS_ANSWER_DEST;
-        return codec_read_dest(tb[IPVS_CMD_ATTR_DEST], &a->dest);
+        return codec_read_dest(tb[IPVS_CMD_ATTR_DEST], &a->dest, num);
     }
     if (g->cmd != IPVS_CMD_SET_CONFIG)
         return -1;
@@ -331,7 +386,7 @@ void ipvs_codec_walk(void *buf, size_t len, struct ipvs_walk *w)
             w->done = true;
         else if (h->nlmsg_type == NLMSG_ERROR)
             codec_walk_error(h, w);
-        else if (h->nlmsg_type >= NLMSG_MIN_TYPE && codec_read(h, &a) == 0)
+        else if (h->nlmsg_type >= NLMSG_MIN_TYPE && codec_read(h, &a, w->numbers) == 0)
             w->fn(&a, w->arg);
         else
             w->strange++;

@@ -12,6 +12,7 @@
 #include "parent/control_int.h"
 #include "parent/events.h"
 #include "parent/lifecycle.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/status.h"
@@ -263,6 +264,33 @@ static void control_text(struct control_client *c, char *text, size_t len)
     control_begin(c, 0, text, len, -1);
 }
 
+static void control_reload(struct control_client *c, uint32_t trial_s)
+{
+    struct parent *p = c->ctl->p;
+    if (trial_s > 0 && (p->phase != PARENT_PHASE_RUNNING || reload_on_trial(p->reload, trial_s * NS_PER_SEC) < 0)) {
+        control_say(c, 1, "not now: the daemon is starting or stopping, or the last reload waits to be confirmed "
+                          "(holdctl confirm)\n");
+        return;
+    }
+    c->waits_for_reload = true;
+    lifecycle_reload(p);
+}
+
+/* Carried out elsewhere; control_answer comes back. */
+static void control_order(struct control_client *c, const struct msg_ctl_request *r)
+{
+    struct parent *p = c->ctl->p;
+    c->waits_for_order = true;
+    if (r->verb == CTL_VERB_SERVER)
+        operator_server(p->operator, c->id, r);
+    else if (r->verb == CTL_VERB_SWITCH)
+        operator_switch(p->operator, c->id, r);
+    else if (p->phase == PARENT_PHASE_RUNNING && reload_plan(p->reload, c->id) == 0)
+        return;
+    else
+        control_answer(c->ctl, c->id, CTL_STATUS_AGAIN, "a start, a reload or a stop is under way\n", 41);
+}
+
 int control_serve(struct control_client *c, const struct msg_ctl_request *r)
 {
     struct parent *p = c->ctl->p;
@@ -285,10 +313,7 @@ int control_serve(struct control_client *c, const struct msg_ctl_request *r)
         return 0;
     case CTL_VERB_REPORT: control_report(c, r); return 0;
     case CTL_VERB_EVENTS: control_events(c, r); return 0;
-    case CTL_VERB_RELOAD:
-        c->waits_for_reload = true;
-        lifecycle_reload(p);
-        return 0;
+    case CTL_VERB_RELOAD: control_reload(c, r->number); return 0;
     case CTL_VERB_RESTART: control_restart(c, r->role); return 0;
     case CTL_VERB_STOP:
         control_say(c, 0, "stopping\n");
@@ -297,8 +322,13 @@ int control_serve(struct control_client *c, const struct msg_ctl_request *r)
         return 0;
     case CTL_VERB_SERVER:
     case CTL_VERB_SWITCH:
-    case CTL_VERB_PLAN:
-    case CTL_VERB_CONFIRM: break;
+    case CTL_VERB_PLAN: control_order(c, r); return 0;
+    case CTL_VERB_CONFIRM:
+        if (reload_confirm(p->reload) == 0)
+            control_say(c, 0, "confirmed: the configuration in force stays\n");
+        else
+            control_say(c, 1, "no reload waits to be confirmed\n");
+        return 0;
     }
     control_say(c, 1, "this daemon does not know that request\n");
     return 0;

@@ -10,12 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "parent/conf_run.h"
+#include "parent/control.h"
 #include "parent/lifecycle.h"
 #include "parent/notify.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
+#include "parent/plan.h"
 #include "parent/runner_check.h"
 #include "parent/script_life.h"
 #include "parent/trackfile.h"
@@ -46,18 +50,27 @@ struct reload {
     struct ev_timer limit;
     struct reload_report last;
     char *text;
+    struct plan *plan;          /* nothing is to be done, only said; NULL: a real one */
+    uint32_t planner;           /* the client who wants to know */
+    bool back;                  /* to the configuration before a trial */
+    uint64_t trial_next, trial; /* ns: the next, the present reload is on trial; 0: for good */
+    struct config *kept;        /* what a trial that is not confirmed goes back to */
+    uint64_t kept_for;
+    struct ev_timer patience;
 };
 
 static const enum role reload_order[] = { ROLE_IPVSD, ROLE_VRRPD, ROLE_CHECKD };
 #define RELOAD_ROLES (sizeof reload_order / sizeof reload_order[0])
 
 static void reload_on_limit(struct ev_timer *t, uint64_t now, void *arg);
+static void reload_on_patience(struct ev_timer *t, uint64_t now, void *arg);
 
 struct reload *reload_new(struct parent *p)
 {
     struct reload *r = xcalloc(1, sizeof *r);
     r->p = p;
     ev_timer_init(&r->limit, reload_on_limit, r);
+    ev_timer_init(&r->patience, reload_on_patience, r);
     return r;
 }
 
@@ -68,6 +81,8 @@ void reload_free(struct reload *r)
     reload_cancel(r);
     config_free(r->next);
     config_free(r->old);
+    config_free(r->kept);
+    plan_free(r->plan);
     free(r->text);
     free(r);
 }
@@ -92,7 +107,10 @@ struct config *reload_config_of(const struct reload *r, uint32_t generation)
 
 void reload_report(const struct reload *r, struct reload_report *out)
 {
+    uint64_t now = clock_monotonic_ns();
     *out = r->last;
+    if (r->kept != NULL && ev_timer_armed(&r->patience))
+        out->confirm_left = r->patience.deadline > now ? r->patience.deadline - now : 1;
 }
 
 void reload_cancel(struct reload *r)
@@ -100,6 +118,7 @@ void reload_cancel(struct reload *r)
     conf_run_cancel(r->run);
     r->run = NULL;
     ev_timer_stop(r->p->ev, &r->limit);
+    ev_timer_stop(r->p->ev, &r->patience);
     r->stage = RELOAD_IDLE;
 }
 
@@ -108,6 +127,10 @@ void reload_cancel(struct reload *r)
 
 static void reload_set_text(struct reload *r, const char *text, size_t len)
 {
+    if (r->plan != NULL) {
+        plan_diagnosis(r->plan, text, len);
+        return;
+    }
     free(r->text);
     r->text = xmalloc(len + 1);
     memcpy(r->text, text, len);
@@ -116,8 +139,54 @@ static void reload_set_text(struct reload *r, const char *text, size_t len)
     r->last.len = len;
 }
 
+/* The old configuration waits for its return, or is history. */
+static void reload_keep(struct reload *r, int status)
+{
+    if (status == 0 && r->trial > 0 && r->old != NULL) {
+        r->kept = r->old;
+        r->old = NULL;
+        r->kept_for = r->trial;
+        ev_timer_in(r->p->ev, &r->patience, r->trial);
+        log_notice("it is taken back in %llu s unless it is confirmed (holdctl confirm)",
+                   (unsigned long long)(r->trial / NS_PER_SEC));
+    } else if (r->back && status == RELOAD_FAILED) { /* a room died in the middle of it */
+        ev_timer_in(r->p->ev, &r->patience, RELOAD_TRIAL_AGAIN);
+    } else if (r->back) {
+        config_free(r->kept);
+        r->kept = NULL;
+    }
+    r->last.rolled_back = r->back && status == 0;
+    r->trial = 0;
+    r->back = false;
+    if (status == 0 && r->kept == NULL)
+        operator_reloaded(r->p->operator);
+}
+
+/* Nothing was done and nothing has changed. */
+static void reload_plan_finish(struct reload *r, int status)
+{
+    struct parent *p = r->p;
+    struct plan *plan = r->plan;
+    r->stage = RELOAD_IDLE;
+    r->plan = NULL;
+    ev_timer_stop(p->ev, &r->limit);
+    config_free(r->next);
+    r->next = NULL;
+    size_t len;
+    char *text = plan_end(plan, &len);
+    control_answer(p->control, r->planner, status, text, len);
+    free(text);
+    supervise_begin(p);
+    if (p->hup_waiting)
+        lifecycle_reload(p);
+}
+
 static void reload_finish(struct reload *r, int status)
 {
+    if (r->plan != NULL) {
+        reload_plan_finish(r, status);
+        return;
+    }
     r->stage = RELOAD_IDLE;
     r->last.status = status;
     r->last.generation = r->generation;
@@ -126,6 +195,7 @@ static void reload_finish(struct reload *r, int status)
     ev_timer_stop(r->p->ev, &r->limit);
     if (status == 0 && r->old != NULL)
         notify_reloaded(r->p, r->old, r->p->cur);
+    reload_keep(r, status);
     config_free(r->next);
     config_free(r->old);
     r->next = r->old = NULL;
@@ -143,6 +213,11 @@ static void reload_refuse(struct reload *r, int status, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(why, sizeof why, fmt, ap);
     va_end(ap);
+    if (r->plan != NULL) {
+        plan_refused(r->plan, why);
+        reload_finish(r, status);
+        return;
+    }
     log_err("reload refused: %s; the old configuration stays in force", why);
     int n = asprintf(&all, "%s%s\n", r->text != NULL ? r->text : "", why);
     if (n < 0)
@@ -203,6 +278,7 @@ static void reload_commit_next(struct reload *r)
         snapshots_forget_before(m->snaps, r->old->generation);
         chan_set_generation(m->ch, r->generation);
         chan_send(m->ch, MSG_commit, &c, NULL, 0);
+        operator_tell(r->p->operator, m->role, false);
         chan_flush(m->ch);
         r->waiting[m->role] = true;
         return;
@@ -253,9 +329,42 @@ static bool reload_all_answered(const struct reload *r)
     return true;
 }
 
+/* All have said what they would do. */
+static void reload_planned(struct reload *r)
+{
+    for (size_t i = 0; i < RELOAD_ROLES; i++)
+        plan_gather(r->plan, &r->p->room[reload_order[i]], r->takes_part[reload_order[i]],
+                    reload_wanted(r, reload_order[i]));
+    reload_abort(r);
+    reload_finish(r, 0);
+}
+
+static void reload_prepared(struct reload *r)
+{
+    if (r->plan != NULL)
+        reload_planned(r);
+    else
+        reload_leave(r);
+}
+
+/* fds: what the message carries. How many; -1 errno. */
+static int reload_prepare_fds(struct reload *r, enum role who, int fds[2])
+{
+    fds[0] = config_dup_slice(r->next, who);
+    if (fds[0] < 0 || r->plan == NULL)
+        return fds[0] < 0 ? -1 : 1;
+    fds[1] = plan_fd(r->plan, who);
+    if (fds[1] >= 0)
+        return 2;
+    int saved = errno;
+    close(fds[0]);
+    errno = saved;
+    return -1;
+}
+
 static void reload_prepare(struct reload *r)
 {
-    struct msg_prepare m = { .generation = r->generation };
+    struct msg_prepare m = { .generation = r->generation, .plan = r->plan != NULL };
     r->stage = RELOAD_PREPARING;
     for (size_t i = 0; i < RELOAD_ROLES; i++) {
         struct room *room = &r->p->room[reload_order[i]];
@@ -263,18 +372,18 @@ static void reload_prepare(struct reload *r)
         r->takes_part[room->role] = r->waiting[room->role] = in;
         if (!in)
             continue;
-        int fd = config_dup_slice(r->next, room->role);
-        if (fd < 0) {
+        int fds[2], n = reload_prepare_fds(r, room->role, fds);
+        if (n < 0) {
             reload_abort(r);
-            reload_refuse(r, 1, "no descriptor left: %s", strerror(errno));
+            reload_refuse(r, RELOAD_FAILED, "no descriptor left: %s", strerror(errno));
             return;
         }
-        chan_send(room->ch, MSG_prepare, &m, &fd, 1);
+        chan_send(room->ch, MSG_prepare, &m, fds, (unsigned int)n);
         chan_flush(room->ch);
     }
     ev_timer_in(r->p->ev, &r->limit, RELOAD_PREPARE_LIMIT);
     if (reload_all_answered(r))
-        reload_leave(r);
+        reload_prepared(r);
 }
 
 static void reload_on_conf(void *arg, const struct conf_result *res)
@@ -282,7 +391,8 @@ static void reload_on_conf(void *arg, const struct conf_result *res)
     struct reload *r = arg;
     r->run = NULL;
     reload_set_text(r, res->text, res->len);
-    conf_log_text(res->text, res->len, res->config == NULL);
+    if (r->plan == NULL)
+        conf_log_text(res->text, res->len, res->config == NULL);
     if (res->config == NULL) {
         reload_refuse(r, res->status, "the new configuration has errors (holdfast -t shows them)");
         return;
@@ -296,18 +406,30 @@ static void reload_on_conf(void *arg, const struct conf_result *res)
     reload_prepare(r);
 }
 
+static void reload_next_generation(struct reload *r)
+{
+    uint32_t cur = r->p->cur->generation;
+    r->stage = RELOAD_READING;
+    r->generation = cur + 1 > r->generation ? cur + 1 : r->generation + 1;
+    reload_set_text(r, "", 0);
+}
+
 int reload_begin(struct reload *r)
 {
     struct parent *p = r->p;
     if (r->stage != RELOAD_IDLE)
         return -1;
-    r->stage = RELOAD_READING;
-    r->generation = p->cur->generation + 1 > r->generation ? p->cur->generation + 1 : r->generation + 1;
-    reload_set_text(r, "", 0);
+    reload_next_generation(r);
+    r->trial = r->trial_next;
+    r->trial_next = 0;
     sdnotify_reloading(&p->sd);
     log_notice("reloading %s", p->config_file);
-    if (conf_run_start(&r->run, p, r->generation, reload_on_conf, r) < 0)
-        reload_refuse(r, 1, "holdfast-conf cannot be started: %s", strerror(errno));
+    if (r->kept != NULL)
+        reload_refuse(
+            r, RELOAD_FAILED,
+            "the last reload waits to be confirmed: holdctl confirm, or wait until it is taken back");
+    else if (conf_run_start(&r->run, p, r->generation, reload_on_conf, r) < 0)
+        reload_refuse(r, RELOAD_FAILED, "holdfast-conf cannot be started: %s", strerror(errno));
     return 0;
 }
 
@@ -322,7 +444,7 @@ int reload_on_prepared(struct reload *r, enum role who, uint32_t generation)
         return -1;
     r->waiting[who] = false;
     if (reload_all_answered(r))
-        reload_leave(r);
+        reload_prepared(r);
     return 0;
 }
 
@@ -355,7 +477,7 @@ void reload_on_death(struct reload *r, enum role who)
     if (r->stage == RELOAD_PREPARING && r->takes_part[who]) {
         r->takes_part[who] = false;
         reload_abort(r);
-        reload_refuse(r, 1, "%s died while it prepared the new configuration", role_name(who));
+        reload_refuse(r, RELOAD_FAILED, "%s died while it prepared the new configuration", role_name(who));
         supervise_begin(r->p);
     } else if (r->stage == RELOAD_COMMITTING && r->waiting[who]) {
         r->waiting[who] = false; /* its successor begins with the new configuration */
@@ -381,6 +503,93 @@ void reload_on_started(struct reload *r)
 {
     if (r->stage != RELOAD_ARRIVING || !supervise_all_started(r->p))
         return;
-    log_notice("reload complete: generation %u is in force", r->generation);
+    log_notice("%s: generation %u is in force",
+               r->back ? "rolled back to the configuration before the reload nobody confirmed"
+                       : "reload complete",
+               r->generation);
     reload_finish(r, 0);
+}
+
+/* ---- plan, trial
+ * --------------------------------------------------------------------------------------------------- */
+
+int reload_plan(struct reload *r, uint32_t client)
+{
+    struct parent *p = r->p;
+    if (r->stage != RELOAD_IDLE)
+        return -1;
+    r->planner = client;
+    r->plan = plan_new();
+    reload_next_generation(r);
+    if (conf_run_start(&r->run, p, r->generation, reload_on_conf, r) < 0)
+        reload_refuse(r, RELOAD_FAILED, "holdfast-conf cannot be started: %s", strerror(errno));
+    return 0;
+}
+
+int reload_on_trial(struct reload *r, uint64_t ns)
+{
+    if (r->kept != NULL || r->trial_next > 0)
+        return -1;
+    r->trial_next = ns;
+    return 0;
+}
+
+int reload_confirm(struct reload *r)
+{
+    if (r->kept == NULL || r->back)
+        return -1;
+    ev_timer_stop(r->p->ev, &r->patience);
+    config_free(r->kept);
+    r->kept = NULL;
+    log_notice("generation %u is confirmed: it stays", r->p->cur->generation);
+    operator_reloaded(r->p->operator);
+    return 0;
+}
+
+/* The slices we kept, as a generation of their own. NULL with e. */
+static struct config *reload_kept_again(const struct reload *r, struct err *e)
+{
+    static const enum role order[4] = { ROLE_PARENT, ROLE_VRRPD, ROLE_CHECKD, ROLE_IPVSD };
+    int fds[4];
+    for (size_t i = 0; i < 4; i++) {
+        fds[i] = slice_again(r->kept->fd[order[i]], r->generation);
+        if (fds[i] >= 0)
+            continue;
+        err_set(e, "HF-INTERNAL", "", "%s", strerror(errno));
+        while (i-- > 0)
+            close(fds[i]);
+        return NULL;
+    }
+    struct config *c = config_new(r->generation, fds, e);
+    if (c != NULL) {
+        c->errors = r->kept->errors;
+        c->warnings = r->kept->warnings;
+    }
+    return c;
+}
+
+static void reload_on_patience(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct reload *r = arg;
+    struct parent *p = r->p;
+    struct err e = { 0 };
+    char text[160];
+    if (p->phase == PARENT_PHASE_STOPPING || r->kept == NULL)
+        return;
+    if (r->stage != RELOAD_IDLE || !supervise_all_started(p)) {
+        ev_timer_at(p->ev, t, now + RELOAD_TRIAL_AGAIN);
+        return;
+    }
+    snprintf(text, sizeof text, "the reload of generation %u was not confirmed within %llu s: taken back\n",
+             p->cur->generation, (unsigned long long)(r->kept_for / NS_PER_SEC));
+    reload_next_generation(r);
+    r->back = true;
+    sdnotify_reloading(&p->sd);
+    reload_set_text(r, text, strlen(text));
+    log_warn("%.*s; %s still holds what was taken back", (int)strlen(text) - 1, text, p->config_file);
+    r->next = reload_kept_again(r, &e);
+    if (r->next == NULL)
+        reload_refuse(r, RELOAD_FAILED, "the former configuration cannot be used again: %s", e.text);
+    else
+        reload_prepare(r);
 }

@@ -22,6 +22,8 @@ struct reload_report {
     uint64_t at;         /* CLOCK_REALTIME ns */
     const char *text;    /* diagnostics and reason */
     size_t len;
+    bool rolled_back;      /* the last was one nobody confirmed, taken back */
+    uint64_t confirm_left; /* ns; 0: no reload waits to be confirmed */
 };
 
 struct reload *reload_new(struct parent *p);
@@ -30,6 +32,11 @@ int reload_begin(struct reload *r); /* -1: one is running */
 bool reload_busy(const struct reload *r);
 bool reload_preparing(const struct reload *r); /* who becomes ready now must wait for the outcome */
 void reload_cancel(struct reload *r);          /* the daemon stops */
+/* The next reload is on trial: taken back by itself after that long, unless it is confirmed. -1: one is. */
+int reload_on_trial(struct reload *r, uint64_t ns);
+int reload_confirm(struct reload *r); /* -1: nothing waits for it */
+/* What a reload would do, none of it done; control_answer(client) says it. -1: one is running. */
+int reload_plan(struct reload *r, uint32_t client);
 /* The configuration of this generation: the one in force, or while a reload commits the one before. NULL:
  * neither. */
 struct config *reload_config_of(const struct reload *r, uint32_t generation);

@@ -31,7 +31,8 @@ static void on_answer(const struct ipvs_answer *a, void *arg)
         if (strlen(ipvs_dkey_text(&a->dest.key, text)) >= sizeof text)
             abort();
         break;
-    case IPVS_ANSWER_TIMEOUTS: break;
+    case IPVS_ANSWER_TIMEOUTS:
+    case IPVS_ANSWER_INFO: break;
     case IPVS_ANSWER_FAMILY:
         if (a->family < 16)
             abort();
