@@ -69,6 +69,17 @@ static int accept_open(struct nft_accept *n)
     return 0;
 }
 
+/* Who has no tables hears no news of those of others. */
+static void accept_close(struct nft_accept *n)
+{
+    if (!n->open)
+        return;
+    ev_io_del(n->d->ev, n->mon_io);
+    nlsock_close(&n->mon);
+    nlsock_close(&n->cmd);
+    n->open = false;
+}
+
 /* Frees b. -1 errno: the kernel has changed nothing. */
 static int accept_send(struct nft_accept *n, struct nft_msgs *b)
 {
@@ -141,6 +152,8 @@ static void accept_rebuild(struct nft_accept *n)
     if (n->error != 0)
         log_notice("no_accept: the tables %s stand now", n->want.table);
     accept_say(n, 0);
+    if (!guards)
+        accept_close(n);
 }
 
 static void accept_on_retry(struct ev_timer *t, uint64_t now, void *arg)
@@ -332,8 +345,10 @@ static void accept_sweep(struct nft_accept *n)
         nft_msgs_converse(n->cmd.fd, &b, accept_on_table, &ours);
         nft_msgs_free(&b);
     }
-    if (!ours)
+    if (!ours) {
+        accept_close(n);
         return;
+    }
     log_notice("no_accept: the tables %s of a former life of holdfast are removed", n->want.table);
     memcpy(n->table, n->want.table, sizeof n->table);
 }

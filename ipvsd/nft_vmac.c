@@ -17,9 +17,8 @@
 
 #include "common/err.h"
 
-#define VMAC_PRIORITY (-1)
-#define VMAC_MAP      "vmac_map"
-#define VMAC_MLD2     143u /* version 2 membership report */
+#define VMAC_MAP  "vmac_map"
+#define VMAC_MLD2 143u /* version 2 membership report */
 
 static const struct vmac_family {
     uint16_t nf;
@@ -61,18 +60,20 @@ static void vmac_map(struct nft_msgs *b, uint16_t nf, uint32_t id, const struct 
  */
 
 /* A report that leaves by a macvlan: a copy by the interface below, then no further. */
-static void rule_move(struct nftnl_rule *r, const struct vmac_family *f, uint32_t id)
+static void rule_move(struct nftnl_rule *r, const struct vmac_family *f, uint32_t id, bool counters)
 {
     nft_rule_meta(r, NFT_META_OIF, NFT_REGISTER_1);
     nft_rule_lookup(r, VMAC_MAP, id, NFT_REGISTER_1, NFT_REGISTER_2);
     nft_rule_load(r, NFT_PAYLOAD_NETWORK_HEADER, f->daddr, f->alen, NFT_REGISTER_3);
+    if (counters)
+        nft_rule_expr(r, "counter");
     struct nftnl_expr *e = nft_rule_expr(r, "dup");
     nftnl_expr_set_u32(e, NFTNL_EXPR_DUP_SREG_ADDR, NFT_REGISTER_3);
     nftnl_expr_set_u32(e, NFTNL_EXPR_DUP_SREG_DEV, NFT_REGISTER_2);
     nft_rule_verdict(r, NF_DROP, NULL);
 }
 
-static void vmac_rule(struct nft_msgs *b, const struct vmac_family *f, uint32_t id)
+static void vmac_rule(struct nft_msgs *b, const struct vmac_family *f, uint32_t id, bool counters)
 {
     struct nftnl_rule *r = nft_rule_new(f->nf, NFT_VMAC_TABLE, "out");
     const uint8_t protocol = f->nf == NFPROTO_IPV4 ? IPPROTO_IGMP : IPPROTO_ICMPV6, report = VMAC_MLD2;
@@ -82,11 +83,21 @@ static void vmac_rule(struct nft_msgs *b, const struct vmac_family *f, uint32_t 
         nft_rule_load(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, NFT_REGISTER_1);
         nft_rule_equal(r, NFT_REGISTER_1, &report, sizeof report);
     }
-    rule_move(r, f, id);
+    rule_move(r, f, id, counters);
     nft_msgs_rule(b, f->nf, r);
 }
 
-void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_pair *pairs, size_t n)
+bool nft_vmac_form_read(struct nft_vmac_form *form, const struct slice *s)
+{
+    const struct slice_obj *g = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+    struct nft_vmac_form was = *form;
+    form->priority = g != NULL ? (int32_t)slice_int(g, KW_GLOBAL_NFTABLES_PRIORITY, -1) : -1;
+    form->counters = g != NULL && slice_bool(g, KW_GLOBAL_NFTABLES_COUNTERS, false);
+    return was.priority != form->priority || was.counters != form->counters;
+}
+
+void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_form *form,
+                    const struct nft_vmac_pair *pairs, size_t n)
 {
     nft_msgs_begin(b, seq);
     for (size_t i = 0; i < VMAC_FAMILIES; i++) {
@@ -95,19 +106,19 @@ void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_pair
             continue;
         nft_msgs_table(b, families[i].nf, NFT_VMAC_TABLE);
         vmac_map(b, families[i].nf, (uint32_t)i + 1, pairs, n);
-        nft_msgs_hook(b, families[i].nf, NFT_VMAC_TABLE, "out", NF_INET_LOCAL_OUT, VMAC_PRIORITY);
-        vmac_rule(b, &families[i], (uint32_t)i + 1);
+        nft_msgs_hook(b, families[i].nf, NFT_VMAC_TABLE, "out", NF_INET_LOCAL_OUT, form->priority);
+        vmac_rule(b, &families[i], (uint32_t)i + 1, form->counters);
     }
     nft_msgs_end(b);
 }
 
-int nft_vmac_apply(const struct nft_vmac_pair *pairs, size_t n)
+int nft_vmac_apply(const struct nft_vmac_form *form, const struct nft_vmac_pair *pairs, size_t n)
 {
     struct nft_msgs b;
     int fd = nft_msgs_socket();
     if (fd < 0)
         return -1;
-    nft_vmac_build(&b, 1, pairs, n);
+    nft_vmac_build(&b, 1, form, pairs, n);
     int rc = nft_msgs_talk(fd, &b), saved = errno;
     close(fd);
     nft_msgs_free(&b);

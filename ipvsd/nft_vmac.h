@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/slice.h"
 #include "ipvsd/nft_msg.h"
 
 #define NFT_VMAC_TABLE "keepalived_vmac"
@@ -17,9 +18,17 @@ struct nft_vmac_pair {
     uint32_t vmac, base; /* ifindexes */
 };
 
+/* nftables_priority and nftables_counters. */
+struct nft_vmac_form {
+    int32_t priority;
+    bool counters;
+};
+bool nft_vmac_form_read(struct nft_vmac_form *form, const struct slice *s); /* true: it is another one */
+
 /* One transaction: the tables with these pairs take the place of those before; n 0: they go. */
-void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_pair *pairs, size_t n);
+void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_form *form,
+                    const struct nft_vmac_pair *pairs, size_t n);
 /* -1 errno: the kernel has changed nothing. */
-int nft_vmac_apply(const struct nft_vmac_pair *pairs, size_t n);
+int nft_vmac_apply(const struct nft_vmac_form *form, const struct nft_vmac_pair *pairs, size_t n);
 
 #endif

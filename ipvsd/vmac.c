@@ -48,6 +48,8 @@ struct vmacs {
     struct nft_vmac_pair *pairs; /* what the firewall knows */
     size_t npairs;
     bool pairs_said;
+    struct nft_vmac_form form; /* how it is told */
+    bool reform;
 };
 
 static void vmac_on_timer(struct ev_timer *t, uint64_t now, void *arg)
@@ -238,14 +240,15 @@ static void vmac_hush(struct ipvsd *d)
         if (!m->v[k].spec.ipvlan && vmac_there(&m->v[k]) && m->v[k].iface->ifindex != 0 &&
             vmac_fit(&m->v[k]) != VMAC_FIT_OTHER)
             now[n++] = (struct nft_vmac_pair){ m->v[k].iface->ifindex, m->v[k].base->ifindex };
-    if (n == m->npairs && (n == 0 || memcmp(now, m->pairs, n * sizeof *now) == 0)) {
+    if ((!m->reform || n == 0) && n == m->npairs && (n == 0 || memcmp(now, m->pairs, n * sizeof *now) == 0)) {
         free(now);
         return;
     }
     free(m->pairs);
     m->pairs = now;
     m->npairs = n;
-    if (nft_vmac_apply(now, n) == 0 || m->pairs_said)
+    m->reform = false;
+    if (nft_vmac_apply(&m->form, now, n) == 0 || m->pairs_said)
         return;
     m->pairs_said = true;
     log_warn(
@@ -362,6 +365,7 @@ void vmac_configure(struct ipvsd *d, const struct slice *now)
             vmac_doom(m, old[k].iface, old[k].spec.name);
     free(old);
     vmac_switches_end(m->switches);
+    m->reform = nft_vmac_form_read(&m->form, now) || m->reform;
     vmac_settle(d);
 }
 
@@ -415,7 +419,7 @@ void vmac_stop(struct ipvsd *d)
     for (size_t k = 0; k < m->ndoomed; k++)
         vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
     m->ndoomed = 0;
-    if (m->npairs > 0 && nft_vmac_apply(NULL, 0) < 0)
+    if (m->npairs > 0 && nft_vmac_apply(&m->form, NULL, 0) < 0)
         log_warn("nftables: table " NFT_VMAC_TABLE " cannot be removed: %s", strerror(errno));
     m->npairs = 0;
     vmac_switches_begin(m->switches);

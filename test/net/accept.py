@@ -121,15 +121,16 @@ def silent(lane):
 
 @case("accept-ipv6", "IPv6: solicitations are answered, nothing else; a link-local address is one of its interface")
 def ipv6(lane):
-    for glob, kind in (("", 'fe80::100 . "eth0"'), ("    nftables_ifindex\n", 'fe80::100 . "eth0"')):
+    for extra, glob, kind in (("", "", 'fe80::100 . "eth0"'), ("", "    nftables_ifindex\n", 'fe80::100 . "eth0"'),
+                              ("\nuse_vmac", "", 'fe80::100 . "vrrp.51"')):
         with lane.lab("ax") as lab:
-            d = lab.a.start(lane.daemon, text(vips=conf.VIPS6, glob=glob))
+            d = lab.a.start(lane.daemon, text("no_accept" + extra, vips=conf.VIPS6, glob=glob))
             lab.wait_master("a", conf.VIPS6)
             for ip in conf.VIPS6:
                 check(not answers(lab.x, ip), "%s answers", ip)
             check(answers(lab.x, lab.a.link_local) and answers(lab.x, lab.a.ip6), "the host's own address is silent")
             check(dropped(lab.a, "ip6 keepalived", "vips_link_local") == {kind}, "sets: %s", nft(lab.a, "list", "ruleset"))
-            check(tables(lab.a) == {"table ip6 keepalived"}, "tables: %s", tables(lab.a))
+            check(tables(lab.a) & TABLES == {"table ip6 keepalived"}, "tables: %s", tables(lab.a))
             lab.a.batch("link set eth0 down\nlink set eth0 up\naddr replace %s/64 dev eth0 nodad" % lab.a.ip6)
             lab.wait_master("a", conf.VIPS6, since=now())
             check(not any(answers(lab.x, ip) for ip in conf.VIPS6), "it answers after the interface was down")
@@ -321,6 +322,7 @@ def options(lane):
         check("priority filter - 7" in rules, "priority: %s", rules)
         check('ip6 daddr . iif @vips_link_local counter' in nft(lab.a, "list", "table", "ip6", "mine"), "index")
         check(not tables(lab.a) & TABLES, "tables: %s", tables(lab.a))
+        check(re.search(r"priority filter - 7.*counter packets \d+", nft(lab.a, "list", "table", "ip", "keepalived_vmac"), re.S), "macvlans")
         moves = nft(lab.a, "list", "map", "ip", "keepalived_vmac", "vmac_map")
         check('"vrrp.51" : "eth0"' in moves, "nft cannot read the map of macvlans: %s", moves)
         d.stop()
@@ -345,7 +347,13 @@ def left_behind(lane):
         lab.wait_master("a", conf.VIPS, since=since)
         d.stop()
         check(tables(lab.a) == {"table ip keepalived"}, "a foreign table is gone")
-        d = lab.a.start(lane.daemon, text("no_accept"), args=["-V"])
+        d = lab.a.start(lane.daemon, text())
+        lab.wait_master("a", conf.VIPS, since=now())
+        with Flood(lab.x, VIP, lab.a.mac) as flood:
+            os.kill(d.pid, signal.SIGKILL)  # the others clean up
+            lab.wait(lambda: VIP not in lab.a.addresses() and not tables(lab.a), 3, "the end of addresses and tables")
+        check(flood.got == 0, "%d of %d were answered", flood.got, flood.sent)
+        d = lab.a.start(lane.daemon, text(), args=["-V"])
         lab.wait_master("a", conf.VIPS, since=now())
         d.stop()
         check(VIP in lab.a.addresses() and not answers(lab.x, VIP), "kept addresses have lost their guard")

@@ -334,17 +334,18 @@ static unsigned int count(const struct nft_msgs *b, uint32_t acked)
 static void firewall(void **state)
 {
     static struct nft_vmac_pair pairs[450];
+    const struct nft_vmac_form form = { .priority = -1 };
     struct nft_msgs b;
     (void)state;
     for (uint32_t i = 0; i < 450; i++)
         pairs[i] = (struct nft_vmac_pair){ i + 10, 3 };
-    nft_vmac_build(&b, 1, pairs, 0);
+    nft_vmac_build(&b, 1, &form, pairs, 0);
     assert_int_equal(count(&b, b.last_seq), 6); /* begin, twice made and removed, end */
     free(b.buf);
-    nft_vmac_build(&b, 1, pairs, 2);
+    nft_vmac_build(&b, 1, &form, pairs, 2);
     assert_int_equal(count(&b, b.last_seq), 16); /* and table, map, its content, chain, rule */
     free(b.buf);
-    nft_vmac_build(&b, 1, pairs, 450);
+    nft_vmac_build(&b, 1, &form, pairs, 450);
     assert_int_equal(count(&b, b.last_seq), 26); /* 80 in a message */
     free(b.buf);
 }
