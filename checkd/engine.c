@@ -54,7 +54,10 @@ struct verdict_wanted engine_wanted(const struct server *s)
                                  .sorry = s->vs->sorry != NULL,
                                  .sorry_inhibit = s->vs->sorry_inhibit };
 
-    return s->sorry ? verdict_sorry(s->weight, &v) : verdict_server(s->alive, s->weight, s->inhibit, &v);
+    if (s->sorry)
+        return verdict_sorry(s->weight, &v);
+    return s->ordered && s->order == 0 ? verdict_drained(s->alive, s->inhibit)
+                                       : verdict_server(s->alive, s->weight, s->inhibit, &v);
 }
 
 void engine_judge_later(struct checkd *d, struct service *v)
@@ -109,7 +112,7 @@ static uint32_t weight_of(const struct server *s)
 
     for (const struct checker *k = s->checkers; k != NULL; k = k->next)
         adjust = verdict_adjust(adjust, k->weight);
-    return verdict_weight(s->configured, adjust);
+    return s->ordered ? s->order : verdict_weight(s->configured, adjust);
 }
 
 void engine_judge_server(struct checkd *d, struct server *s, const char *cause)
@@ -140,6 +143,24 @@ void engine_judge_server(struct checkd *d, struct server *s, const char *cause)
         return;
     log_server(d, s, cause);
     mail_server_event(d->mail, s->id, alive, cause);
+}
+
+void engine_order(struct checkd *d, struct server *s, bool set, uint32_t weight)
+{
+    bool same = s->ordered == set && (!set || s->order == weight);
+    struct verdict_wanted was = engine_wanted(s);
+
+    s->ordered = set;
+    s->order = weight;
+    if (same || s->sorry)
+        return;
+    engine_judge_server(d, s,
+                        !set          ? "enabled by the operator"
+                        : weight == 0 ? "drained by the operator"
+                                      : "weight by order of the operator");
+    if (was.in !=
+        engine_wanted(s).in) /* of the same weight as before, but its place in the table is another */
+        feed_server_state(d, s);
 }
 
 static void checker_turn(struct checker *k, bool up, const char *cause)

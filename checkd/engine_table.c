@@ -104,7 +104,7 @@ static void count_server(struct server *s)
         adjust = verdict_adjust(adjust, k->weight);
     }
     s->alive = s->down == 0;
-    s->weight = verdict_weight(s->configured, adjust);
+    s->weight = s->ordered ? s->order : verdict_weight(s->configured, adjust);
     if (s->sorry || !s->alive)
         return;
     s->vs->live += s->weight;

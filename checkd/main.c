@@ -51,7 +51,7 @@ static void checkd_turn(void *arg)
     struct checkd *d = arg;
     bool more;
 
-    if (d->now == NULL)
+    if (d->now == NULL || !d->orders_heard)
         return;
     more = engine_settle(d);
     if (!feed_run(d))

@@ -352,6 +352,7 @@ static bool child_report(enum report_what what, uint32_t obj, size_t *cursor, FI
     switch (what) {
     case REPORT_WHAT_CONFIG: return report_slice(c->slice, obj, cursor, f);
     case REPORT_WHAT_STATE: return c->ops->on_report != NULL && c->ops->on_report(c, obj, cursor, f, c->arg);
+    case REPORT_WHAT_IPVS: return c->ops->on_ipvs != NULL && c->ops->on_ipvs(c, cursor, f, c->arg);
     case REPORT_WHAT_METRICS: return c->ops->on_metrics != NULL && c->ops->on_metrics(c, cursor, f, c->arg);
     }
     return false;
@@ -443,7 +444,7 @@ void child_stopped(struct child *c)
  * crash. */
 static void child_signals(void)
 {
-    static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGUSR1, SIGUSR2 };
+    static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGUSR1, SIGUSR2, SIGXFSZ };
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
     sigset_t none;

@@ -46,6 +46,7 @@ struct child_ops {
     size_t (*keep_fds)(int *fds, size_t max, void *arg);
     void (*on_dump)(struct child *c, enum dump_what what, int fd,
                     void *arg); /* write; fd stays the caller's. May be NULL */
+    bool (*on_ipvs)(struct child *c, size_t *cursor, FILE *f, void *arg); /* May be NULL. REPORT_WHAT_IPVS */
     /* May be NULL. REPORT_WHAT_STATE: the next piece (common/report.h); never called outside of a turn. */
     bool (*on_report)(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg);
     /* The same for REPORT_WHAT_METRICS, of everything. */

@@ -160,6 +160,7 @@ struct garp {
 
 struct vmacs;
 struct ipvs;
+struct list;
 struct check_sock;
 struct bfd_socks;
 struct present;
@@ -187,6 +188,7 @@ struct ipvsd {
     struct garp garp;
     struct vmacs *vmacs;
     struct ipvs *ipvs;
+    struct list *list;
     struct check_sock *check_socks;
     struct bfd_socks *bfd;
     struct present *present;

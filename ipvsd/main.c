@@ -17,6 +17,7 @@
 #include "ipvsd/ipvs.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
+#include "ipvsd/list.h"
 #include "ipvsd/model.h"
 #include "ipvsd/nft_accept.h"
 #include "ipvsd/nft_ipvs.h"
@@ -105,6 +106,7 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->nft = nft_ipvs_new(d);
     d->accept = nft_accept_new(d);
     d->routes = route_kernel_new(d);
+    d->list = list_new(d);
     d->proctrack = proctrack_new(d);
     if (link_open(d) < 0 || garp_open(d) < 0) {
         log_err("netlink or packet socket: %s", strerror(errno));
@@ -299,6 +301,13 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
     ipvs_dump(d, fd);
 }
 
+static bool main_ipvs(struct child *c, size_t *cursor, FILE *f, void *arg)
+{
+    struct ipvsd *d = arg;
+    (void)c;
+    return list_report(d->list, cursor, f);
+}
+
 /* Sockets in the namespace of net_namespace_ipvs, for which the jail leaves no way. */
 static int main_pre_jail(void *arg)
 {
@@ -324,6 +333,7 @@ int main(void)
         .on_msg = main_msg,
         .on_stop = main_stop,
         .on_dump = main_dump,
+        .on_ipvs = main_ipvs,
         .keep_fds = main_keep_fds,
     };
     return child_run(ROLE_IPVSD, &ops, main_pre_jail, xcalloc(1, sizeof(struct ipvsd)));

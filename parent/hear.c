@@ -15,6 +15,7 @@
 #include "parent/lifecycle.h"
 #include "parent/logsink.h"
 #include "parent/notify.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/room.h"
@@ -123,6 +124,7 @@ static int hear_objects(struct room *m, const struct chan_msg *msg)
         if (c != p->cur) /* vrrpd has not come to its commit yet */
             config_carry_news(p->cur, c, msg->body->inst_event.inst);
         return 0;
+    case MSG_inst_held: operator_on_held(p->operator, c, &msg->body->inst_held); return 0;
     case MSG_rs_event: notify_rs_event(p, c, &msg->body->rs_event); return 0;
     case MSG_vs_event: notify_vs_event(p, c, &msg->body->vs_event); return 0;
     case MSG_run:
@@ -165,7 +167,9 @@ static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
         return 0;
     case MSG_accuse: return hear_accuse(m, msg);
     case MSG_late: prio_late(m, msg->body->late.us); return 0;
+    case MSG_inst_ordered: return operator_on_ordered(p->operator, &msg->body->inst_ordered);
     case MSG_inst_event:
+    case MSG_inst_held:
     case MSG_rs_event:
     case MSG_vs_event:
     case MSG_run:

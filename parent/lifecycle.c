@@ -24,6 +24,7 @@
 #include "parent/netns.h"
 #include "parent/news.h"
 #include "parent/notify.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/script_life.h"
@@ -207,6 +208,7 @@ static void lifecycle_go(struct parent *p)
     prio_own(p);
     jail_parent(p->root_scripts);
     lifecycle_log_summary(p);
+    operator_load(p->operator);
     p->control = control_new(p, p->rundir);
     if (p->control == NULL)
         log_warn("no control socket in %s: %s; holdctl will not reach this daemon", p->rundir,
@@ -465,6 +467,8 @@ void lifecycle_close(struct parent *p)
     supervise_free(p);
     reload_free(p->reload);
     script_life_free(p);
+    operator_free(p->operator);
+    p->operator = NULL;
     config_free(p->cur);
     p->cur = NULL;
     events_free(p->events);

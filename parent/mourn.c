@@ -14,6 +14,7 @@
 #include "parent/dump.h"
 #include "parent/lifecycle.h"
 #include "parent/news.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/room.h"
@@ -154,6 +155,7 @@ static void room_after_death(struct room *m, const siginfo_t *si)
     bool first = !m->ever_started && p->phase == PARENT_PHASE_STARTING;
     m->state = ROOM_OFF;
     control_on_death(p->control, m->role);
+    operator_on_death(p->operator, m->role);
     checks_drop(p->checks, m->role); /* its successor asks again */
     if (m->dropped || !m->wanted || p->phase == PARENT_PHASE_STOPPING) {
         lifecycle_on_gone(p, m->role);

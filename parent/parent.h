@@ -30,6 +30,7 @@ struct events;
 struct fifos;
 struct logsink;
 struct notify_queues;
+struct operator;
 struct reload;
 struct run;
 struct runner;
@@ -54,6 +55,7 @@ struct parent {
     struct reload *reload;
     struct control *control;
     struct dumps *dumps;
+    struct operator *operator; /* what was ordered, and stays in force */
     struct timed *timed;
     struct events *events;
     struct runner *runner;        /* scripts: processes, */

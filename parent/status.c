@@ -12,6 +12,7 @@
 #include "parent/director.h"
 #include "parent/events.h"
 #include "parent/logsink.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/script.h"
@@ -114,7 +115,13 @@ static void status_reload(FILE *f, const struct parent *p)
         return;
     fprintf(f, "status=%d\ngeneration=%u\n", r.status, r.generation);
     report_time(f, "at", r.at);
-    fprintf(f, "result=%s\n", r.status == 0 ? "in force" : "refused, the old configuration is in force");
+    fprintf(f, "result=%s\n",
+            r.status != 0   ? "refused, the old configuration is in force"
+            : r.rolled_back ? "not confirmed and taken back, the configuration before it is in force"
+                            : "in force");
+    if (r.confirm_left > 0)
+        fprintf(f, "waits_for=holdctl confirm\nconfirm_left_s=%llu\n",
+                (unsigned long long)(r.confirm_left / NS_PER_SEC));
     status_lines(f, &r);
 }
 
@@ -126,6 +133,7 @@ static void status_all(FILE *f, const struct parent *p, const char *name)
     status_instances(f, p->cur, name);
     if (p->cur != NULL)
         director_status(p->cur->director, name, f);
+    operator_status(p->operator, name, f);
     if (name[0] == '\0')
         status_reload(f, p);
 }

@@ -16,6 +16,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "parent/logsink.h"
+#include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/reload.h"
 #include "parent/room.h"
@@ -221,6 +222,7 @@ void room_tell(struct room *m)
     m->state = ROOM_TOLD;
     m->told_start = true;
     ev_timer_at(p->ev, &m->limit, clock_monotonic_ns() + SUPERVISE_STARTED_LIMIT);
+    operator_tell(p->operator, m->role, true); /* before it meets the others */
     room_link_all(p, m);
     chan_flush(m->ch);
 }

@@ -100,6 +100,7 @@ static void engine_to_master(struct engine *e, uint64_t now, const char *cause)
     e->discarding = false;
     e->resigned = false;
     e->heard_at = 0;
+    e->gives_way = false;
     e->master_interval = e->cfg.interval; /* ours again, see behaviour 4 */
     engine_send(e, false, now);           /* advert first, then addresses */
     engine_become(e, VRRP_STATE_MASTER, cause);
@@ -212,7 +213,7 @@ static void engine_rx_backup(struct engine *e, const struct engine_advert *a, ui
     bool lower = a->priority < e->cfg.priority;
     if (!lower)
         e->preempt_at = 0;
-    if (!lower || engine_nopreempt(e) || engine_delaying(e, rx_at)) {
+    if (!lower || engine_nopreempt(e) || e->gives_way || engine_delaying(e, rx_at)) {
         engine_learn(e, a, rx_at);
         engine_wait(e, rx_at);
         return;
@@ -401,6 +402,25 @@ void engine_step_down(struct engine *e, uint64_t now, const char *why)
     engine_arm(e);
 }
 
+void engine_give_way(struct engine *e, uint64_t now, const char *why)
+{
+    e->gives_way = true;
+    if (e->state == VRRP_STATE_MASTER) {
+        engine_step_down(e, now, why);
+    } else if (e->state == VRRP_STATE_BACKUP && e->discarding) {
+        engine_wait(e, now); /* it was about to preempt */
+        engine_arm(e);
+    }
+}
+
+void engine_take(struct engine *e, uint64_t now, const char *why)
+{
+    if (e->state != VRRP_STATE_BACKUP)
+        return;
+    engine_to_master(e, now, why);
+    engine_arm(e);
+}
+
 void engine_ask_again(struct engine *e)
 {
     if (!e->held)
@@ -451,6 +471,7 @@ void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now)
     e->start_at = now;
     if (s->state == VRRP_STATE_MASTER) {
         e->state = VRRP_STATE_MASTER;
+        e->gives_way = false;
         e->yield_lower = engine_nopreempt(e);
         e->adv_at = s->adv_at;
     } else {

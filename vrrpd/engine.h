@@ -78,6 +78,7 @@ struct engine {
     uint64_t master_interval; /* version 3: learned; else ours */
     uint64_t heard_at;        /* its last advert, 0: never */
     bool yield_lower;         /* resume under nopreempt: a lower master that took over meanwhile stays */
+    bool gives_way;           /* BACKUP by order: whoever is master stays, as with nopreempt, until none is */
     struct engine_stats stats;
 };
 
@@ -125,6 +126,11 @@ void engine_set_priority(struct engine *e, uint8_t priority);
 void engine_release(struct engine *e, uint64_t now);
 void engine_step_down(struct engine *e, uint64_t now, const char *why);
 void engine_ask_again(struct engine *e);
+
+/* The operator's orders. A MASTER gives up (priority 0), and until it is MASTER again it respects every other
+ * one; a BACKUP advertises at once, whoever is master. */
+void engine_give_way(struct engine *e, uint64_t now, const char *why);
+void engine_take(struct engine *e, uint64_t now, const char *why);
 
 /* STOP: silent from now on; true: it was MASTER, and engine_resign is due once the addresses are gone. */
 bool engine_stop(struct engine *e, const char *why);

@@ -106,7 +106,7 @@ static void inst_begin(struct inst *i, const char *obstacle)
 static void inst_priority(struct inst *i, const struct track_sum *sum)
 {
     char cause[ENGINE_CAUSE_MAX];
-    uint8_t was = i->e.cfg.priority, now = track_priority(i->b->engine.priority, sum);
+    uint8_t was = i->e.cfg.priority, now = operator_priority(i, track_priority(i->b->engine.priority, sum));
     if (was == now)
         return;
     io_flush(i->v->io); /* what waits goes as it was prepared */

@@ -123,6 +123,8 @@ void vrrpd_settle(struct vrrpd *v)
     /* Before everything was told once, silence is right: "not MASTER" would take addresses away. */
     bool tell = ipvsd != NULL && v->running && !v->sync_owed;
     group_settle(v);
+    if (v->ordered)
+        operator_settle(v);
     io_flush(v->io);
     if (tell)
         life_say_states(v, ipvsd);
@@ -287,6 +289,8 @@ static int life_msg(struct child *c, enum role from, const struct chan_msg *m, v
         return track_on_file(arg, m);
     if (from == ROLE_PARENT && m->type == MSG_ran)
         return track_on_ran(arg, &m->body->ran);
+    if (from == ROLE_PARENT && m->type == MSG_inst_order)
+        return operator_on_order(arg, &m->body->inst_order);
     return from == ROLE_IPVSD ? facts_msg(arg, m) : -1;
 }
 

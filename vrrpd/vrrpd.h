@@ -86,6 +86,8 @@ struct inst {
     bool old_checksum;                     /* a unicast peer was heard with the historical checksum */
     bool removed;                          /* gone from the configuration: its id means somebody else now */
     bool stop_wait;                        /* inst_done for its STOP is awaited */
+    enum inst_order_what order;            /* of the operator, in force */
+    uint8_t raise;                         /* TAKEOVER: added to the priority */
     uint32_t seq, done_seq;
     uint32_t said; /* verdicts and remarks already logged, bits */
     int send_error;
@@ -118,6 +120,7 @@ struct vrrpd {
     uint64_t alive_at; /* last heartbeat of the former incarnation */
     uint64_t start_at; /* startup delays end */
     bool hooked, running, sync_owed, reloading, stopping;
+    bool ordered; /* some instance is under an order of the operator */
     uint32_t generation;       /* committed to last */
     int guard_error;           /* why ipvsd cannot drop packets for no_accept; 0: it does */
     uint32_t facts_generation; /* ipvsd has told everything of this generation */
@@ -177,6 +180,11 @@ bool vrrpd_report(struct vrrpd *v, uint32_t obj, size_t *cursor, FILE *f);
 
 /* metrics.c: the next piece; false: there is none */
 bool metrics_vrrp(struct vrrpd *v, size_t *cursor, FILE *f);
+
+/* operator.c */
+int operator_on_order(struct vrrpd *v, const struct msg_inst_order *m);
+uint8_t operator_priority(const struct inst *i, uint8_t priority); /* with what an order adds */
+void operator_settle(struct vrrpd *v);                             /* end of turn: orders that are over */
 
 /* dump.c */
 void dump_write(struct vrrpd *v, enum dump_what what, int fd);

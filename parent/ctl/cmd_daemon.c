@@ -1,5 +1,5 @@
 /*
- * cmd_daemon.c - holdctl's commands about the daemon as a whole: status, reload, restart, stop.
+ * cmd_daemon.c - holdctl's commands about the daemon as a whole: status, restart, stop.
  */
 #include <poll.h>
 #include <stdio.h>
@@ -26,24 +26,6 @@ int cmd_status(struct ctl *c, int argc, char **argv)
     char *out = c->json ? render_json(text) : render_people(text);
     ctl_print(out);
     free(out);
-    free(text);
-    return status;
-}
-
-int cmd_reload(struct ctl *c, int argc, char **argv)
-{
-    struct msg_ctl_request r = { .verb = CTL_VERB_RELOAD, .json = c->json };
-    char *text;
-    int status;
-    (void)argv;
-    if (argc != 0)
-        return ctl_misused("reload");
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    if (status == 0)
-        ctl_print("reload complete\n");
     free(text);
     return status;
 }

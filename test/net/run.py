@@ -36,6 +36,7 @@ import mail  # noqa: E402,F401
 import dumps  # noqa: E402,F401
 import metrics  # noqa: E402,F401
 import process  # noqa: E402,F401
+import orders  # noqa: E402,F401
 import routes  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 import vmac  # noqa: E402,F401
