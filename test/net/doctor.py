@@ -1,0 +1,133 @@
+"""holdctl doctor: each fault is made, found with its remedy, and no longer found once the remedy is applied."""
+import json
+import os
+
+from case import case, check
+from lab import Skip, Speaker, conf, in_netns, run
+
+VIP = "10.77.0.200"
+SERVICE = """virtual_server %s 80 {
+    lb_algo rr
+    lb_kind %%s
+    protocol TCP
+    real_server 10.77.0.2 80 {
+        TCP_CHECK {
+            connect_timeout 3
+        }
+    }
+}
+""" % VIP
+DROPS = """table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        ct state vmap { established : accept, related : accept, invalid : drop }
+        iifname "lo" accept
+        tcp dport { 22, 80 } accept
+        jump more
+    }
+    chain more {
+        ip protocol icmp accept
+        return
+    }
+}
+"""
+
+
+def doctor(lane, node, text, *args, before="true"):
+    """Findings by id, of a configuration, in the node's namespace with a private /run."""
+    tool = os.path.join(os.path.dirname(lane.daemon[0]), "holdctl")
+    path = "%s/doctor-%s.conf" % (node.lab.root, node.name)
+    with open(path, "w") as f:
+        f.write(text)
+    p = run(*node.argv(["sh", "-c", before + '; exec "$@"', "sh", tool, "doctor", "--json", *args, path]), check=False)
+    try:
+        answer = json.loads(p.stdout)
+    except ValueError:
+        check(False, "no JSON (status %d): %s%s", p.returncode, p.stdout, p.stderr)
+    worst = {f["severity"] for f in answer["findings"]}
+    want = 5 if "error" in worst else 4 if "warning" in worst else 0
+    check(p.returncode == want == answer["status"], "exit status %d, not %d", p.returncode, want)
+    out = {}
+    for f in answer["findings"]:
+        check(f["id"] and f["severity"] and f["text"], "a finding without words: %s", f)
+        out.setdefault(f["id"], []).append(f)
+    return out
+
+
+def knob(node, path, value):
+    with in_netns(node.ns), open("/proc/sys/net/" + path, "w") as f:
+        f.write(str(value))
+
+
+def nft(node, text):
+    run("ip", "netns", "exec", node.ns, "nft", "-f", "-", text="flush ruleset\n" + text)
+
+
+@case("doctor-firewall", "a firewall that drops protocol 112 is found by its rules and by listening; the line it gives mends it")
+def firewall(lane):
+    if not os.access("/usr/sbin/nft", os.X_OK):
+        raise Skip("no nft here: apt install nftables")
+    with lane.lab("ab") as lab:
+        text = conf.whole(conf.instance(interval=0.2, vips=("10.77.0.100",)))
+        s = Speaker(lab, "b", 0.2, vips=("10.77.0.100",)).start()
+        open_wall = doctor(lane, lab.a, text, "--seconds", "2")
+        check("HD-FIREWALL" not in open_wall and "HD-DEAF" not in open_wall, "without a firewall: %s", open_wall)
+        nft(lab.a, DROPS)
+        shut = doctor(lane, lab.a, text, "--seconds", "2")
+        check("HD-FIREWALL" in shut and shut["HD-FIREWALL"][0]["severity"] == "error", "rules: %s", shut)
+        check("policy drop" in shut["HD-FIREWALL"][0]["evidence"], "where: %s", shut["HD-FIREWALL"])
+        check("HD-DEAF" in shut, "the probe heard nothing of it: %s", shut)
+        line = next(r for r in shut["HD-FIREWALL"][0]["remedy"] if r.startswith("nft "))
+        run("ip", "netns", "exec", lab.a.ns, *line.split())
+        mended = doctor(lane, lab.a, text, "--seconds", "2")
+        check("HD-FIREWALL" not in mended and "HD-DEAF" not in mended, "after %s: %s", line, mended)
+        nft(lab.a, DROPS.replace("jump more", "ip saddr 10.77.0.0/24 meta mark 7 accept"))
+        check(doctor(lane, lab.a, text, "--no-probe")["HD-FIREWALL"][0]["severity"] == "note", "what cannot be known is no error")
+        s.stop()
+
+
+@case("doctor-dr-arp", "a real server of LVS-DR that answers ARP for the VIP is found; realserver up there mends it")
+def dr_arp(lane):
+    with lane.lab("ab") as lab:
+        lab.b.batch("link set lo up\naddr add %s/32 dev lo" % VIP)
+        for k in "arp_ignore", "arp_announce":
+            knob(lab.b, "ipv4/conf/all/" + k, 0)
+        lab.a.batch("addr add %s/24 dev eth0" % VIP)
+        got = doctor(lane, lab.a, SERVICE % "DR")
+        check("HD-ARP-VIP" in got and "10.77.0.2" in got["HD-ARP-VIP"][0]["text"] and VIP == got["HD-ARP-VIP"][0]["about"], "found: %s", got)
+        there = doctor(lane, lab.b, "", "--no-probe")
+        check("HD-ARP-LO" in there and "realserver up" in there["HD-ARP-LO"][0]["remedy"][0], "on the real server: %s", there)
+        tool = os.path.join(os.path.dirname(lane.daemon[0]), "holdctl")
+        run("ip", "netns", "exec", lab.b.ns, tool, "realserver", "up", VIP)
+        check("HD-ARP-VIP" not in doctor(lane, lab.a, SERVICE % "DR"), "it is still said")
+        check("HD-ARP-LO" not in doctor(lane, lab.b, "", "--no-probe"), "it is still said there")
+        run("ip", "netns", "exec", lab.b.ns, tool, "realserver", "down")
+
+
+@case("doctor-sysctls-scripts", "forwarding for NAT only, script users and files, a missing interface, a bad configuration")
+def sysctls(lane):
+    with lane.lab("a") as lab:
+        knob(lab.a, "ipv4/ip_forward", 0)
+        check("HD-FORWARD" in doctor(lane, lab.a, SERVICE % "NAT", "--no-probe"), "NAT without forwarding")
+        check("HD-FORWARD" not in doctor(lane, lab.a, SERVICE % "DR", "--no-probe"), "DR needs no forwarding")
+        knob(lab.a, "ipv4/ip_forward", 1)
+        check("HD-FORWARD" not in doctor(lane, lab.a, SERVICE % "NAT", "--no-probe"), "it is on")
+        script = "vrrp_script s {\n    script /nowhere/check\n    user nobody_of_that_name\n}\n"
+        got = doctor(lane, lab.a, conf.whole(script, conf.instance(interface="eth7", vips=("192.0.2.9",))), "--no-probe")
+        check({"HD-SCRIPT-USER", "HD-SCRIPT-FILE", "HD-IFACE"} <= set(got), "scripts: %s", got)
+        check("HD-CONF" in doctor(lane, lab.a, "vrrp_instance {\n", "--no-probe"), "a configuration with errors")
+
+
+@case("doctor-link-owners", "systemd-networkd and NetworkManager that own the link, until they are told to leave our things alone")
+def owners(lane):
+    with lane.lab("a") as lab:
+        text = conf.whole(conf.instance(extra="virtual_routes {\n        10.9.0.0/24 dev eth0\n    }"))
+        state = ("mkdir -p /run/systemd/netif/links; i=$(cat /sys/class/net/eth0/ifindex); "
+                 "printf 'ADMIN_STATE=configured\\nNETWORK_FILE=/run/10-eth0.network\\n' >/run/systemd/netif/links/$i; "
+                 "printf '[Network]\\nDHCP=no\\n%s\\n' >/run/10-eth0.network")
+        got = doctor(lane, lab.a, text, "--no-probe", before=state % "")
+        check("HD-NETWORKD" in got and "HD-NETWORKD-FOREIGN" in got, "networkd: %s", got)
+        check("HD-NETWORKD" not in doctor(lane, lab.a, text, "--no-probe", before=state % "KeepConfiguration=static"), "it keeps them")
+        nm = "mkdir -p /run/NetworkManager/devices; printf '[device]\\nmanaged=%s\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/eth0/ifindex)"
+        check("HD-NM" in doctor(lane, lab.a, text, "--no-probe", before=nm % "true"), "NetworkManager")
+        check("HD-NM" not in doctor(lane, lab.a, text, "--no-probe", before=nm % "false"), "unmanaged")
