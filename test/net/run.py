@@ -28,6 +28,7 @@ import bfd  # noqa: E402,F401
 import checks  # noqa: E402,F401
 import churn  # noqa: E402,F401
 import dynamic  # noqa: E402,F401
+import doctor  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
 import life  # noqa: E402,F401
