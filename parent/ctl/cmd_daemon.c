@@ -8,26 +8,27 @@
 #include <unistd.h>
 
 #include "parent/ctl/ctl.h"
-#include "parent/ctl/render.h"
+#include "parent/ctl/show.h"
 
 #define CTL_STOP_MS 20000
 
 int cmd_status(struct ctl *c, int argc, char **argv)
 {
-    struct msg_ctl_request r = { .verb = CTL_VERB_STATUS, .json = c->json };
-    char *text;
-    int status;
-    (void)argv;
+    static const char *const always[] = { "role", "instance", "group", "service", "server", NULL };
+    struct doc d = { 0 };
+    struct out o;
+    show_options(c, &argc, argv);
     if (argc != 0)
         return ctl_misused("status");
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    char *out = c->json ? render_json(text) : render_people(text);
-    ctl_print(out);
-    free(out);
-    free(text);
-    return status;
+    int rc = show_fetch(c, &d);
+    if (rc == 0 && c->json) {
+        rc = show_json(&d, "status", always);
+    } else if (rc == 0) {
+        out_init(&o, stdout);
+        show_screen(&d, &o);
+    }
+    doc_free(&d);
+    return rc;
 }
 
 int cmd_restart(struct ctl *c, int argc, char **argv)

@@ -11,7 +11,8 @@
 
 #include "common/proto.h"
 
-#define CTL_SOCKET "/run/holdfast/control"
+#define CTL_SOCKET        "/run/holdfast/control"
+#define CTL_SOCKET_STATUS "/run/holdfast/status" /* questions only: who is in the group holdfast */
 
 /* Exit statuses of holdctl; a command may have more of its own. */
 enum ctl_exit {
@@ -24,9 +25,9 @@ enum ctl_exit {
 };
 
 struct ctl {
-    const char *socket;
-    bool json; /* --json */
-    int fd;    /* -1: not connected */
+    const char *socket; /* -s; NULL: the read-only one for questions, the control socket for orders */
+    bool json;          /* --json */
+    int fd;             /* -1: not connected */
 };
 
 typedef int ctl_fn(struct ctl *c, int argc, char **argv); /* argv[0]: the first word behind the command */
@@ -40,15 +41,21 @@ int ctl_lost(const char *what) __attribute__((cold));
 /* What the row says of its arguments, on stderr; returns CTL_USAGE. */
 int ctl_misused(const char *word);
 
-/* 0, or an exit status when nobody answers (said on stderr). */
+/* 0, or an exit status when nobody answers (said on stderr). What was open is closed. The second: to ask
+ * this; by the read-only socket when that will do. */
 int ctl_connect(struct ctl *c);
+int ctl_connect_for(struct ctl *c, enum ctl_verb verb);
 int ctl_send(const struct ctl *c, const struct msg_ctl_request *r);
 
 /* One whole answer into *text (the caller frees it); the daemon's own verdict in *status. 0, or an exit
  * status. */
 int ctl_receive(const struct ctl *c, char **text, int *status);
 
-/* Connect, ask, receive. 0, or an exit status; *text is set only with 0. */
+/* A piece of an answer, as it comes. 0, or an exit status. */
+int ctl_receive_part(const struct ctl *c, struct msg_ctl_reply *r, int timeout_ms);
+
+/* Connect, ask, receive; again as long as the daemon says that something came between. 0, or an exit status;
+ * *text is set only with 0. */
 int ctl_ask(struct ctl *c, const struct msg_ctl_request *r, char **text, int *status);
 
 void ctl_print(const char *text);

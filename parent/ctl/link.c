@@ -13,7 +13,9 @@
 #include "common/err.h"
 #include "parent/ctl/ctl.h"
 
-#define CTL_WAIT_MS 150000 /* a reload of a huge configuration */
+#define CTL_WAIT_MS  150000 /* a reload of a huge configuration */
+#define CTL_TRIES    100    /* while a process is being replaced */
+#define CTL_AGAIN_MS 50
 
 int ctl_lost(const char *what)
 {
@@ -21,28 +23,52 @@ int ctl_lost(const char *what)
     return CTL_FAILED;
 }
 
-int ctl_connect(struct ctl *c)
+/* A descriptor, or -1 with errno. */
+static int ctl_open(const char *path)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    if (strlen(c->socket) >= sizeof sa.sun_path) {
-        dprintf(STDERR_FILENO, "holdctl: %s: the name is too long for a socket\n", c->socket);
-        return CTL_FAILED;
-    }
-    memcpy(sa.sun_path, c->socket, strlen(c->socket) + 1);
-    c->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (c->fd >= 0 && connect(c->fd, (struct sockaddr *)&sa, sizeof sa) == 0)
-        return 0;
+    errno = ENAMETOOLONG;
+    if (strlen(path) >= sizeof sa.sun_path)
+        return -1;
+    memcpy(sa.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
+        return fd;
     int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int ctl_connect_for(struct ctl *c, enum ctl_verb verb)
+{
+    bool reads = (CTL_VERBS_READING & 1u << verb) != 0;
+    const char *path = c->socket != NULL ? c->socket : reads ? CTL_SOCKET_STATUS : CTL_SOCKET;
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = ctl_open(path);
+    int saved = errno; /* what the first one says is what the caller may do about it */
+    if (c->fd < 0 && c->socket == NULL && reads)
+        c->fd = ctl_open(CTL_SOCKET);
+    if (c->fd >= 0)
+        return 0;
     if (saved == ENOENT || saved == ECONNREFUSED) {
         dprintf(STDERR_FILENO,
                 "holdctl: holdfast does not run here (nobody answers at %s); start it with "
                 "systemctl start holdfast, or name its socket with -s\n",
-                c->socket);
+                path);
         return CTL_NOT_RUNNING;
     }
-    dprintf(STDERR_FILENO, "holdctl: %s: %s%s\n", c->socket, strerror(saved),
-            saved == EACCES ? "; only root may give orders to the daemon" : "");
+    dprintf(STDERR_FILENO, "holdctl: %s: %s%s\n", path, strerror(saved),
+            saved != EACCES ? ""
+            : reads         ? "; who is in the group holdfast may ask (usermod -aG holdfast USER)"
+                            : "; only root may give orders to the daemon");
     return CTL_FAILED;
+}
+
+int ctl_connect(struct ctl *c)
+{
+    return ctl_connect_for(c, CTL_VERB_STOP); /* for orders */
 }
 
 int ctl_send(const struct ctl *c, const struct msg_ctl_request *r)
@@ -52,17 +78,19 @@ int ctl_send(const struct ctl *c, const struct msg_ctl_request *r)
     return n > 0 && send(c->fd, buf, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -1;
 }
 
-static int ctl_receive_part(const struct ctl *c, struct msg_ctl_reply *r)
+int ctl_receive_part(const struct ctl *c, struct msg_ctl_reply *r, int timeout_ms)
 {
     uint8_t buf[PROTO_MAX_SIZE];
     struct msg_header h;
     union msg_any m;
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
-    if (poll(&p, 1, CTL_WAIT_MS) <= 0)
+    if (poll(&p, 1, timeout_ms) <= 0)
         return ctl_lost("the daemon does not answer");
     ssize_t n = recv(c->fd, buf, sizeof buf, 0);
     if (n <= 0)
-        return ctl_lost("the daemon closed the connection (only root may ask; or it was stopped)");
+        return ctl_lost("the daemon closed the connection: it was stopped, or you may not ask it (the group "
+                        "holdfast may, "
+                        "root may)");
     if (proto_decode(buf, (size_t)n, ROLE_PARENT, ROLE_CTL, 0, &h, &m) != PROTO_OK || h.type != MSG_ctl_reply)
         return ctl_lost("the daemon's answer is not understood: is holdctl of the same version?");
     *r = m.ctl_reply;
@@ -75,7 +103,7 @@ int ctl_receive(const struct ctl *c, char **text, int *status)
     struct msg_ctl_reply r;
     *text = xcalloc(1, 1);
     do {
-        if (ctl_receive_part(c, &r) != 0) {
+        if (ctl_receive_part(c, &r, CTL_WAIT_MS) != 0) {
             free(*text);
             return CTL_FAILED;
         }
@@ -90,12 +118,18 @@ int ctl_receive(const struct ctl *c, char **text, int *status)
 
 int ctl_ask(struct ctl *c, const struct msg_ctl_request *r, char **text, int *status)
 {
-    int rc = ctl_connect(c);
-    if (rc != 0)
-        return rc;
-    if (ctl_send(c, r) < 0)
-        return ctl_lost("the request cannot be sent");
-    return ctl_receive(c, text, status);
+    for (int tries = 0;; tries++) {
+        int rc = ctl_connect_for(c, (enum ctl_verb)r->verb);
+        if (rc != 0)
+            return rc;
+        if (ctl_send(c, r) < 0)
+            return ctl_lost("the request cannot be sent");
+        rc = ctl_receive(c, text, status);
+        if (rc != 0 || *status != CTL_STATUS_AGAIN || tries == CTL_TRIES)
+            return rc;
+        free(*text);
+        poll(NULL, 0, CTL_AGAIN_MS);
+    }
 }
 
 void ctl_print(const char *text)

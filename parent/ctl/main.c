@@ -38,7 +38,8 @@ static int ctl_usage(int fd, int status)
         int n = dprintf(fd, "  %s%s%s", k->word, k->args[0] != '\0' ? " " : "", k->args);
         dprintf(fd, "%*s%s\n", n < 31 ? 31 - n : 2, "", k->help);
     }
-    dprintf(fd, "  -s SOCKET                    control socket of the daemon (default " CTL_SOCKET ")\n");
+    dprintf(fd, "  -s SOCKET                    socket of the daemon (default " CTL_SOCKET_STATUS
+                " for questions, " CTL_SOCKET " for orders)\n");
     return status;
 }
 
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    struct ctl c = { .socket = CTL_SOCKET, .fd = -1 };
+    struct ctl c = { .fd = -1 };
     for (int o; (o = getopt_long(argc, argv, "+js:h", longs, NULL)) != -1;) {
         switch (o) {
         case 'j': c.json = true; break;
