@@ -1,0 +1,111 @@
+/*
+ * test_doctor.c - the pure parts of `holdctl doctor`: what a firewall's rules do with an advert, in three
+ * values, and the bytes of ARP.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "parent/ctl/arp_bytes.h"
+#include "parent/ctl/doctor.h"
+
+#define BASE(policy)                                                                                         \
+    "{\"nftables\":[{\"chain\":{\"family\":\"inet\",\"table\":\"f\",\"name\":\"in\",\"type\":\"filter\","    \
+    "\"hook\":\"input\",\"policy\":\"" policy "\"}}"
+#define RULE(chain, expr)                                                                                    \
+    ",{\"rule\":{\"family\":\"inet\",\"table\":\"f\",\"chain\":\"" chain "\",\"handle\":7,\"expr\":[" expr   \
+    "]}}"
+#define MATCH(left, op, right) "{\"match\":{\"op\":\"" op "\",\"left\":" left ",\"right\":" right "}}"
+#define PROTO                  "{\"payload\":{\"protocol\":\"ip\",\"field\":\"protocol\"}}"
+#define L4                     "{\"meta\":{\"key\":\"l4proto\"}}"
+#define SADDR                  "{\"payload\":{\"protocol\":\"ip\",\"field\":\"saddr\"}}"
+#define DADDR                  "{\"payload\":{\"protocol\":\"ip\",\"field\":\"daddr\"}}"
+#define STATE                  "{\"ct\":{\"key\":\"state\"}}"
+#define IIF                    "{\"meta\":{\"key\":\"iifname\"}}"
+#define ACCEPT                 "{\"accept\":null}"
+#define DROP                   "{\"drop\":null}"
+#define END                    "]}"
+
+struct wall {
+    const char *text;
+    enum nft_fate fate;
+};
+
+static const struct wall walls[] = {
+    { BASE("accept") END, NFT_PASSES },
+    { BASE("drop") END, NFT_DROPPED },
+    { BASE("drop") RULE("in", MATCH(PROTO, "==", "112") "," ACCEPT) END, NFT_PASSES },
+    { BASE("drop") RULE("in", MATCH(PROTO, "==", "\"vrrp\"") "," ACCEPT) END, NFT_PASSES },
+    { BASE("drop") RULE("in", MATCH(L4, "==", "{\"set\":[51,112]}") "," ACCEPT) END, NFT_PASSES },
+    { BASE("drop") RULE("in", MATCH(PROTO, "==", "6") "," ACCEPT) END, NFT_DROPPED },
+    { BASE("drop") RULE("in", MATCH(STATE, "in", "[\"established\",\"related\"]") "," ACCEPT) END,
+      NFT_DROPPED },
+    { BASE("drop") RULE("in", MATCH(STATE, "in", "\"new\"") "," ACCEPT) END, NFT_PASSES },
+    { BASE("drop") RULE("in", MATCH(IIF, "==", "\"eth*\"") "," ACCEPT) END, NFT_PASSES },
+    { BASE("drop") RULE("in", MATCH(IIF, "!=", "\"eth0\"") "," ACCEPT) END, NFT_DROPPED },
+    { BASE("drop")
+          RULE("in", MATCH(DADDR, "==", "{\"prefix\":{\"addr\":\"224.0.0.0\",\"len\":4}}") "," ACCEPT) END,
+      NFT_PASSES },
+    { BASE("drop") RULE("in", MATCH(SADDR, "==", "\"10.0.0.7\"") "," ACCEPT) END, NFT_DEPENDS },
+    { BASE("accept") RULE("in", MATCH(SADDR, "==", "\"10.0.0.7\"") "," DROP) END, NFT_PASSES },
+    { BASE("accept") RULE("in", MATCH(PROTO, "==", "112") "," DROP) END, NFT_DROPPED },
+    { BASE("accept") RULE("in", "{\"jump\":{\"target\":\"x\"}}") RULE("x", MATCH(L4, "==", "112") "," DROP)
+          END,
+      NFT_DROPPED },
+    { BASE("accept") RULE("in", "{\"jump\":{\"target\":\"x\"}}") RULE("x", "{\"return\":null}")
+          RULE("x", DROP) END,
+      NFT_PASSES },
+    { BASE("accept") RULE("in", "{\"jump\":{\"target\":\"in\"}}") END,
+      NFT_PASSES }, /* no end: not ours to hang on */
+    { BASE("drop") RULE("in", "{\"vmap\":{\"key\":" STATE ",\"data\":{\"set\":[[\"established\"," ACCEPT
+                              "],[\"new\"," DROP "]]}}}") END,
+      NFT_DROPPED },
+    { BASE("drop") RULE("in", "{\"vmap\":{\"key\":" L4 ",\"data\":{\"set\":[[112," ACCEPT "]]}}}") END,
+      NFT_PASSES },
+};
+
+static void test_walls(void **state)
+{
+    struct nft_packet p = { .family = 4, .proto = 112, .iif = "eth0" };
+    (void)state;
+    ipaddr_parse("224.0.0.18", &p.dst);
+    for (size_t i = 0; i < sizeof walls / sizeof *walls; i++) {
+        char where[256] = "";
+        json_t *j = json_loads(walls[i].text, 0, NULL);
+        assert_non_null(j);
+        enum nft_fate fate = nft_judge(j, &p, where, sizeof where);
+        if (fate != walls[i].fate)
+            print_message("ruleset %zu: %s\n", i, walls[i].text);
+        assert_int_equal(fate, walls[i].fate);
+        assert_int_equal(fate != NFT_PASSES, where[0] != '\0');
+        json_decref(j);
+    }
+}
+
+static void test_arp(void **state)
+{
+    uint8_t q[ARP_LEN], mac[ARP_MAC] = { 2, 0, 0, 0, 0, 1 }, got[ARP_MAC];
+    struct ipaddr own, ip, who;
+    (void)state;
+    ipaddr_parse("10.0.0.1", &own);
+    ipaddr_parse("10.0.0.2", &ip);
+    arp_question(mac, &own, &ip, q);
+    assert_int_equal(arp_answer(q, sizeof q, got, &who), -1); /* a question is no answer */
+    q[7] = 2;
+    assert_int_equal(arp_answer(q, sizeof q, got, &who), 0);
+    assert_memory_equal(got, mac, ARP_MAC);
+    assert_true(ipaddr_same(&who, &own));
+    for (size_t n = 0; n < sizeof q; n++)
+        assert_int_equal(arp_answer(q, n, got, &who), -1);
+    q[4] = 8; /* other lengths of addresses */
+    assert_int_equal(arp_answer(q, sizeof q, got, &who), -1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_walls), cmocka_unit_test(test_arp) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
