@@ -266,6 +266,29 @@ static int try_dumpable(const struct probe_ctx *c)
     return DONE(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
 }
 
+/* The parent gives scheduling (holdfast-prio); nobody takes it. */
+static int try_realtime(const struct probe_ctx *c)
+{
+    (void)c;
+    struct sched_param sp = { .sched_priority = 1 };
+    return DONE(sched_setscheduler(0, SCHED_RR, &sp));
+}
+
+static int try_nicer(const struct probe_ctx *c)
+{
+    (void)c;
+    return DONE(setpriority(PRIO_PROCESS, 0, -19));
+}
+
+static int try_affinity(const struct probe_ctx *c)
+{
+    (void)c;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(0, &set);
+    return DONE(sched_setaffinity(0, sizeof set, &set));
+}
+
 static int try_unshare(const struct probe_ctx *c)
 {
     (void)c;
@@ -420,6 +443,9 @@ static const struct probe_case cases[] = {
     ROW(setgroups, K, K, K, K),
     ROW(capset, K, K, K, DEN),
     ROW(dumpable, K, K, K, K),
+    ROW(realtime, K, K, K, K),
+    ROW(nicer, K, K, K, K),
+    ROW(affinity, K, K, K, K),
     ROW(unshare, K, K, K, K),
     ROW(setns, K, K, K, K),
     ROW(chroot, K, K, K, K),
