@@ -129,16 +129,27 @@ static const struct jail_rule rules_checkd[] = {
 };
 
 static const struct jail_rule rules_ipvsd[] = {
-    RULES_PROCESS, CALL_EQ(socket, 0, AF_NETLINK), CALL_EQ(socket, 0, AF_PACKET), INET(AF_INET, SOCK_RAW),
+    RULES_PROCESS,
+    CALL_EQ(socket, 0, AF_NETLINK),
+    CALL_EQ(socket, 0, AF_PACKET),
+    INET(AF_INET, SOCK_RAW),
     INET(AF_INET6, SOCK_RAW),
     /* for checkd: with a mark or a privileged source port; connect: raw ICMP hears its target alone */
-    INET(AF_INET, SOCK_STREAM), INET(AF_INET, SOCK_DGRAM), INET(AF_INET6, SOCK_STREAM),
-    INET(AF_INET6, SOCK_DGRAM), CALL(connect), CALL(bind), CALL(setsockopt), CALL(getsockopt),
+    INET(AF_INET, SOCK_STREAM),
+    INET(AF_INET, SOCK_DGRAM),
+    INET(AF_INET6, SOCK_STREAM),
+    INET(AF_INET6, SOCK_DGRAM),
+    CALL(connect),
+    CALL(bind),
+    CALL(setsockopt),
+    CALL(getsockopt),
     CALL(getsockname),
     CALL_MASK(openat, 2, O_CREAT | O_TRUNC, 0), /* Landlock leaves /proc/sys/net of it, and /proc to read */
     CALL(getdents64),                           /* vrrp_track_process */
     /* linkbeat_interfaces: three ways to ask a driver for the carrier */
-    CALL_EQ(ioctl, 1, SIOCGMIIPHY), CALL_EQ(ioctl, 1, SIOCGMIIREG), CALL_EQ(ioctl, 1, SIOCETHTOOL),
+    CALL_EQ(ioctl, 1, SIOCGMIIPHY),
+    CALL_EQ(ioctl, 1, SIOCGMIIREG),
+    CALL_EQ(ioctl, 1, SIOCETHTOOL),
     CALL_EQ(ioctl, 1, SIOCGIFFLAGS),
 };
 

@@ -55,7 +55,8 @@ static void life_timeouts(struct ipvs *v)
 
 static void life_rcvbuf(struct ipvs *v)
 {
-    rcvbuf_fit(child_slice(v->child), RCVBUF_LVS_CMD, v->k.family != 0 ? v->k.sock.fd : -1, IPVS_KERNEL_RCVBUF);
+    rcvbuf_fit(child_slice(v->child), RCVBUF_LVS_CMD, v->k.family != 0 ? v->k.sock.fd : -1,
+               IPVS_KERNEL_RCVBUF);
 }
 
 static void life_open(struct ipvs *v)

@@ -8,7 +8,7 @@
 #include "ipvsd/ipvsd.h"
 
 void link_rcvbuf(struct ipvsd *d); /* as the configuration in force says */
-int link_open(struct ipvsd *d); /* sockets; -1 errno */
+int link_open(struct ipvsd *d);    /* sockets; -1 errno */
 void link_configure(struct ipvsd *d,
                     const struct slice *s); /* names the interfaces; new ones: resync is set */
 void link_forget_unnamed(struct ipvsd *d);  /* after every user has let go */

@@ -54,10 +54,13 @@ struct sock_cfg {
 static int sock_rcvbuf(const struct vsock *s)
 {
     uint64_t mtu = s->iface != NULL ? s->iface->mtu : 0;
-    uint64_t size = slice_uint(s->obj, KW_SOCKET_X_RCVBUF, 0) + mtu * slice_uint(s->obj, KW_SOCKET_X_RCVMTU, 0);
+    uint64_t size =
+        slice_uint(s->obj, KW_SOCKET_X_RCVBUF, 0) + mtu * slice_uint(s->obj, KW_SOCKET_X_RCVMTU, 0);
     if (size == 0)
         return SOCK_RCVBUF;
-    return size < SOCK_RCVBUF_LEAST ? SOCK_RCVBUF_LEAST : size > SOCK_RCVBUF_MAX ? SOCK_RCVBUF_MAX : (int)size;
+    return size < SOCK_RCVBUF_LEAST ? SOCK_RCVBUF_LEAST
+           : size > SOCK_RCVBUF_MAX ? SOCK_RCVBUF_MAX
+                                    : (int)size;
 }
 
 static struct sock_cfg sock_read(const struct vsock *s)
