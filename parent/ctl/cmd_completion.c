@@ -1,0 +1,271 @@
+/*
+ * cmd_completion.c - holdctl completion bash|zsh|fish: shell completion made of the same rows that are the
+ * commands (commands.def: words, what their arguments look like, help) and of the schema's blocks and
+ * keywords (holdctl keyword). `make install` puts the output where shells look for it, so it is never behind
+ * the program. Also holdctl keyword [WORD...]: what a keyword of the configuration means, from its row.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/schema/schema.h"
+#include "parent/ctl/ctl.h"
+
+#define COMPLETION_WORD 64
+
+struct completion_row {
+    const char *word, *args, *help;
+};
+
+static const struct completion_row completion_rows[] = {
+#define CMD(word, fn, args, help) { #word, args, help },
+#include "parent/ctl/commands.def"
+};
+
+#define COMPLETION_ROWS (sizeof completion_rows / sizeof completion_rows[0])
+
+/* What stands for itself in the arguments of a row: lower case words and options, "a|b|c" one by one. What is
+ * written in capitals is for the person to fill in. NULL: no more. */
+static const char *completion_next(const char **at, char out[COMPLETION_WORD])
+{
+    static const char ends[] = " |[]().,";
+    while (**at != '\0') {
+        *at += strspn(*at, ends);
+        size_t n = strcspn(*at, ends);
+        const char *w = *at;
+        *at += n;
+        bool literal = n > 1 && n < COMPLETION_WORD && strcspn(w, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_'\"$`\\:") >= n;
+        if (!literal || strncmp(w, "of", n) == 0 || strncmp(w, "holdfast", n) == 0)
+            continue;
+        memcpy(out, w, n);
+        out[n] = '\0';
+        return out;
+    }
+    return NULL;
+}
+
+/* Which kind of word the person fills in: of what the shell itself can offer. */
+static bool completion_wants(const struct completion_row *r, const char *capital)
+{
+    const char *p = strstr(r->args, capital);
+    size_t n = strlen(capital);
+    for (; p != NULL; p = strstr(p + 1, capital))
+        if ((p == r->args || strchr(" [|", p[-1]) != NULL) && (p[n] == '\0' || strchr(" ]|.", p[n]) != NULL))
+            return true;
+    return false;
+}
+
+static bool completion_files(const struct completion_row *r)
+{
+    return completion_wants(r, "FILE") || completion_wants(r, "CONF");
+}
+
+/* ---- the words behind each command */
+
+static void completion_words(const struct completion_row *r, const char *before, const char *after)
+{
+    char w[COMPLETION_WORD];
+    for (const char *at = r->args; completion_next(&at, w) != NULL;)
+        printf("%s%s%s", before, w, after);
+}
+
+static void completion_keywords(const char *before, const char *after)
+{
+    for (int k = KW_NONE + 1; k < KW_MAX; k++) {
+        const struct kw_row *row = schema_kw((enum kw)k);
+        bool first = row->name[0] != '\0' && strcspn(row->name, " '\"$`\\[]<>~@") == strlen(row->name) &&
+                     row->name[0] >= 'a' && row->name[0] <= 'z';
+        for (int i = KW_NONE + 1; first && i < k; i++)
+            first = strcmp(schema_kw((enum kw)i)->name, row->name) != 0;
+        if (first)
+            printf("%s%s%s", before, row->name, after);
+    }
+}
+
+/* ---- bash */
+
+static void completion_bash_row(const struct completion_row *r)
+{
+    printf("    %s)\n        words=\"", r->word);
+    if (strcmp(r->word, "keyword") == 0)
+        completion_keywords("", " ");
+    completion_words(r, "", " ");
+    printf("\"\n");
+    if (completion_wants(r, "IF"))
+        printf("        words=\"$words $(ls /sys/class/net 2>/dev/null)\"\n");
+    if (completion_files(r))
+        printf("        COMPREPLY=($(compgen -f -- \"$cur\"))\n");
+    printf("        ;;\n");
+}
+
+static void completion_bash(void)
+{
+    printf(
+        "# bash completion of holdctl; made by holdctl completion bash\n_holdctl() {\n"
+        "    local cur=${COMP_WORDS[COMP_CWORD]} words=\"\" command=\"\" i\n    COMPREPLY=()\n"
+        "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n"
+        "        -s | --socket) ((i++)) ;;\n        -*) ;;\n        *) command=${COMP_WORDS[i]}; break ;;\n"
+        "        esac\n    done\n    case $command in\n    \"\")\n        words=\"--json --socket --help");
+    for (size_t i = 0; i < COMPLETION_ROWS; i++)
+        printf(" %s", completion_rows[i].word);
+    printf("\"\n        ;;\n");
+    for (size_t i = 0; i < COMPLETION_ROWS; i++)
+        completion_bash_row(&completion_rows[i]);
+    printf("    esac\n    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
+           "complete -o filenames -F _holdctl holdctl\n");
+}
+
+/* ---- zsh and fish: help texts in single quotes */
+
+static void completion_quoted(const char *s, const char *drop)
+{
+    for (; *s != '\0'; s++) {
+        if (*s == '\'')
+            printf("%s", "\u2019");
+        else if (strchr(drop, *s) == NULL)
+            putchar(*s);
+    }
+}
+
+static void completion_zsh(void)
+{
+    printf("#compdef holdctl\n# zsh completion of holdctl; made by holdctl completion zsh\n_holdctl() {\n"
+           "    local -a commands words\n    commands=(\n");
+    for (size_t i = 0; i < COMPLETION_ROWS; i++) {
+        printf("        '%s:", completion_rows[i].word);
+        completion_quoted(completion_rows[i].help, ":");
+        printf("'\n");
+    }
+    printf("    )\n    _arguments -C '--json[JSON]' '-s[control socket]:socket:_files' '--help[help]' "
+           "'1:command:->command' "
+           "'*::argument:->argument'\n    case $state in\n    command) _describe command commands ;;\n"
+           "    argument)\n        case $words[1] in\n");
+    for (size_t i = 0; i < COMPLETION_ROWS; i++) {
+        const struct completion_row *r = &completion_rows[i];
+        printf("        %s)\n            compadd -- ", r->word);
+        if (strcmp(r->word, "keyword") == 0)
+            completion_keywords("", " ");
+        completion_words(r, "", " ");
+        printf("\n");
+        if (completion_wants(r, "IF"))
+            printf("            compadd -- ${(f)\"$(ls /sys/class/net 2>/dev/null)\"}\n");
+        if (completion_files(r))
+            printf("            _files\n");
+        printf("            ;;\n");
+    }
+    printf("        esac\n        ;;\n    esac\n}\n_holdctl \"$@\"\n");
+}
+
+static void completion_fish(void)
+{
+    printf(
+        "# fish completion of holdctl; made by holdctl completion fish\ncomplete -c holdctl -f\n"
+        "complete -c holdctl -l json -d 'JSON'\ncomplete -c holdctl -s s -l socket -r -d 'control socket'\n");
+    for (size_t i = 0; i < COMPLETION_ROWS; i++) {
+        const struct completion_row *r = &completion_rows[i];
+        char of[COMPLETION_WORD * 2];
+        printf("complete -c holdctl -n __fish_use_subcommand -a %s -d '", r->word);
+        completion_quoted(r->help, "");
+        printf("'\n");
+        snprintf(of, sizeof of, "complete -c holdctl -n '__fish_seen_subcommand_from %.32s' -a '", r->word);
+        completion_words(r, of, "'\n");
+        if (strcmp(r->word, "keyword") == 0)
+            completion_keywords(of, "'\n");
+        if (completion_wants(r, "IF"))
+            printf("%s(ls /sys/class/net)'\n", of);
+        if (completion_files(r))
+            printf("complete -c holdctl -n '__fish_seen_subcommand_from %s' -F\n", r->word);
+    }
+}
+
+int cmd_completion(struct ctl *c, int argc, char **argv)
+{
+    (void)c;
+    if (argc != 1)
+        return ctl_misused("completion");
+    if (strcmp(argv[0], "bash") == 0)
+        completion_bash();
+    else if (strcmp(argv[0], "zsh") == 0)
+        completion_zsh();
+    else if (strcmp(argv[0], "fish") == 0)
+        completion_fish();
+    else
+        return ctl_misused("completion");
+    return CTL_OK;
+}
+
+/* ---- holdctl keyword */
+
+static const char *keyword_kind(const struct kw_row *r)
+{
+    switch (r->kind) {
+    case KIND_FLAG: return "no value";
+    case KIND_BOOL: return "[on|off]";
+    case KIND_UINT:
+    case KIND_INT:
+    case KIND_CNUM: return "NUMBER";
+    case KIND_TIME: return "SECONDS";
+    case KIND_MSTIME: return "MILLISECONDS";
+    case KIND_WORD:
+    case KIND_REF: return "NAME";
+    case KIND_IFNAME: return "INTERFACE";
+    case KIND_IP: return "ADDRESS";
+    case KIND_PREFIX: return "ADDRESS[/LENGTH]";
+    case KIND_ENUM: return "one of";
+    case KIND_SCRIPT: return "COMMAND [USER [GROUP]]";
+    case KIND_USER: return "USER [GROUP]";
+    case KIND_WORDS: return "WORD...";
+    case KIND_HEX: return "HEXADECIMAL";
+    case KIND_BLOCK:
+    case KIND_LINES: return "{ block }";
+    case KIND_NAMETAB: return "NUMBER or name of iproute2";
+    case KIND_WEIGHT: return "NUMBER [reverse]";
+    case KIND_SPECIAL:
+    case KIND_SYNTAX: return "see the manual";
+    case KIND_DERIVED: break;
+    }
+    return "";
+}
+
+static void keyword_print(const struct kw_row *r)
+{
+    const char *block = schema_blk(r->blk)->name, *word;
+    bool time = r->kind == KIND_TIME || r->kind == KIND_MSTIME;
+    double unit = r->kind == KIND_TIME ? 1e6 : time ? 1e3 : 1;
+    printf("%s%s%s %s", block, block[0] != '\0' ? ": " : "", r->name, keyword_kind(r));
+    for (unsigned int i = 0;
+         r->kind == KIND_ENUM && (word = schema_word_at((enum schema_enum)r->arg, i)) != NULL; i++)
+        printf(" %s", word);
+    printf("\n    %s\n", r->help);
+    if (r->max > r->min && (time || r->kind == KIND_UINT || r->kind == KIND_INT || r->kind == KIND_WEIGHT))
+        printf("    range %.10g to %.10g%s%s\n", (double)r->min / unit, (double)r->max / unit,
+               r->dflt[0] != '\0' ? ", default " : "", r->dflt);
+    else if (r->dflt[0] != '\0')
+        printf("    default %s\n", r->dflt);
+    if (r->flags & (KWF_REQUIRED | KWF_DEPRECATED | KWF_OBSOLETE | KWF_NOTYET | KWF_OURS))
+        printf(
+            "    %s%s%s%s%s\n", r->flags & KWF_REQUIRED ? "mandatory " : "",
+            r->flags & KWF_DEPRECATED ? "deprecated " : "", r->flags & KWF_OBSOLETE ? "without effect " : "",
+            r->flags & KWF_NOTYET ? "not in force yet " : "", r->flags & KWF_OURS ? "of holdfast alone" : "");
+}
+
+int cmd_keyword(struct ctl *c, int argc, char **argv)
+{
+    bool all = true;
+    (void)c;
+    if (argc == 0)
+        return ctl_misused("keyword");
+    for (int i = 0; i < argc; i++) {
+        bool found = false;
+        for (int k = KW_NONE + 1; k < KW_MAX; k++) {
+            const struct kw_row *r = schema_kw((enum kw)k);
+            if (r->kind == KIND_DERIVED || strcmp(r->name, argv[i]) != 0)
+                continue;
+            keyword_print(r);
+            found = true;
+        }
+        if (!found)
+            dprintf(2, "holdctl: there is no keyword %s\n", argv[i]);
+        all = all && found;
+    }
+    return all ? CTL_OK : CTL_FAILED;
+}
