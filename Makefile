@@ -154,9 +154,23 @@ LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/holdfast
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 USERDIR := $(DESTDIR)$(PREFIX)/lib/sysusers.d
 DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/holdfast
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
+FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+COMPLETIONS := $(addprefix $(B)/completions/holdctl.,bash zsh fish)
 CHILDREN := $(filter-out $(B)/holdfast $(B)/holdctl $(B)/genhash,$(BINS))
 
-install: all
+# Made by the program they are for, from its own tables: never behind it.
+$(COMPLETIONS): $(B)/completions/holdctl.%: $(B)/holdctl
+	@mkdir -p $(@D)
+	$(Q)$(B)/holdctl completion $* > $@
+completions: $(COMPLETIONS)
+
+install: all completions
+	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -m 0644 $(B)/completions/holdctl.bash $(BASHDIR)/holdctl
+	install -m 0644 $(B)/completions/holdctl.zsh $(ZSHDIR)/_holdctl
+	install -m 0644 $(B)/completions/holdctl.fish $(FISHDIR)/holdctl.fish
 	install -d $(SBINDIR) $(BINDIR) $(LIBEXEC) $(UNITDIR) $(USERDIR) $(DOCDIR)
 	install -m 0755 $(B)/holdfast $(SBINDIR)/
 	install -m 0755 $(wildcard $(filter %/holdctl %/genhash,$(BINS))) $(BINDIR)/
@@ -174,10 +188,11 @@ uninstall:
 	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
 	rm -f $(UNITDIR)/holdfast.service $(USERDIR)/holdfast.conf
 	rm -rf $(LIBEXEC) $(DOCDIR)
+	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
+.PHONY: all clean completions deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
 -include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))
