@@ -22,7 +22,7 @@ OPT      ?= -O2 -g
 SAN      ?=
 CFLAGS   += -std=c17 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(OPT) $(SAN) $(if $(SAN),,$(HARDEN)) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
-ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio
+ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio metrics
 
 DIR_parent := parent
 DIR_conf   := parent/conf
@@ -32,6 +32,8 @@ DIR_checkd := checkd
 DIR_ipvsd  := ipvsd
 DIR_genhash := checkd/genhash
 DIR_prio   := parent/prio
+DIR_metrics := parent/metrics
+BIN_metrics := holdfast-metrics
 BIN_parent := holdfast
 BIN_conf   := holdfast-conf
 BIN_ctl    := holdctl
@@ -44,6 +46,7 @@ LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 USES_genhash := checkd
+USES_metrics := ctl
 USES_conf := checkd
 USES_ctl := parent vrrpd
 LIBS_vrrpd := -lcrypto
@@ -176,7 +179,8 @@ install: all completions
 	install -m 0755 $(wildcard $(filter %/holdctl %/genhash,$(BINS))) $(BINDIR)/
 	install -m 0755 $(CHILDREN) $(LIBEXEC)/
 	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONF@,$(SYSCONF),g' etc/holdfast.service > $(UNITDIR)/holdfast.service
-	chmod 0644 $(UNITDIR)/holdfast.service
+	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-metrics.service > $(UNITDIR)/holdfast-metrics.service
+	chmod 0644 $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service
 	install -m 0644 etc/holdfast.sysusers $(USERDIR)/holdfast.conf
 	install -m 0644 etc/holdfast.conf.sample $(DOCDIR)/
 	install -m 0644 LICENSE $(wildcard README.md CHANGELOG.md) $(DOCDIR)/
@@ -186,7 +190,7 @@ install: all completions
 # The configuration and the system users stay: they are the administrator's.
 uninstall:
 	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
-	rm -f $(UNITDIR)/holdfast.service $(USERDIR)/holdfast.conf
+	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(USERDIR)/holdfast.conf
 	rm -rf $(LIBEXEC) $(DOCDIR)
 	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish
 

@@ -91,8 +91,8 @@ static const char *metrics_name_label(const char *section)
 {
     static const struct {
         const char *section, *label;
-    } rows[] = { { "role", "role" },       { "instance", "instance" }, { "tracker", "name" },
-                 { "service", "service" }, { "server", "server" },     { "sorry_server", "server" },
+    } rows[] = { { "role", "role" },       { "instance", "vrrp_instance" }, { "tracker", "name" },
+                 { "service", "service" }, { "server", "server" },          { "sorry_server", "server" },
                  { "check", "server" } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i].section, section) == 0)

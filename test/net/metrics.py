@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -81,13 +82,13 @@ def vrrp(lane):
         lab.wait_master("a", conf.VIPS)
         time.sleep(3)
         m, n = metrics(lane, a), metrics(lane, b)
-        vi = {"instance": "VI_1"}
+        vi = {"vrrp_instance": "VI_1"}
         check(m["holdfast_up"].value() == 1 and m["holdfast"].value("_info") == 1, "not up")
         for which, state in ((m, "master"), (n, "backup")):
             f = which["holdfast_vrrp_instance_state"]
             on = [labels["state"] for _, labels, v in f.samples if v == 1]
             check(on == [state], "states %s, not %s", on, state)
-        check(m["holdfast_vrrp_instance"].value("_info", instance="VI_1", interface="eth0", vrid="51", family="ipv4", version="3") == 1, "info")
+        check(m["holdfast_vrrp_instance"].value("_info", vrrp_instance="VI_1", interface="eth0", vrid="51", family="ipv4", version="3") == 1, "info")
         check(m["holdfast_vrrp_effective_priority"].value(**vi) == 200, "priority")
         check(m["holdfast_vrrp_transitions"].value("_total", to="master") == 1, "transitions")
         check(abs(m["holdfast_vrrp_last_transition_timestamp_seconds"].value(**vi) - time.time()) < 60, "last transition")
@@ -196,3 +197,126 @@ def strict(lane):
         except openmetrics.Bad:
             continue
         raise Failure("taken: " + wrong)
+
+
+class Server:
+    """holdfast-metrics beside a daemon: in its network and mount namespaces."""
+
+    def __init__(self, lane, lab, d, listen_on, more=()):
+        self.lab, self.d = lab, d
+        self.proc = subprocess.Popen(["nsenter", "-t", str(d.pid), "-m", "-n", beside(lane, "holdfast-metrics"),
+                                      "-l", listen_on, *more],
+                                     stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.proc.kill()
+        self.proc.wait()
+        self.proc.stderr.close()
+
+
+def fetch(node, request=b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", port=9650, hold=None):
+    with watch.in_netns(node.ns):
+        s = socket.socket()
+    s.settimeout(10)
+    s.connect(("127.0.0.1", port))
+    s.sendall(request)
+    if hold is not None:
+        hold.append(s)
+        return None
+    out = b""
+    while True:
+        got = s.recv(65536)
+        if not got:
+            return out.decode()
+        out += got
+
+
+def status_of(pid):
+    with open("/proc/%d/status" % pid) as f:
+        return dict(line.split(":\t", 1) for line in f.read().split("\n") if ":\t" in line)
+
+
+@case("metrics-server", "holdfast-metrics: a jail of its own, the same text over HTTP, hostile and dawdling clients, the daemon's death and return", limit=90)
+def server(lane):
+    for need, what in (("_holdfast_metrics", "passwd"), ("holdfast", "group")):
+        if run("getent", what, need, check=False).returncode:
+            raise Failure("no %s %s: run test/deps" % (what, need))
+    with lane.master("a") as (lab, d), Server(lane, lab, d, "127.0.0.1:9650") as s:
+        def up():
+            check(s.proc.poll() is None, "it ended: %s", s.proc.stderr.read() if s.proc.poll() is not None else "")
+            try:
+                return fetch(lab.a)
+            except OSError:
+                return None
+        head, body = lab.wait(up, 10, "the server", 0.1).split("\r\n\r\n", 1)
+        check(head.startswith("HTTP/1.1 200 OK") and "application/openmetrics-text; version=1.0.0" in head, "head %s", head)
+        m = openmetrics.parse(body)
+        check(m["holdfast_up"].value() == 1 and m["holdfast_vrrp_effective_priority"].value(vrrp_instance="VI_1") == 200, "body")
+        st = status_of(s.proc.pid)
+        check(st["Uid"].split()[0] != "0" and int(st["CapEff"], 16) == int(st["CapPrm"], 16) == 0, "not unprivileged: %s", st["Uid"])
+        check(st["NoNewPrivs"].strip() == "1" and st["Seccomp"].strip() == "2", "no jail")
+        for request, answer in ((b"GET / HTTP/1.0\r\n\r\n", "200"), (b"GET /x HTTP/1.0\r\n\r\n", "404"), (b"PUT /metrics HTTP/1.0\r\n\r\n", "405"),
+                                (b"\0\xff\r\n\r\n", "400"), (b"GET /metrics HTTP/1.1\r\nX: " + b"y" * 5000, "431")):
+            got = fetch(lab.a, request)
+            check(got.startswith("HTTP/1.1 " + answer), "%s: %s", request[:20], got[:40])
+        head = fetch(lab.a, b"HEAD /metrics HTTP/1.1\r\n\r\n")
+        check(head.startswith("HTTP/1.1 200") and head.endswith("\r\n\r\n"), "HEAD has a body")
+        held = []
+        for _ in range(40):  # more than it has places for
+            fetch(lab.a, b"GET /metr", hold=held)
+        openmetrics.parse(fetch(lab.a).split("\r\n\r\n", 1)[1])
+        for h in held:
+            h.close()
+        d.kill_all()
+        time.sleep(1.2)
+        m = openmetrics.parse(fetch(lab.a).split("\r\n\r\n", 1)[1])
+        check(m["holdfast_up"].value() == 0, "up without a daemon")
+        check(s.proc.poll() is None, "the server ended")
+
+
+@case("metrics-listen", "holdfast-metrics: an address that is not loopback has to be meant, a file that is no socket is left alone")
+def listening(lane):
+    exe = beside(lane, "holdfast-metrics")
+    with lane.lab("a") as lab:
+        for where in ("10.77.0.1:9650", "0.0.0.0:9650", "[::]:9650"):
+            p = run("ip", "netns", "exec", lab.a.ns, exe, "-l", where, check=False)
+            check(p.returncode == 1 and "--anywhere" in p.stderr, "%s: %d %s", where, p.returncode, p.stderr)
+        with open(lab.root + "/file", "w") as f:
+            f.write("precious")
+        p = run(exe, "-l", "unix:" + lab.root + "/file", check=False)
+        check(p.returncode == 1 and open(lab.root + "/file").read() == "precious", "the file: %s", p.stderr)
+        check(run(exe, "-l", "nonsense", check=False).returncode == 1 and run(exe, "--what", check=False).returncode == 2, "bad options")
+
+
+@case("metrics-etc", "dashboard and alert rules: valid, and every metric they name is one of ours, with its suffix")
+def etc(lane):
+    known = set()
+    for name, kind in families().items():
+        known |= {name + s for s in openmetrics.SUFFIXES[kind.lower()]}
+    with open(ETC + "/grafana/holdfast.json") as f:
+        board = json.load(f)
+    panels = [p for p in board["panels"] if p.get("type") != "row"]
+    queries = [t["expr"] for p in panels for t in p["targets"]]
+    check(len(panels) >= 12 and all(p["title"] and p["gridPos"] for p in panels) and len({p["id"] for p in board["panels"]}) == len(board["panels"]),
+          "panels")
+    with open(ETC + "/prometheus/holdfast.rules.yml") as f:
+        rules = f.read()
+    alerts = re.findall(r"^      - alert: (\w+)$", rules, re.M)
+    check(len(alerts) >= 10 and len(set(alerts)) == len(alerts), "alerts %s", alerts)
+    check("\t" not in rules and rules.count("        expr: ") == rules.count("          summary: ") == len(alerts), "a rule lacks a part")
+    try:
+        import yaml
+        groups = yaml.safe_load(rules)["groups"]
+        check(sum(len(g["rules"]) for g in groups) == len(alerts), "rules")
+    except ImportError:
+        pass
+    used = set()
+    for text in [*queries, *re.findall(r"^        expr: (.+)$", rules, re.M), *[v.get("query", "") for v in board["templating"]["list"]]]:
+        text = text if isinstance(text, str) else text["query"]
+        used |= set(re.findall(r"\bholdfast_\w+", text))
+        check(text.count("(") == text.count(")") and text.count("{") == text.count("}"), "brackets: %s", text)
+    check(not used - known, "no such metrics: %s", sorted(used - known))
+    return "%d panels, %d alerts, %d metrics" % (len(panels), len(alerts), len(used))
