@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "ipvsd/garp_frame.h"
+#include "ipvsd/garp_space.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
 #include "ipvsd/sysctl.h"
@@ -140,15 +141,12 @@ static void garp_ask_all(struct ipvsd *d, struct inst *i, uint32_t n)
 static bool garp_take(struct ipvsd *d, struct iface *i, enum garp_kind kind, bool first, uint64_t *wake)
 {
     struct garp_queue *q = &i->garp[kind];
-    uint64_t now = ev_now(d->ev), every = d->garp.interval[kind];
+    uint64_t now = ev_now(d->ev);
     struct vip *v = TAILQ_FIRST(first ? &q->first : &q->again);
     if (v == NULL)
         return false;
-    if (every > 0 && now < q->next_at) {
-        if (q->next_at < *wake)
-            *wake = q->next_at;
+    if (!garp_space_free(i, kind, now, wake))
         return false;
-    }
     uint32_t left = v->pend > 0 ? v->pend - 1 : 0, owed = v->owed;
     d->garp.firsts += first;
     garp_frame(d, v);
@@ -157,7 +155,7 @@ static bool garp_take(struct ipvsd *d, struct iface *i, enum garp_kind kind, boo
     v->pend = left;
     if (left > 0)
         garp_put(d, v, false);
-    q->next_at = now + every;
+    garp_space_used(i, kind, now);
     return true;
 }
 
@@ -195,6 +193,16 @@ static void garp_retire(struct ipvsd *d)
     }
 }
 
+/* Interfaces that share a spacing take turns. */
+static void garp_rotate(struct ipvsd *d)
+{
+    struct iface *i = TAILQ_FIRST(&d->garp.active);
+    if (i == NULL || TAILQ_NEXT(i, garp_next) == NULL)
+        return;
+    TAILQ_REMOVE(&d->garp.active, i, garp_next);
+    TAILQ_INSERT_TAIL(&d->garp.active, i, garp_next);
+}
+
 void garp_flush(struct ipvsd *d)
 {
     uint64_t wake = TIME_NEVER;
@@ -213,6 +221,7 @@ void garp_flush(struct ipvsd *d)
     if (full)
         wake = ev_now(d->ev) + GARP_RETRY;
     garp_retire(d);
+    garp_rotate(d);
     if (wake != TIME_NEVER)
         ev_timer_at(d->ev, &g->timer, wake);
 }
@@ -223,6 +232,11 @@ void garp_flush(struct ipvsd *d)
 static uint32_t garp_uint(const struct inst *i, enum kw kw, uint32_t dflt)
 {
     return i->obj != NULL ? (uint32_t)slice_uint(i->obj, kw, dflt) : dflt;
+}
+
+static uint64_t garp_uint64(const struct inst *i, enum kw kw)
+{
+    return i->obj != NULL ? slice_uint(i->obj, kw, 0) : 0;
 }
 
 static uint64_t garp_ns(const struct inst *i, enum kw kw, uint64_t dflt)
@@ -268,8 +282,52 @@ static void garp_on_refresh(struct ev_timer *t, uint64_t now, void *arg)
                 t->deadline + every > ev_now(i->d->ev) ? t->deadline + every : ev_now(i->d->ev) + every);
 }
 
+/* ---- garp_extra_if: switches shall not forget macvlans that only answer
+ * ------------------------------------------------------------------------------------------------------ */
+
+#define GARP_EXTRA_ALL (UINT64_C(1) << 63) /* the word "all", beside the microseconds */
+
+static uint64_t garp_extra_every(const struct inst *i)
+{
+    return (garp_uint64(i, KW_VI_GARP_EXTRA_IF) & ~GARP_EXTRA_ALL) * NS_PER_US;
+}
+
+/* One address of each interface its addresses are on, besides its own. */
+static void garp_extra_ask(struct ipvsd *d, struct inst *i)
+{
+    const struct iface *own =
+        link_find(d, slice_str(i->obj, KW_VI_X_VMAC, slice_str(i->obj, KW_VI_INTERFACE, NULL)));
+    bool all = (garp_uint64(i, KW_VI_GARP_EXTRA_IF) & GARP_EXTRA_ALL) != 0;
+    uint64_t round = ++d->garp.extra_rounds;
+    for (size_t k = 0; k < i->nvips; k++) {
+        struct iface *f = i->vips[k].iface;
+        if (f == NULL || f == own || f->extra_round == round || !(all || f->vmac || f->vlan.macvlan))
+            continue;
+        f->extra_round = round;
+        garp_ask(d, &i->vips[k], 1);
+    }
+}
+
+static void garp_on_extra(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct inst *i = arg;
+    uint64_t every = garp_extra_every(i);
+    if (every == 0)
+        return;
+    garp_extra_ask(i->d, i);
+    ev_timer_at(i->d->ev, t, t->deadline + every > now ? t->deadline + every : now + every);
+}
+
+static void garp_extra_from(struct ipvsd *d, struct inst *i)
+{
+    uint64_t every = garp_extra_every(i);
+    if (every > 0)
+        ev_timer_in(d->ev, &i->extra, every);
+}
+
 void garp_init_inst(struct inst *i)
 {
+    ev_timer_init(&i->extra, garp_on_extra, i);
     ev_timer_init(&i->burst, garp_on_burst, i);
     ev_timer_init(&i->lower, garp_on_lower, i);
     ev_timer_init(&i->refresh, garp_on_refresh, i);
@@ -287,6 +345,7 @@ void garp_resume(struct ipvsd *d, struct inst *i)
     if (d->garp.burst_until > ev_now(d->ev))
         ev_timer_at(d->ev, &i->burst, d->garp.burst_until);
     garp_refresh_from(d, i, 0);
+    garp_extra_from(d, i);
 }
 
 void garp_master(struct ipvsd *d, struct inst *i)
@@ -294,6 +353,7 @@ void garp_master(struct ipvsd *d, struct inst *i)
     uint64_t delay = garp_delay(i), until = ev_now(d->ev) + delay;
     garp_ask_all(d, i, garp_repeat(i));
     garp_refresh_from(d, i, delay);
+    garp_extra_from(d, i);
     if (delay == 0)
         return;
     ev_timer_at(d->ev, &i->burst, until);
@@ -339,6 +399,7 @@ void garp_stop(struct ipvsd *d, struct inst *i)
     ev_timer_stop(d->ev, &i->burst);
     ev_timer_stop(d->ev, &i->lower);
     ev_timer_stop(d->ev, &i->refresh);
+    ev_timer_stop(d->ev, &i->extra);
     for (size_t k = 0; k < i->nvips; k++)
         garp_clear(d, &i->vips[k]);
 }
@@ -369,8 +430,11 @@ void garp_move(struct ipvsd *d, struct inst *from, struct inst *to)
     garp_move_timer(d->ev, &from->burst, &to->burst);
     garp_move_timer(d->ev, &from->lower, &to->lower);
     garp_move_timer(d->ev, &from->refresh, &to->refresh);
+    garp_move_timer(d->ev, &from->extra, &to->extra);
     if (to->state == VRRP_STATE_MASTER && every > 0 && !ev_timer_armed(&to->refresh))
         ev_timer_in(d->ev, &to->refresh, every);
+    if (to->state == VRRP_STATE_MASTER && !ev_timer_armed(&to->extra))
+        garp_extra_from(d, to);
 }
 
 void garp_move_vip(struct ipvsd *d, struct vip *from, struct vip *to)
@@ -419,7 +483,5 @@ int garp_open(struct ipvsd *d)
 
 void garp_configure(struct ipvsd *d, const struct slice *s)
 {
-    const struct slice_obj *o = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
-    d->garp.interval[GARP_KIND_ARP] = o != NULL ? slice_ns(o, KW_GLOBAL_VRRP_GARP_INTERVAL, 0) : 0;
-    d->garp.interval[GARP_KIND_NA] = o != NULL ? slice_ns(o, KW_GLOBAL_VRRP_GNA_INTERVAL, 0) : 0;
+    garp_space_configure(d, s);
 }

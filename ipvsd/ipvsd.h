@@ -27,7 +27,20 @@ enum garp_kind { GARP_KIND_ARP, GARP_KIND_NA, GARP_KIND_MAX };
 struct garp_queue {
     struct vip_queue first; /* never announced since it was asked for: before every repeat */
     struct vip_queue again;
-    uint64_t next_at; /* spacing */
+};
+
+/* How close together announcements may leave; shared by interfaces, see garp_space.h. */
+struct garp_space {
+    uint64_t interval[GARP_KIND_MAX], next_at[GARP_KIND_MAX];
+};
+
+/* How the carrier of an interface is polled, see linkbeat.h. */
+enum linkbeat_method { LINKBEAT_PROBE, LINKBEAT_MII, LINKBEAT_ETHTOOL, LINKBEAT_IOCTL };
+struct linkbeat_state {
+    bool wanted, polled;
+    bool known, up; /* what the last poll said */
+    enum linkbeat_method want, method;
+    uint32_t ifindex; /* it was about */
 };
 
 /* A configured interface, there or not. Lives as long as the configuration names it. */
@@ -45,10 +58,13 @@ struct iface {
     bool vmac;    /* a macvlan the configuration wants */
     uint32_t fit; /* ifindex that was found to be, or made, as it must be */
     struct kaddr_list addrs;
+    struct linkbeat_state beat;
     bool dirty; /* facts to be told */
     bool told;
     struct msg_link last; /* what vrrpd knows */
     struct garp_queue garp[GARP_KIND_MAX];
+    struct garp_space own_space, *space;
+    uint64_t extra_round; /* garp_extra_if: the last round it was announced in */
     bool garp_active;
     TAILQ_ENTRY(iface) garp_next;
     uint64_t router_at; /* when router was read */
@@ -115,7 +131,7 @@ struct inst {
     bool failed;
     TAILQ_ENTRY(inst) next_dirty, next_settled;
     bool settling; /* planned in this turn, its report is due */
-    struct ev_timer burst, refresh, lower;
+    struct ev_timer burst, refresh, lower, extra;
     uint8_t *will;
     uint16_t will_len;
     struct ipvsd *d;
@@ -149,7 +165,9 @@ struct vsocks {
 
 struct garp {
     int fd;
-    uint64_t interval[GARP_KIND_MAX];
+    struct garp_space *groups;
+    size_t ngroups;
+    uint64_t extra_rounds;
     struct iface_queue active;
     struct ev_timer timer;
     struct garp_batch *batch;
@@ -164,6 +182,7 @@ struct list;
 struct check_sock;
 struct bfd_socks;
 struct present;
+struct linkbeat;
 struct syncd;
 struct nft_ipvs;
 struct nft_accept;
@@ -192,6 +211,9 @@ struct ipvsd {
     struct check_sock *check_socks;
     struct bfd_socks *bfd;
     struct present *present;
+    struct present *sources; /* of unicast instances, and with track_src_ip */
+    struct linkbeat *linkbeat;
+    uint8_t igmp_was; /* disable_local_igmp: the switch before us, + 1; 0: not taken */
     struct syncd *syncd;
     struct other_ns other; /* net_namespace_ipvs */
     struct nft_ipvs *nft;

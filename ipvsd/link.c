@@ -15,6 +15,7 @@
 #include "common/err.h"
 #include "ipvsd/addr_apply.h"
 #include "ipvsd/garp.h"
+#include "ipvsd/linkbeat.h"
 #include "ipvsd/model.h"
 #include "ipvsd/present.h"
 #include "ipvsd/rcvbuf.h"
@@ -68,6 +69,7 @@ static struct iface *link_new(const char *name)
         TAILQ_INIT(&i->garp[k].first);
         TAILQ_INIT(&i->garp[k].again);
     }
+    i->space = &i->own_space;
     i->promote_saved = -1;
     i->dirty = true;
     return i;
@@ -275,14 +277,17 @@ static void link_on_event(const struct kevent *e, void *arg)
         if (i != NULL)
             link_gone(d, i);
         present_on_link_gone(d->present, e->link.ifindex);
+        present_on_link_gone(d->sources, e->link.ifindex);
         break;
     }
     case KEVENT_ADDR:
         present_on_addr(d->present, &e->addr);
+        present_on_addr(d->sources, &e->addr);
         link_on_addr(d, &e->addr);
         break;
     case KEVENT_ADDR_GONE: {
         present_on_addr_gone(d->present, &e->addr);
+        present_on_addr_gone(d->sources, &e->addr);
         struct iface *i = link_by_index(d, e->addr.ifindex);
         if (i != NULL)
             link_addr_lost(d, i, &e->addr.addr, e->portid);
@@ -385,10 +390,12 @@ void link_resync(struct ipvsd *d)
     }
     d->resync = false;
     present_dump_begin(d->present);
+    present_dump_begin(d->sources);
     if (link_dump(d, RTM_GETADDR, &x) < 0)
         goto failed;
     link_sweep_addrs(d);
     present_dump_end(d->present);
+    present_dump_end(d->sources);
     free(x.seen);
     return;
 failed:
@@ -473,7 +480,7 @@ static void link_tell_one(struct ipvsd *d, struct chan *ch, struct iface *i, boo
     m.iface = i->id;
     m.ifindex = i->ifindex;
     m.up = (i->flags & IFF_UP) != 0;
-    m.running = (i->flags & IFF_RUNNING) != 0;
+    m.running = linkbeat_running(i);
     m.multicast = (i->flags & IFF_MULTICAST) != 0;
     m.mtu = i->mtu <= INT32_MAX ? i->mtu : INT32_MAX;
     m.mac_len = i->mac_len;

@@ -18,6 +18,7 @@
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
 #include "ipvsd/list.h"
+#include "ipvsd/linkbeat.h"
 #include "ipvsd/model.h"
 #include "ipvsd/nft_accept.h"
 #include "ipvsd/nft_ipvs.h"
@@ -44,6 +45,7 @@ static void main_turn(void *arg)
     addr_apply(d);
     garp_flush(d);
     link_tell(d, false);
+    present_tell(d->sources, ch, false);
     if (ch != NULL)
         chan_flush(ch);
     ipvs_turn(d); /* after the addresses and what vrrpd waits for */
@@ -59,6 +61,9 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
     garp_configure(d, s);
     if (present_configure(d->present, s))
         d->resync = true;
+    if (present_configure(d->sources, s))
+        d->resync = true;
+    sysctl_igmp(d, s);
     check_sock_configure(d->check_socks, s);
     syncd_configure(d->syncd, s);
     proctrack_configure(d->proctrack, s);
@@ -67,6 +72,7 @@ static int main_configure(struct ipvsd *d, const struct slice *s, struct model *
     vmac_configure(d, s); /* before the addresses and sockets that need them */
     if (d->resync)
         link_resync(d);
+    linkbeat_configure(d->linkbeat, s);
     model_adopt(d, m);
     nft_accept_configure(d->accept, s);
     sock_configure(d, s);
@@ -81,6 +87,7 @@ static void main_tell(struct ipvsd *d, struct chan *ch)
 {
     struct msg_facts_done done = { .generation = child_generation(d->child) };
     link_tell(d, true);
+    present_tell(d->sources, ch, true);
     proctrack_tell(d->proctrack, ch);
     nft_accept_tell(d->accept, ch);
     chan_send(ch, MSG_facts_done, &done, NULL, 0);
@@ -101,7 +108,9 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     d->vmacs = vmac_new(d);
     d->check_socks = check_sock_new(d);
     d->bfd = bfd_sock_new(d);
-    d->present = present_new();
+    d->present = present_new(PRESENT_SERVICES);
+    d->sources = present_new(PRESENT_SOURCES);
+    d->linkbeat = linkbeat_new(d);
     d->syncd = syncd_new(d);
     d->nft = nft_ipvs_new(d);
     d->accept = nft_accept_new(d);
@@ -297,6 +306,7 @@ static void main_dump(struct child *c, enum dump_what what, int fd, void *arg)
     syncd_dump(d->syncd, fd);
     proctrack_dump(d->proctrack, fd);
     nft_accept_dump(d->accept, fd);
+    linkbeat_dump(d->linkbeat, fd);
     nft_ipvs_dump(d->nft, fd);
     ipvs_dump(d, fd);
 }

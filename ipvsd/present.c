@@ -1,6 +1,6 @@
 /*
- * present.c - see present.h. A row for each service, ascending by address, so that one look finds all
- * services of an address. Interfaces are not looked at by name: the address may be anywhere.
+ * present.c - see present.h. A row for each who asks, ascending by address, so that one look finds
+ * all of an address. Interfaces are not looked at by name: the address may be anywhere.
  */
 #include "ipvsd/present.h"
 
@@ -16,23 +16,26 @@ struct present_at {
 };
 
 struct present_row {
-    uint32_t vs;
+    uint32_t id;
     struct ipaddr
         addr; /* family 0: a service without one (a group, a mark), for which there is nothing to wait */
     struct present_at *at;
     size_t n;
-    bool told; /* what checkd believes is in said */
+    bool told; /* what they believe is in said */
     bool said;
 };
 
 struct present {
+    enum present_kind kind;
     struct present_row *v;
     size_t n;
 };
 
-struct present *present_new(void)
+struct present *present_new(enum present_kind kind)
 {
-    return xcalloc(1, sizeof(struct present));
+    struct present *p = xcalloc(1, sizeof *p);
+    p->kind = kind;
+    return p;
 }
 
 static void present_clear(struct present *p)
@@ -62,7 +65,7 @@ static int present_cmp(const void *x, const void *y)
 {
     const struct present_row *a = x, *b = y;
     int c = present_addr_cmp(&a->addr, &b->addr);
-    return c != 0 ? c : (a->vs > b->vs) - (a->vs < b->vs);
+    return c != 0 ? c : (a->id > b->id) - (a->id < b->id);
 }
 
 /* First row of the address; p->n when there is none. */
@@ -87,6 +90,21 @@ static bool present_row_is(const struct present_row *r)
 /* ---- configuration
  * -------------------------------------------------------------------------------------------------- */
 
+static const struct present_source {
+    enum blk blk;
+    enum kw asks, addr;
+} present_rows[] = { [PRESENT_SERVICES] = { BLK_VS, KW_VS_HA_SUSPEND, KW_VS_X_IP },
+                     [PRESENT_SOURCES] = { BLK_VI, KW_VI_TRACK_SRC_IP, KW_VI_X_SRC } };
+
+/* A unicast router cannot speak before its source is there, whether it tracks it or not. */
+static bool present_asks(const struct present *p, const struct slice *s, const struct slice_obj *o)
+{
+    if (p->kind == PRESENT_SOURCES && !slice_has(o, KW_VI_X_SRC))
+        return false;
+    return slice_bool(o, present_rows[p->kind].asks, false) ||
+           (p->kind == PRESENT_SOURCES && slice_next(s, NULL, BLK_VI_PEER, o->id) != NULL);
+}
+
 bool present_configure(struct present *p, const struct slice *now)
 {
     struct present old = *p;
@@ -94,11 +112,11 @@ bool present_configure(struct present *p, const struct slice *now)
     const struct slice_obj *o = NULL;
     p->v = NULL;
     p->n = 0;
-    while ((o = slice_next(now, o, BLK_VS, SLICE_ANY_PARENT)) != NULL) {
-        if (!slice_bool(o, KW_VS_HA_SUSPEND, false))
+    while ((o = slice_next(now, o, present_rows[p->kind].blk, SLICE_ANY_PARENT)) != NULL) {
+        if (!present_asks(p, now, o))
             continue;
-        struct present_row r = { .vs = o->id };
-        if (!slice_ip(o, KW_VS_X_IP, &r.addr))
+        struct present_row r = { .id = o->id };
+        if (!slice_ip(o, present_rows[p->kind].addr, &r.addr))
             r.addr.family = 0;
         size_t was = r.addr.family != 0 ? present_first(&old, &r.addr) : old.n;
         if (was < old.n) {
@@ -192,12 +210,24 @@ void present_dump_end(struct present *p)
 /* ---- telling
  * --------------------------------------------------------------------------------------------------- */
 
-bool present_is(const struct present *p, uint32_t vs)
+bool present_is(const struct present *p, uint32_t id)
 {
     for (size_t i = 0; i < p->n; i++)
-        if (p->v[i].vs == vs)
+        if (p->v[i].id == id)
             return present_row_is(&p->v[i]);
     return false;
+}
+
+static void present_say(const struct present *p, struct chan *ch, uint32_t id, bool is)
+{
+    switch (p->kind) {
+    case PRESENT_SERVICES:
+        chan_send(ch, MSG_vs_present, &(struct msg_vs_present){ .vs = id, .present = is }, NULL, 0);
+        break;
+    case PRESENT_SOURCES:
+        chan_send(ch, MSG_src_present, &(struct msg_src_present){ .inst = id, .present = is }, NULL, 0);
+        break;
+    }
 }
 
 void present_tell(struct present *p, struct chan *ch, bool all)
@@ -213,7 +243,6 @@ void present_tell(struct present *p, struct chan *ch, bool all)
             continue;
         r->told = true;
         r->said = is;
-        struct msg_vs_present m = { .vs = r->vs, .present = is };
-        chan_send(ch, MSG_vs_present, &m, NULL, 0);
+        present_say(p, ch, r->id, is);
     }
 }

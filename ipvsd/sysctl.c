@@ -14,6 +14,8 @@
 
 #define SYSCTL_PER_SNAPSHOT 24
 #define SYSCTL_KEY_MAX      1024
+#define SYSCTL_IGMP_KEY     0x49474d50u
+#define SYSCTL_IGMP         "/proc/sys/net/ipv4/igmp_link_local_mcast_reports"
 
 struct sysctl_saved {
     char name[IFNAMSIZ];
@@ -30,11 +32,9 @@ static int sysctl_path(char *buf, size_t size, const char *family, const char *n
 }
 
 /* -1: cannot be read. Values above 9 do not occur. */
-int sysctl_read(const char *family, const char *name, const char *leaf)
+static int sysctl_get(const char *path)
 {
-    char path[128], c = 0;
-    if (sysctl_path(path, sizeof path, family, name, leaf) < 0)
-        return -1;
+    char c = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -43,11 +43,9 @@ int sysctl_read(const char *family, const char *name, const char *leaf)
     return n == 1 && c >= '0' && c <= '9' ? c - '0' : -1;
 }
 
-int sysctl_write(const char *family, const char *name, const char *leaf, int value)
+static int sysctl_put(const char *path, int value)
 {
-    char path[128], c = (char)('0' + value);
-    if (sysctl_path(path, sizeof path, family, name, leaf) < 0)
-        return -1;
+    char c = (char)('0' + value);
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -56,6 +54,18 @@ int sysctl_write(const char *family, const char *name, const char *leaf, int val
     close(fd);
     errno = saved;
     return n == 1 ? 0 : -1;
+}
+
+int sysctl_read(const char *family, const char *name, const char *leaf)
+{
+    char path[128];
+    return sysctl_path(path, sizeof path, family, name, leaf) < 0 ? -1 : sysctl_get(path);
+}
+
+int sysctl_write(const char *family, const char *name, const char *leaf, int value)
+{
+    char path[128];
+    return sysctl_path(path, sizeof path, family, name, leaf) < 0 ? -1 : sysctl_put(path, value);
 }
 
 static void sysctl_snapshot_part(struct ipvsd *d, uint32_t key, const struct sysctl_saved *v, size_t n)
@@ -92,6 +102,8 @@ void sysctl_restore_snapshot(struct ipvsd *d)
     size_t cursor = 0;
     while (child_snapshot_next(d->child, &cursor, &s)) {
         struct sysctl_saved v;
+        if (s.key == SYSCTL_IGMP_KEY && s.len == 1 && s.data[0] >= 1 && s.data[0] <= 10)
+            d->igmp_was = s.data[0];
         if (s.key > SYSCTL_KEY_MAX)
             continue;
         for (size_t off = 0; off + sizeof v <= s.len; off += sizeof v) {
@@ -155,8 +167,27 @@ void sysctl_iface_gone(struct iface *i)
     i->router_at = 0;
 }
 
+/* Reports of 224.0.0.x are of no use to routers, and some switches choke on them. */
+void sysctl_igmp(struct ipvsd *d, const struct slice *s)
+{
+    const struct slice_obj *o = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+    if (o == NULL || !slice_bool(o, KW_GLOBAL_DISABLE_LOCAL_IGMP, false) || d->igmp_was != 0)
+        return;
+    int was = sysctl_get(SYSCTL_IGMP);
+    if (was < 0 || (was != 0 && sysctl_put(SYSCTL_IGMP, 0) < 0)) {
+        log_warn("disable_local_igmp: %s: %s; the kernel goes on reporting link-local groups", SYSCTL_IGMP,
+                 strerror(errno));
+        return;
+    }
+    d->igmp_was = (uint8_t)(was + 1);
+    child_snapshot(d->child, SYSCTL_IGMP_KEY, &d->igmp_was, 1);
+}
+
 void sysctl_restore_all(struct ipvsd *d)
 {
+    if (d->igmp_was > 1 && sysctl_put(SYSCTL_IGMP, d->igmp_was - 1) < 0)
+        log_warn("%s: %s; it stays 0", SYSCTL_IGMP, strerror(errno));
+    d->igmp_was = 0;
     for (size_t k = 0; k < d->links.n; k++)
         sysctl_promote_unset(d->links.v[k]);
 }

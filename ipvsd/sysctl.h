@@ -1,6 +1,7 @@
 /*
- * sysctl.h - kernel switches below /proc/sys/net: promote_secondaries with a reference count, put back at
- * stop; forwarding for the router flag. Called by link.c, model.c, garp.c and main.c.
+ * sysctl.h - kernel switches below /proc/sys/net: promote_secondaries with a reference count and the reports
+ * of link-local groups, put back at stop; forwarding for the router flag. Called by link.c, model.c, garp.c
+ * and main.c.
  */
 #ifndef HOLDFAST_IPVSD_SYSCTL_H
 #define HOLDFAST_IPVSD_SYSCTL_H
@@ -11,6 +12,7 @@ void sysctl_restore_snapshot(struct ipvsd *d); /* on_start: values before our pr
 void sysctl_promote(struct ipvsd *d, struct iface *i, bool hold); /* one reference more or less */
 void sysctl_iface_there(struct ipvsd *d, struct iface *i);        /* (re)appeared */
 void sysctl_iface_gone(struct iface *i);                          /* took its value along */
+void sysctl_igmp(struct ipvsd *d, const struct slice *s);         /* disable_local_igmp */
 void sysctl_restore_all(struct ipvsd *d);                         /* stop */
 bool sysctl_forwarding6(struct ipvsd *d, struct iface *i);        /* read at most once a second */
 

@@ -95,6 +95,7 @@ static void bind_timing(struct bind_vi *b, const struct slice_obj *o)
     c->nopreempt = slice_bool(o, KW_VI_NOPREEMPT, false) && !b->start_master;
     bool delay = !c->nopreempt && !b->start_master && !b->strict;
     c->preempt_delay = delay ? slice_ns(o, KW_VI_PREEMPT_DELAY, 0) : 0;
+    c->expired = (uint8_t)(c->nopreempt ? slice_uint(o, KW_VI_TIMER_EXPIRED_BACKUP, 0) : 0);
     c->lower_prio_no_advert = b->strict || slice_bool(o, KW_VI_LOWER_PRIO_NO_ADVERT, false);
     c->higher_prio_send_advert = !b->strict && slice_bool(o, KW_VI_HIGHER_PRIO_SEND_ADVERT, false);
 }
@@ -151,6 +152,10 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     track_bind(b, s, o);
     if (!slice_ip(o, KW_VI_X_SRC, &b->src))
         memset(&b->src, 0, sizeof b->src);
+    b->track_src = b->src.family != 0 && slice_bool(o, KW_VI_TRACK_SRC_IP, false);
+    b->needs_src = b->track_src || (b->src.family != 0 && b->check.unicast);
+    if (!b->check.unicast && slice_bool(o, KW_VI_UNICAST_FAULT_NO_PEER, false))
+        b->broken = "it has no unicast_peer (unicast_fault_no_peer)";
     b->ttl =
         b->check.unicast && slice_has(o, KW_VI_UNICAST_TTL) ? (int)slice_uint(o, KW_VI_UNICAST_TTL, 255) : -1;
     int bad = bind_sign(b, s, o, e);
@@ -199,7 +204,7 @@ static bool bind_same_check(const struct check_cfg *a, const struct check_cfg *b
 static bool bind_same_engine(const struct engine_cfg *a, const struct engine_cfg *b)
 {
     return a->version == b->version && a->priority == b->priority && a->down_adverts == b->down_adverts &&
-           a->nopreempt == b->nopreempt && a->start_backup == b->start_backup &&
+           a->nopreempt == b->nopreempt && a->expired == b->expired && a->start_backup == b->start_backup &&
            a->lower_prio_no_advert == b->lower_prio_no_advert &&
            a->higher_prio_send_advert == b->higher_prio_send_advert && a->interval == b->interval &&
            a->preempt_delay == b->preempt_delay;
@@ -230,8 +235,8 @@ bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b)
 {
     return strcmp(a->name, b->name) == 0 && bind_vi_same_packet(a, b) &&
            bind_same_engine(&a->engine, &b->engine) && track_bind_same(a, b) && a->strict == b->strict &&
-           a->dont_track_primary == b->dont_track_primary && a->start_master == b->start_master &&
-           a->broken == b->broken && a->accept == b->accept &&
+           a->track_src == b->track_src && a->dont_track_primary == b->dont_track_primary &&
+           a->start_master == b->start_master && a->broken == b->broken && a->accept == b->accept &&
            a->promote_secondaries == b->promote_secondaries && a->garp_delay == b->garp_delay &&
            a->garp_refresh == b->garp_refresh && a->garp_lower_delay == b->garp_lower_delay &&
            a->garp_repeat == b->garp_repeat && a->garp_refresh_repeat == b->garp_refresh_repeat &&

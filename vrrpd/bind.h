@@ -32,6 +32,8 @@ struct bind_vi {
     struct ipaddr src; /* configured source, family 0: the interface's primary address */
     int ttl;           /* of what is sent; -1: as the socket has it */
     bool smtp_alert;   /* checkd mails its transitions */
+    bool needs_src;    /* a configured source has to be on this machine to begin with */
+    bool track_src;    /* and to stay there */
     bool strict, accept, dont_track_primary, promote_secondaries, start_master;
     uint64_t garp_delay, garp_refresh, garp_lower_delay; /* for dumps; ipvsd acts on them */
     uint32_t garp_repeat, garp_refresh_repeat, garp_lower_repeat;

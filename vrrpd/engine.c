@@ -97,6 +97,7 @@ static void engine_to_master(struct engine *e, uint64_t now, const char *cause)
     e->owe_advert = false;
     e->owe_garp = false;
     e->preempt_at = 0;
+    e->rogue_at = 0;
     e->discarding = false;
     e->resigned = false;
     e->heard_at = 0;
@@ -256,14 +257,33 @@ static void engine_yield(struct engine *e, const struct engine_advert *a, uint64
         snprintf(cause, sizeof cause, "%s advertises %s priority %u (ours %u)", who,
                  a->priority > e->cfg.priority ? "higher" : "lower (nopreempt)", a->priority,
                  e->cfg.priority);
-    else
+    else if (ipaddr_cmp(&a->src, &e->src) > 0)
         snprintf(cause, sizeof cause, "%s advertises equal priority %u from a higher address", who,
                  a->priority);
+    else
+        snprintf(cause, sizeof cause,
+                 "%s says it owns the addresses as well (255) and does not give way: compare the priorities",
+                 who);
     if (e->cfg.higher_prio_send_advert)
         engine_send(e, false, now);
     engine_learn(e, a, rx_at);
     engine_wait(e, rx_at);
     engine_become(e, VRRP_STATE_BACKUP, cause);
+}
+
+/* Two owners: the one with the lower address has to give way. It may not know how; two masters would be worse
+ * than being right: after two adverts of ours it has had its chance. */
+static bool engine_rogue(struct engine *e, const struct engine_advert *a, uint64_t now)
+{
+    uint64_t longer = a->interval > e->cfg.interval ? a->interval : e->cfg.interval;
+    uint64_t patience = longer + longer / 5;
+    if (e->cfg.priority != ENGINE_OWNER || a->priority != ENGINE_OWNER)
+        return false;
+    if (e->rogue_at == 0 || now > e->rogue_at + 3 * longer) { /* the first, or the first after a while */
+        e->rogue_at = now + patience;
+        return false;
+    }
+    return now >= e->rogue_at;
 }
 
 static void engine_rx_master(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now)
@@ -278,16 +298,37 @@ static void engine_rx_master(struct engine *e, const struct engine_advert *a, ui
     if (equal && tie == 0)
         return; /* somebody has our address: the caller says so */
     bool better = a->priority > e->cfg.priority || (equal && tie > 0);
-    if (better || (e->yield_lower && !equal))
+    if (better || (e->yield_lower && !equal) || (equal && engine_rogue(e, a, now)))
         engine_yield(e, a, rx_at, now);
     else
         engine_owe(e, now, !e->cfg.lower_prio_no_advert, true);
+}
+
+/* So late with our own advert that the best of the others has taken over: it shall stay. */
+static void engine_check_late(struct engine *e, uint64_t now)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    struct engine_cfg other = e->cfg;
+    if (e->state != VRRP_STATE_MASTER || e->cfg.expired == 0 || e->yield_lower || now < e->adv_at)
+        return;
+    uint64_t since = now - e->adv_at + e->cfg.interval;
+    other.priority = e->cfg.expired;
+    if (since <= engine_down_interval(&other, e->cfg.interval))
+        return;
+    snprintf(cause, sizeof cause,
+             "nothing was advertised for %.2f s: others up to priority %u may have taken over "
+             "(timer_expired_backup)",
+             ENGINE_SECS(since), e->cfg.expired);
+    e->master_interval = e->cfg.interval;
+    engine_wait(e, now);
+    engine_become(e, VRRP_STATE_BACKUP, cause);
 }
 
 void engine_rx(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now)
 {
     if (rx_at > now)
         rx_at = now;
+    engine_check_late(e, now);
     if (e->state == VRRP_STATE_BACKUP)
         engine_rx_backup(e, a, rx_at);
     else if (e->state == VRRP_STATE_MASTER)
@@ -351,6 +392,7 @@ static void engine_timer_master(struct engine *e, uint64_t now)
 
 void engine_timer(struct engine *e, uint64_t now)
 {
+    engine_check_late(e, now);
     if (now >= engine_deadline(e)) {
         if (e->state == VRRP_STATE_INIT) {
             engine_begin(e, now, "startup delay is over");

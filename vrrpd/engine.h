@@ -28,6 +28,8 @@ struct engine_cfg {
     uint8_t down_adverts; /* down_timer_adverts */
     bool nopreempt, lower_prio_no_advert, higher_prio_send_advert;
     bool start_backup; /* an owner, but not all of its sync group are: it has to listen first as well */
+    uint8_t expired; /* timer_expired_backup: the best of the others; so late that it has taken over, we step
+                        down. 0: off */
     uint64_t interval, preempt_delay; /* ns */
 };
 
@@ -77,6 +79,7 @@ struct engine {
     uint8_t master_priority;
     uint64_t master_interval; /* version 3: learned; else ours */
     uint64_t heard_at;        /* its last advert, 0: never */
+    uint64_t rogue_at;        /* MASTER and owner: until then another owner may give way, 0: none is heard */
     bool yield_lower;         /* resume under nopreempt: a lower master that took over meanwhile stays */
     bool gives_way;           /* BACKUP by order: whoever is master stays, as with nopreempt, until none is */
     struct engine_stats stats;

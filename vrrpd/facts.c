@@ -233,6 +233,19 @@ static int facts_on_inst_done(struct vrrpd *v, const struct msg_inst_done *m)
     return 0;
 }
 
+/* Sources of unicast routers, and those of track_src_ip. */
+static int facts_on_source(struct vrrpd *v, const struct msg_src_present *m)
+{
+    struct inst *i = inst_by_id(v, m->inst);
+    if (i == NULL)
+        return -1;
+    i->src_told = true;
+    i->src_here = m->present != 0;
+    i->src_seen = i->src_seen || i->src_here;
+    inst_evaluate(i);
+    return 0;
+}
+
 static int facts_on_repaired(struct vrrpd *v, const struct msg_vip_repaired *m)
 {
     struct inst *i = inst_by_id(v, m->inst);
@@ -265,6 +278,7 @@ static int facts_dispatch(struct vrrpd *v, const struct chan_msg *m)
     case MSG_inst_done: return facts_on_inst_done(v, &m->body->inst_done);
     case MSG_guard: return facts_on_guard(v, &m->body->guard);
     case MSG_proc_count: return track_on_proc(v, &m->body->proc_count);
+    case MSG_src_present: return facts_on_source(v, &m->body->src_present);
     case MSG_vip_repaired: return facts_on_repaired(v, &m->body->vip_repaired);
     default: return -1;
     }

@@ -127,6 +127,14 @@ struct inst *group_first(struct vrrpd *v, uint32_t id)
     return NULL;
 }
 
+void group_garp_mates(const struct inst *i)
+{
+    const struct group *g = i->group;
+    for (size_t k = 0; g != NULL && k < g->n; k++)
+        if (g->member[k] != i)
+            inst_garp_lower(g->member[k]);
+}
+
 /* ---- telling */
 
 static void group_alert_say(struct group *g)

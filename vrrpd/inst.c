@@ -65,13 +65,19 @@ void inst_lower_event(struct inst *i, const struct engine_advert *a)
     inst_event(i, INST_EVENT_RX_LOWER, cause);
 }
 
+void inst_garp_lower(struct inst *i)
+{
+    struct chan *ipvsd = child_peer(i->v->child, ROLE_IPVSD);
+    struct msg_garp m = { .inst = i->b->id, .why = GARP_WHY_LOWER_PRIO };
+    if (ipvsd != NULL && !i->b->strict && i->e.state == VRRP_STATE_MASTER)
+        chan_send(ipvsd, MSG_garp, &m, NULL, 0);
+}
+
 static void inst_op_garp(void *arg)
 {
     struct inst *i = arg;
-    struct chan *ipvsd = child_peer(i->v->child, ROLE_IPVSD);
-    struct msg_garp m = { .inst = i->b->id, .why = GARP_WHY_LOWER_PRIO };
-    if (ipvsd != NULL && !i->b->strict)
-        chan_send(ipvsd, MSG_garp, &m, NULL, 0);
+    inst_garp_lower(i);
+    group_garp_mates(i);
 }
 
 static void inst_op_learned(void *arg)

@@ -17,13 +17,10 @@ static struct ipaddr inst_source(const struct inst *i)
     return i->b->family == 6 ? i->link->a6 : i->link->a4;
 }
 
-/* Why it cannot run now; NULL: nothing against it. *early: only because it has not been told yet. */
-static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, bool *early)
+/* Interface and macvlan. */
+static const char *inst_obstacle_link(const struct inst *i, char *buf, size_t size, bool *early)
 {
     const struct vlink *l = i->link;
-    *early = false;
-    if (i->b->broken != NULL)
-        return i->b->broken;
     if (l != NULL) {
         *early = !l->told;
         if (l->ifindex == 0)
@@ -40,9 +37,22 @@ static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, b
         if (!i->vmac->up)
             return snprintf(buf, size, "its macvlan %s is down", i->vmac->name), buf;
     }
+    return NULL;
+}
+
+/* What it speaks from, and with. */
+static const char *inst_obstacle_source(const struct inst *i, char *buf, size_t size, bool *early)
+{
+    char text[IPADDR_STRLEN];
+    if (i->b->needs_src && !i->src_here && (i->src_told || i->waiting) && (i->b->track_src || !i->src_seen)) {
+        *early = *early || !i->src_told;
+        return snprintf(buf, size, "its source address %s is not on this machine%s",
+                        ipaddr_str(&i->b->src, text), i->src_seen ? " any more (track_src_ip)" : " yet"),
+               buf;
+    }
     if (inst_source(i).family == 0)
         return snprintf(buf, size, "no source address: interface %s has no %s",
-                        l != NULL ? l->name : "(none)",
+                        i->link != NULL ? i->link->name : "(none)",
                         i->b->family == 6 ? "link-local IPv6 address" : "IPv4 address"),
                buf;
     if (!io_sock_ready(&i->sock->io)) {
@@ -56,6 +66,16 @@ static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, b
                         strerror(i->v->guard_error)),
                buf;
     return NULL;
+}
+
+/* Why it cannot run now; NULL: nothing against it. *early: only because it has not been told yet. */
+static const char *inst_obstacle(const struct inst *i, char *buf, size_t size, bool *early)
+{
+    *early = false;
+    if (i->b->broken != NULL)
+        return i->b->broken;
+    const char *why = inst_obstacle_link(i, buf, size, early);
+    return why != NULL ? why : inst_obstacle_source(i, buf, size, early);
 }
 
 /* Our predecessor was alive a moment ago: go on where it stood. True: the engine runs. */

@@ -87,6 +87,8 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
     bool changed = !bind_vi_same(was, b), packet = !bind_vi_same_packet(was, b);
     bool moved = was->id != b->id;
     i->b = b;
+    if (was->needs_src != b->needs_src || ipaddr_cmp(&was->src, &b->src) != 0)
+        i->src_told = i->src_here = i->src_seen = false; /* ipvsd says it again */
     auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
     if (moved || changed) {
         i->snap = true;

@@ -23,7 +23,8 @@ struct track_line {
     char *name;
     int weight;
     bool reverse;
-    bool of_group; /* written in the sync group, not in the instance */
+    bool of_group;  /* written in the sync group, not in the instance */
+    bool of_static; /* the interface of a static entry with track_group */
 };
 
 /* What a tracker says about an instance. */

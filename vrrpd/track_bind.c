@@ -54,6 +54,43 @@ static void bind_lines(struct bind_vi *b, const struct slice *s, uint32_t parent
         }
 }
 
+static bool bind_member(const struct slice_obj *g, const char *name)
+{
+    const char *member;
+    for (size_t i = 0; (member = slice_str_at(g, KW_TRACK_GROUP_GROUP, i)) != NULL; i++)
+        if (strcmp(member, name) == 0)
+            return true;
+    return false;
+}
+
+/* The interface of a static entry counts like one of its own, once. */
+static void bind_static(struct bind_vi *b, const char *dev)
+{
+    for (size_t n = 0; n < b->nlines; n++)
+        if (b->lines[n].of_static && strcmp(b->lines[n].name, dev) == 0)
+            return;
+    b->lines = xrealloc(b->lines, (b->nlines + 1) * sizeof *b->lines);
+    b->lines[b->nlines++] = (struct track_line){ .kind = TRACK_IF, .name = xstrdup(dev), .of_static = true };
+}
+
+/* Static addresses, routes and rules whose track_group lists this instance. */
+static void bind_statics(struct bind_vi *b, const struct slice *s)
+{
+    static const struct {
+        enum blk blk;
+        enum kw group, dev;
+    } rows[] = { { BLK_ADDR, KW_ADDR_TRACK_GROUP, KW_ADDR_DEV },
+                 { BLK_ROUTE, KW_ROUTE_TRACK_GROUP, KW_ROUTE_DEV },
+                 { BLK_RULE, KW_RULE_TRACK_GROUP, KW_RULE_DEV } };
+    for (size_t k = 0; k < sizeof rows / sizeof *rows; k++)
+        for (const struct slice_obj *o = NULL; (o = slice_next(s, o, rows[k].blk, 0)) != NULL;) {
+            const char *group = slice_str(o, rows[k].group, NULL), *dev = slice_str(o, rows[k].dev, NULL);
+            const struct slice_obj *g = group != NULL ? slice_find(s, BLK_TRACK_GROUP, group) : NULL;
+            if (g != NULL && dev != NULL && bind_member(g, b->name))
+                bind_static(b, dev);
+        }
+}
+
 /* May the whole group be MASTER at once? */
 static bool bind_all_own(const struct slice *s, const struct slice_obj *g)
 {
@@ -74,6 +111,7 @@ void track_bind(struct bind_vi *b, const struct slice *s, const struct slice_obj
     bool neutral = owner || (g != NULL && !slice_bool(g, KW_SYNC_SYNC_GROUP_TRACKING_WEIGHT, false) &&
                              !slice_bool(g, KW_SYNC_GLOBAL_TRACKING, false));
     bind_lines(b, s, o->id, false, neutral);
+    bind_statics(b, s);
     if (g == NULL)
         return;
     b->group = xstrdup(name);

@@ -129,7 +129,7 @@ static struct track_say track_line_says(const struct vrrpd *v, const struct trac
 static void track_fault_text(const struct vrrpd *v, const struct track_line *l, char *buf, size_t size)
 {
     const struct tracked *t = track_find(v, l->kind, l->name);
-    const char *whose = l->of_group ? " of its sync group" : "";
+    const char *whose = l->of_group ? " of its sync group" : l->of_static ? " of a static entry" : "";
     if (l->kind == TRACK_FILE)
         snprintf(buf, size, "tracked file %.60s%s holds %d (weight %d)", l->name, whose,
                  t != NULL ? t->value : 0, l->weight);

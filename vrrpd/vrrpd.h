@@ -83,6 +83,8 @@ struct inst {
     bool say_alert;                        /* to checkd, for the mail */
     bool dirty, say_state, say_will, snap; /* what end-of-turn owes: to ipvsd, to the parent */
     bool waiting;                          /* INIT: engine not begun, facts are missing */
+    bool src_told, src_here;               /* what ipvsd says of the configured source address */
+    bool src_seen;                         /* it has been here: its end counts with track_src_ip alone */
     bool old_checksum;                     /* a unicast peer was heard with the historical checksum */
     bool removed;                          /* gone from the configuration: its id means somebody else now */
     bool stop_wait;                        /* inst_done for its STOP is awaited */
@@ -120,7 +122,7 @@ struct vrrpd {
     uint64_t alive_at; /* last heartbeat of the former incarnation */
     uint64_t start_at; /* startup delays end */
     bool hooked, running, sync_owed, reloading, stopping;
-    bool ordered; /* some instance is under an order of the operator */
+    bool ordered;              /* some instance is under an order of the operator */
     uint32_t generation;       /* committed to last */
     int guard_error;           /* why ipvsd cannot drop packets for no_accept; 0: it does */
     uint32_t facts_generation; /* ipvsd has told everything of this generation */
@@ -161,6 +163,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
 void inst_sent(struct io_out *o, int error, void *arg);
 void inst_snapshot(struct inst *i);
 void inst_will(struct inst *i);
+void inst_garp_lower(struct inst *i); /* somebody of lower priority speaks: announce again */
 struct inst *inst_by_id(struct vrrpd *v, uint32_t id);
 
 /* reload.c */
@@ -174,7 +177,6 @@ void alert_say(struct inst *i);
 void alert_say_all(struct vrrpd *v);
 void alert_peer(struct vrrpd *v, struct chan *checkd);
 void alert_deleted(struct inst *i); /* gone from the configuration */
-
 
 bool vrrpd_report(struct vrrpd *v, uint32_t obj, size_t *cursor, FILE *f);
 

@@ -218,6 +218,7 @@ void conf_resolve(struct conf *c)
         resolve_instance(c, o);
     resolve_vmacs(c);
     addresses(c);
+    resolve_top(c);
     resolve_lvs(c);
     resolve_sockets(c);
     resolve_trackers(c);

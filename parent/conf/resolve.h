@@ -11,9 +11,11 @@ void resolve_strict(struct conf *c, struct conf_obj *vi);   /* resolve_strict.c 
 void resolve_auth(struct conf *c, struct conf_obj *vi);     /* resolve_strict.c */
 void resolve_vmacs(struct conf *c); /* resolve_vmac.c: VMAC objects, before addresses */
 uint8_t resolve_ipvlan_family(struct conf *c, const struct conf_obj *vi); /* of its own address; 0: none */
-void resolve_sockets(struct conf *c);           /* resolve_sock.c: SOCKET and IFACE objects */
-void resolve_rx_buffer(struct conf *c, const struct conf_obj *vi, struct conf_obj *sock); /* resolve_rxbuf.c */
+void resolve_sockets(struct conf *c); /* resolve_sock.c: SOCKET and IFACE objects */
+void resolve_rx_buffer(struct conf *c, const struct conf_obj *vi,
+                       struct conf_obj *sock);  /* resolve_rxbuf.c */
 void resolve_trackers(struct conf *c);          /* resolve_sock.c: defaults of scripts, files, BFD */
+void resolve_top(struct conf *c);               /* resolve_top.c: groups, the old sync daemon */
 void resolve_lvs(struct conf *c);               /* resolve_lvs.c */
 void resolve_nft(struct conf *c);               /* resolve_nft.c: no_accept and its tables */
 void resolve_mail(struct conf *c);              /* resolve_mail.c */

@@ -174,12 +174,25 @@ static void garp_one(struct conf *c, struct conf_obj *vi, enum kw kw, enum kw gl
     inherit(c, vi, kw, global, min ? least : dflt);
 }
 
+/* Kept as eight bytes: microseconds and the word all. */
+static void garp_extra(struct conf *c, struct conf_obj *vi)
+{
+    const struct conf_value *g = conf_get(c->global, KW_GLOBAL_VRRP_GARP_EXTRA_IF);
+    uint64_t us = 0;
+    if (conf_get(vi, KW_VI_GARP_EXTRA_IF) != NULL)
+        return;
+    if (g != NULL && g->len == sizeof us)
+        memcpy(&us, g->v.raw, sizeof us);
+    conf_set_uint(c, vi, KW_VI_GARP_EXTRA_IF, us);
+}
+
 static void garp(struct conf *c, struct conf_obj *vi)
 {
     garp_one(c, vi, KW_VI_GARP_MASTER_DELAY, KW_GLOBAL_VRRP_GARP_MASTER_DELAY, 5 * SECOND, 0);
     garp_one(c, vi, KW_VI_GARP_MASTER_REPEAT, KW_GLOBAL_VRRP_GARP_MASTER_REPEAT, 5, 1);
     garp_one(c, vi, KW_VI_GARP_MASTER_REFRESH, KW_GLOBAL_VRRP_GARP_MASTER_REFRESH, 0, 0);
     garp_one(c, vi, KW_VI_GARP_MASTER_REFRESH_REPEAT, KW_GLOBAL_VRRP_GARP_MASTER_REFRESH_REPEAT, 1, 1);
+    garp_extra(c, vi);
     inherit(c, vi, KW_VI_GARP_LOWER_PRIO_DELAY, KW_GLOBAL_VRRP_GARP_LOWER_PRIO_DELAY,
             conf_uint(vi, KW_VI_GARP_MASTER_DELAY, 0));
     inherit(c, vi, KW_VI_GARP_LOWER_PRIO_REPEAT, KW_GLOBAL_VRRP_GARP_LOWER_PRIO_REPEAT,
@@ -238,8 +251,15 @@ static void without_peers(struct conf *c, struct conf_obj *vi)
 {
     static const enum kw unicast_only[] = { KW_VI_UNICAST_SRC_IP, KW_VI_CHECK_UNICAST_SRC,
                                             KW_VI_OLD_UNICAST_CHECKSUM };
-    if (conf_flag(vi, KW_VI_UNICAST_FAULT_NO_PEER) || vi->broken)
+    if (vi->broken)
         return;
+    if (conf_flag(vi, KW_VI_UNICAST_FAULT_NO_PEER)) {
+        diag_help(CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_UNICAST_FAULT_NO_PEER)),
+                            "HF-UNICAST-NO-PEER",
+                            "%s has no unicast_peer and stays in FAULT (unicast_fault_no_peer)", vi->name),
+                  "add unicast_peer { ADDRESS } with the addresses of the other routers");
+        return;
+    }
     for (size_t i = 0; i < sizeof unicast_only / sizeof *unicast_only; i++)
         if (conf_written(vi, unicast_only[i])) {
             struct diag_item *it = CONF_WARN(

@@ -31,6 +31,7 @@ import dynamic  # noqa: E402,F401
 import doctor  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
+import leftovers  # noqa: E402,F401
 import life  # noqa: E402,F401
 import links  # noqa: E402,F401
 import mail  # noqa: E402,F401

@@ -48,7 +48,7 @@ static void come_and_go(void **state)
     (void)state;
     struct slice *s = load(&t, VS("10.0.0.1 80", " ha_suspend\n") VS("10.0.0.1 81", " ha_suspend\n")
                                    VS("10.0.0.2 80", "") VS6("fd00::5 80", " ha_suspend\n"));
-    struct present *p = present_new();
+    struct present *p = present_new(PRESENT_SERVICES);
     uint32_t a = id(s, "10.0.0.1:80:TCP"), b = id(s, "10.0.0.1:81:TCP"), c = id(s, "[fd00::5]:80:TCP");
     assert_true(present_configure(p, s));
     assert_false(present_is(p, a));
@@ -83,7 +83,7 @@ static void dump(void **state)
     struct tree t;
     (void)state;
     struct slice *s = load(&t, VS("10.0.0.1 80", " ha_suspend\n") VS("10.0.0.2 80", " ha_suspend\n"));
-    struct present *p = present_new();
+    struct present *p = present_new(PRESENT_SERVICES);
     uint32_t a = id(s, "10.0.0.1:80:TCP"), b = id(s, "10.0.0.2:80:TCP");
     struct kevent_addr one = at("10.0.0.1/24", 3), two = at("10.0.0.2/24", 3), three = at("10.0.0.1/24", 5);
     present_configure(p, s);
@@ -111,7 +111,7 @@ static void reload(void **state)
     struct slice *n = load(&u, VS("10.0.0.7 80", "") VS("10.0.0.1 8080", " ha_suspend\n")
                                    VS("10.0.0.1 80", " ha_suspend\n"));
     struct slice *m = load(&v, VS("10.0.0.2 80", " ha_suspend\n"));
-    struct present *p = present_new();
+    struct present *p = present_new(PRESENT_SERVICES);
     struct kevent_addr one = at("10.0.0.1/24", 3);
     assert_true(present_configure(p, s));
     present_on_addr(p, &one);
@@ -136,7 +136,7 @@ static void nothing_to_wait_for(void **state)
     (void)state;
     struct slice *s = load(&t, VS("fwmark 7", " ha_suspend\n"));
     const struct slice_obj *o = slice_next(s, NULL, BLK_VS, SLICE_ANY_PARENT);
-    struct present *p = present_new();
+    struct present *p = present_new(PRESENT_SERVICES);
     assert_non_null(o);
     assert_false(present_configure(p, s));
     assert_true(!slice_bool(o, KW_VS_HA_SUSPEND, false) || present_is(p, o->id));
