@@ -14,6 +14,7 @@
 #include "checkd/engine.h"
 #include "checkd/farewell.h"
 #include "checkd/mail.h"
+#include "checkd/plan.h"
 #include "checkd/metrics.h"
 #include "checkd/report.h"
 #include "checkd/tls.h"
@@ -122,6 +123,13 @@ static void checkd_commit(struct child *c, const struct slice *old, const struct
              "added, %zu removed",
              slice_generation(now), change.services_kept, change.services_added, change.services_removed,
              change.servers_kept, change.servers_added, change.servers_removed);
+}
+
+static void checkd_plan(struct child *c, const struct slice *next, int fd, void *arg)
+{
+    (void)c;
+    (void)next;
+    plan_write(arg, fd);
 }
 
 static void checkd_abort(struct child *c, void *arg)
@@ -233,6 +241,7 @@ int main(void)
         .on_prepare = checkd_prepare,
         .on_commit = checkd_commit,
         .on_abort = checkd_abort,
+        .on_plan = checkd_plan,
         .on_peer = checkd_peer,
         .on_msg = checkd_msg,
         .on_stop = checkd_stop,

@@ -22,6 +22,7 @@
 #include "ipvsd/model.h"
 #include "ipvsd/nft_accept.h"
 #include "ipvsd/nft_ipvs.h"
+#include "ipvsd/plan_dump.h"
 #include "ipvsd/present.h"
 #include "ipvsd/route_kernel.h"
 #include "ipvsd/proctrack.h"
@@ -160,6 +161,12 @@ static void main_commit(struct child *c, const struct slice *old, const struct s
     instance_new_peer(d);
     if (ch != NULL)
         main_tell(d, ch);
+}
+
+static void main_plan(struct child *c, const struct slice *next, int fd, void *arg)
+{
+    (void)c;
+    plan_dump(arg, next, fd);
 }
 
 static void main_abort(struct child *c, void *arg)
@@ -338,6 +345,7 @@ int main(void)
         .on_prepare = main_prepare,
         .on_commit = main_commit,
         .on_abort = main_abort,
+        .on_plan = main_plan,
         .on_peer = main_peer,
         .on_peer_dead = main_peer_dead,
         .on_msg = main_msg,

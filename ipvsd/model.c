@@ -182,7 +182,7 @@ static bool model_same_ip(const struct ipaddr *a, const struct ipaddr *b)
 }
 
 /* Would the kernel hold the same thing? */
-static bool model_same_spec(const struct addr_spec *a, const struct addr_spec *b)
+bool model_same_spec(const struct addr_spec *a, const struct addr_spec *b)
 {
     return model_same_ip(&a->addr, &b->addr) && model_same_ip(&a->peer, &b->peer) &&
            model_same_ip(&a->brd, &b->brd) && a->flags == b->flags && a->preferred == b->preferred &&

@@ -315,6 +315,13 @@ static void life_commit(struct child *c, const struct slice *old, const struct s
     vrrpd_say_all(v);
 }
 
+static void life_plan(struct child *c, const struct slice *next, int fd, void *arg)
+{
+    (void)c;
+    (void)next;
+    plan_write(arg, fd);
+}
+
 static void life_abort(struct child *c, void *arg)
 {
     (void)c;
@@ -427,6 +434,7 @@ int vrrpd_run(void)
         .on_prepare = life_prepare,
         .on_commit = life_commit,
         .on_abort = life_abort,
+        .on_plan = life_plan,
         .on_peer = life_peer,
         .on_peer_dead = life_peer_dead,
         .on_msg = life_msg,

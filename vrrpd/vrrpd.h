@@ -122,6 +122,7 @@ struct vrrpd {
     uint64_t alive_at; /* last heartbeat of the former incarnation */
     uint64_t start_at; /* startup delays end */
     bool hooked, running, sync_owed, reloading, stopping;
+    bool ordered; /* some instance is under an order of the operator */
     bool ordered;              /* some instance is under an order of the operator */
     uint32_t generation;       /* committed to last */
     int guard_error;           /* why ipvsd cannot drop packets for no_accept; 0: it does */
@@ -182,6 +183,9 @@ bool vrrpd_report(struct vrrpd *v, uint32_t obj, size_t *cursor, FILE *f);
 
 /* metrics.c: the next piece; false: there is none */
 bool metrics_vrrp(struct vrrpd *v, size_t *cursor, FILE *f);
+
+/* plan.c: what a commit of v->next would mean */
+void plan_write(const struct vrrpd *v, int fd);
 
 /* operator.c */
 int operator_on_order(struct vrrpd *v, const struct msg_inst_order *m);
