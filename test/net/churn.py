@@ -241,7 +241,7 @@ class Churn:
         """Every address, the virtual ones too; the interface's own one is back a moment later."""
         if not p.there or p.ns != "a":
             return False
-        self.ip("a", "addr flush dev " + p.name)
+        self.ip("a", "addr flush dev " + p.name, ok=False)  # it gives up when addresses come back as fast as it takes them
         self.breathe()
         return self.op_address(p)
 
