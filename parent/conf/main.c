@@ -50,39 +50,41 @@ static int main_usage(void)
     return -1;
 }
 
+enum {
+    OPT_TEST = 256,
+    OPT_JSON,
+    OPT_WARN,
+    OPT_LENIENT,
+    OPT_PORTABLE,
+    OPT_GENERATION,
+    OPT_BRIEF,
+    OPT_NO_BFD,
+    OPT_MODEL,
+    OPT_KEY,
+    OPT_ELSEWHERE
+};
+
+static const struct option main_longs[] = {
+    { "test", no_argument, NULL, OPT_TEST },
+    { "json", no_argument, NULL, OPT_JSON },
+    { "warnings-are-errors", no_argument, NULL, OPT_WARN },
+    { "lenient", no_argument, NULL, OPT_LENIENT },
+    { "portable", no_argument, NULL, OPT_PORTABLE },
+    { "generation", required_argument, NULL, OPT_GENERATION },
+    { "no-detail", no_argument, NULL, OPT_BRIEF },
+    { "no-bfd", no_argument, NULL, OPT_NO_BFD },
+    { "model", no_argument, NULL, OPT_MODEL },
+    { "key", no_argument, NULL, OPT_KEY },
+    { "elsewhere", no_argument, NULL, OPT_ELSEWHERE },
+    { NULL, 0, NULL, 0 },
+};
+
 static int main_options(int argc, char **argv, struct main_opts *o)
 {
-    enum {
-        OPT_TEST = 256,
-        OPT_JSON,
-        OPT_WARN,
-        OPT_LENIENT,
-        OPT_PORTABLE,
-        OPT_GENERATION,
-        OPT_BRIEF,
-        OPT_NO_BFD,
-        OPT_MODEL,
-        OPT_KEY,
-        OPT_ELSEWHERE
-    };
-    static const struct option longs[] = {
-        { "test", no_argument, NULL, OPT_TEST },
-        { "json", no_argument, NULL, OPT_JSON },
-        { "warnings-are-errors", no_argument, NULL, OPT_WARN },
-        { "lenient", no_argument, NULL, OPT_LENIENT },
-        { "portable", no_argument, NULL, OPT_PORTABLE },
-        { "generation", required_argument, NULL, OPT_GENERATION },
-        { "no-detail", no_argument, NULL, OPT_BRIEF },
-        { "no-bfd", no_argument, NULL, OPT_NO_BFD },
-        { "model", no_argument, NULL, OPT_MODEL },
-        { "key", no_argument, NULL, OPT_KEY },
-        { "elsewhere", no_argument, NULL, OPT_ELSEWHERE },
-        { NULL, 0, NULL, 0 },
-    };
     int ch;
 
     *o = (struct main_opts){ .generation = 1 };
-    while ((ch = getopt_long(argc, argv, "f:i:e", longs, NULL)) != -1) {
+    while ((ch = getopt_long(argc, argv, "f:i:e", main_longs, NULL)) != -1) {
         char *end = NULL;
         unsigned long n;
 
