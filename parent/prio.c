@@ -59,10 +59,15 @@ void prio_own(struct parent *p)
 /* ---- what shall be
  * ---------------------------------------------------------------------------------------------- */
 
-static unsigned int prio_most(const struct room *m)
+static uint64_t prio_number(const struct room *m, enum kw kw)
 {
     const struct slice_obj *o = slice_find(m->p->cur->slice, BLK_PROCESS, role_name(m->role));
-    return o != NULL ? (unsigned int)slice_uint(o, KW_PROCESS_X_AUTO, 0) : 0;
+    return o != NULL ? slice_uint(o, kw, 0) : 0;
+}
+
+static unsigned int prio_most(const struct room *m)
+{
+    return (unsigned int)prio_number(m, KW_PROCESS_X_AUTO);
 }
 
 static void prio_wanted(const struct room *m, struct prio_set *s)
@@ -241,11 +246,21 @@ void prio_gone(struct room *m, int signo)
         (unsigned long long)m->prio.has.rttime_us * 2);
 }
 
+/* Another limit: what happened under the old one says nothing. */
+static void prio_new_limit(struct room *m)
+{
+    uint64_t written = prio_number(m, KW_PROCESS_X_RTTIME);
+    if (m->prio.written_us != 0 && m->prio.written_us != written)
+        m->prio.patience = 0;
+    m->prio.written_us = written;
+}
+
 void prio_apply(struct room *m)
 {
     struct prio_set set;
     if (m->p->cur == NULL || m->state != ROOM_STARTED || m->pidfd < 0 || m->prio.run != NULL)
         return;
+    prio_new_limit(m);
     prio_wanted(m, &set);
     if (prio_same(&set, &m->prio.has))
         return;

@@ -34,6 +34,7 @@ struct prio {
     struct prio_run *run;  /* under way */
     unsigned int risen;    /* automatic priority; outlives the process */
     unsigned int patience; /* the real-time limit is doubled so often: it died of it */
+    uint64_t written_us;   /* the limit without that */
     uint64_t rose_ns;
     bool said_top;
 };
