@@ -135,14 +135,6 @@ void group_garp_mates(const struct inst *i)
             inst_garp_lower(g->member[k]);
 }
 
-struct inst *group_first(struct vrrpd *v, uint32_t id)
-{
-    for (const struct group *g = v->groups; g != NULL; g = g->next)
-        if (g->id == id && g->n > 0)
-            return g->member[0];
-    return NULL;
-}
-
 /* ---- telling */
 
 static void group_alert_say(struct group *g)

@@ -42,7 +42,6 @@ void group_settle(struct vrrpd *v); /* end of turn: no group stays torn, changed
 void group_evaluate_mates(const struct inst *i);
 struct inst *group_first(struct vrrpd *v, uint32_t id); /* a member of the group with this id; NULL: none */
 void group_garp_mates(const struct inst *i);
-struct inst *group_first(struct vrrpd *v, uint32_t id); /* a member of the group with this id; NULL: none */
 void group_alert_say_all(struct vrrpd *v);
 void group_end(struct vrrpd *v); /* gives everything back: for tests, which look for leaks */
 void group_dump(const struct vrrpd *v, FILE *f);

@@ -122,7 +122,6 @@ struct vrrpd {
     uint64_t alive_at; /* last heartbeat of the former incarnation */
     uint64_t start_at; /* startup delays end */
     bool hooked, running, sync_owed, reloading, stopping;
-    bool ordered; /* some instance is under an order of the operator */
     bool ordered;              /* some instance is under an order of the operator */
     uint32_t generation;       /* committed to last */
     int guard_error;           /* why ipvsd cannot drop packets for no_accept; 0: it does */
