@@ -34,6 +34,7 @@ struct nft_accept {
     bool standing;  /* the kernel holds want, and of elems what is marked */
     bool dirty;     /* somebody needs an element that did not, or no longer does */
     bool leaving;   /* some element is no longer configured */
+    bool swept;     /* tables of a former life have been looked for: a reload asks nothing */
     int error;      /* why it does not stand; told to vrrpd */
     struct ev_timer retry;
     uint64_t repaired_at;
@@ -392,9 +393,10 @@ void nft_accept_configure(struct nft_accept *n, const struct slice *now)
         accept_bind(&n->elems, &m->insts[k]);
     for (size_t k = 0; k < m->ninsts; k++)
         nft_accept_raise(n, &m->insts[k]);
-    if (!nft_accept_shape_any(&n->want) && n->table[0] == '\0' && n->builds == 0 &&
+    if (!n->swept && !nft_accept_shape_any(&n->want) && n->table[0] == '\0' && n->builds == 0 &&
         !child_restarted(n->d->child))
         accept_sweep(n);
+    n->swept = true;
     bool any = nft_accept_shape_any(&n->want) || n->table[0] != '\0';
     if (any && (!n->standing || !nft_accept_shape_same(&was, &n->want)))
         accept_rebuild(n);

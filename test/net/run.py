@@ -40,6 +40,7 @@ import metrics  # noqa: E402,F401
 import process  # noqa: E402,F401
 import orders  # noqa: E402,F401
 import routes  # noqa: E402,F401
+import reload_counts  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 import vmac  # noqa: E402,F401
 import realserver  # noqa: E402,F401
