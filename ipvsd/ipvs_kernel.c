@@ -7,8 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define KERNEL_RCVBUF (4 << 20) /* a refusal of every request of a batch fits */
-
 static int kernel_walk(void *buf, size_t len, uint32_t seq, void *arg)
 {
     struct ipvs_walk *w = arg;

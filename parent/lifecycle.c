@@ -468,7 +468,7 @@ void lifecycle_close(struct parent *p)
     reload_free(p->reload);
     script_life_free(p);
     operator_free(p->operator);
-    p->operator = NULL;
+    p->operator= NULL;
     config_free(p->cur);
     p->cur = NULL;
     events_free(p->events);

@@ -216,7 +216,7 @@ static int main_run(struct parent *p)
     prio_init(p);
     script_life_init(p);
     p->reload = reload_new(p);
-    p->operator = operator_new(p);
+    p->operator= operator_new(p);
     p->dumps = dump_new(p);
     p->timed = timed_new(p);
     p->events = events_new();
