@@ -55,6 +55,8 @@ static void report_server(const struct server *s, FILE *f, uint64_t now)
             "inhibit_on_failure=%s\nchecks=%u\nchecks_failing=%u\n",
             report_yes(s->sorry), report_yes(s->alive), report_yes(w.in), w.in ? w.weight : 0, s->weight,
             s->configured, report_yes(s->inhibit), s->nchecks, s->down);
+    if (s->ordered)
+        fprintf(f, "ordered=yes\norder=%u\n", s->order);
     for (const struct checker *k = s->checkers; k != NULL; k = k->next)
         report_checker(k, f, now);
 }

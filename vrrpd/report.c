@@ -70,6 +70,9 @@ static void report_inst_state(FILE *f, const struct inst *i)
     fprintf(f, "priority=%u\n", e->cfg.priority);
     if (i->waiting)
         report_line(f, "waiting", "yes");
+    if (i->order != INST_ORDER_NONE)
+        fprintf(f, "order=%s\norder_adds=%u\n", i->order == INST_ORDER_YIELD ? "yield" : "takeover",
+                i->raise);
     if (i->fault[0] != '\0')
         report_line(f, "fault", "%s", i->fault);
     if (e->src.family != 0)

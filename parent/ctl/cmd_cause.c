@@ -2,51 +2,15 @@
  * cmd_cause.c - holdctl explain NAME: collects what the parent, vrrpd or checkd and the events say of one
  * object, has explain_*.c make sentences of it, and shows both.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/err.h"
-#include "common/report.h"
 #include "parent/ctl/explain.h"
 #include "parent/ctl/show.h"
 
 #define CAUSE_EVENTS 12 /* shown to people */
-
-static void explain_line(const struct explain *x, const char *key, const char *fmt, va_list ap)
-{
-    char line[REPORT_LINE_MAX];
-    vsnprintf(line, sizeof line, fmt, ap);
-    report_line(x->f, key, "%s", line);
-}
-
-void explain_because(const struct explain *x, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    explain_line(x, "because", fmt, ap);
-    va_end(ap);
-}
-
-void explain_advice(const struct explain *x, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    explain_line(x, "advice", fmt, ap);
-    va_end(ap);
-}
-
-const char *explain_ago(const struct explain *x, const struct doc_part *p, const char *key, char *buf,
-                        size_t size)
-{
-    double at = doc_real(p, key, 0);
-    if (at <= 0) {
-        snprintf(buf, size, "never");
-        return buf;
-    }
-    return out_ago(x->o->now - at, buf, size);
-}
 
 /* What belongs to this object; a server's also by its service. */
 static int cause_events(struct ctl *c, struct doc *d, const char *name)
@@ -88,17 +52,12 @@ static int cause_fetch(struct ctl *c, struct doc *d, const struct show_found *f)
         return show_report(c, d, ROLE_CHECKD, REPORT_WHAT_STATE, f->service, f->generation);
     int rc = 0;
     uint32_t last = 0;
-    for (const struct doc_part *p = NULL; rc == 0 && (p = doc_named(d, "server", f->server)) != NULL;) {
-        /* every service it stands in; the list grows while we walk it, so by place */
-        size_t i = (size_t)(p - d->v);
-        for (; rc == 0 && i < d->n; i++) {
-            uint32_t id = (uint32_t)doc_int(&d->v[i], "service_id", 0);
-            if (strcmp(d->v[i].kind, "server") != 0 || id == last)
-                continue;
-            last = id;
-            rc = show_report(c, d, ROLE_CHECKD, REPORT_WHAT_STATE, id, f->generation);
-        }
-        break;
+    for (size_t i = 0, n = d->n; rc == 0 && i < n; i++) { /* every service it stands in */
+        uint32_t id = (uint32_t)doc_int(&d->v[i], "service_id", 0);
+        if (strcmp(d->v[i].kind, "server") != 0 || id == last)
+            continue;
+        last = id;
+        rc = show_report(c, d, ROLE_CHECKD, REPORT_WHAT_STATE, id, f->generation);
     }
     return rc;
 }

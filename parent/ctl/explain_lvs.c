@@ -49,7 +49,7 @@ void explain_service(const struct explain *x, const struct doc_part *v)
 
 static void explain_check(const struct explain *x, const struct doc_part *k)
 {
-    char ago[40], evidence[40];
+    char ago[40], failed[40];
     bool up = strcmp(doc_str(k, "state", ""), "UP") == 0;
     if (!doc_yes(k, "checked")) {
         explain_because(x, "%s has no result yet%s", k->name,
@@ -57,9 +57,9 @@ static void explain_check(const struct explain *x, const struct doc_part *k)
                                             : ": believed in until then");
         return;
     }
-    explain_because(x, "%s says %s: last passed %s ago, last failed %s ago", k->name, up ? "up" : "down",
+    explain_because(x, "%s says %s: last passed %s, last failed %s", k->name, up ? "up" : "down",
                     explain_ago(x, k, "passed_at", ago, sizeof ago),
-                    explain_ago(x, k, "failed_at", evidence, sizeof evidence));
+                    explain_ago(x, k, "failed_at", failed, sizeof failed));
     if (doc_str(k, "evidence", NULL) != NULL)
         explain_because(x, "  evidence of its last failure: %s", doc_str(k, "evidence", ""));
     if (up && doc_int(k, "retries_left", 0) < doc_int(k, "retries", 0))

@@ -20,7 +20,7 @@ static void explain_script(const struct explain *x, const struct doc_part *t)
     bool failed = IS(t, "result", "failed");
     long long streak = doc_int(t, "streak", 0), wanted = doc_int(t, failed ? "rise" : "fall", 1);
     if (doc_str(t, "last", NULL) != NULL)
-        explain_because(x, "  its last run: %s, %s ago", doc_str(t, "last", ""),
+        explain_because(x, "  its last run: %s, %s", doc_str(t, "last", ""),
                         explain_ago(x, t, "last_at", ago, sizeof ago));
     if (streak > 0 && IS(t, "kind", "script"))
         explain_because(x, "  its last %lld results say otherwise; %lld in a row are needed (%s)", streak,
@@ -88,11 +88,11 @@ static void explain_heard(const struct explain *x, const char *name)
     for (const struct doc_part *s = NULL; (s = doc_with(x->d, s, "sender", "instance", name)) != NULL;) {
         any = true;
         if (doc_int(s, "accepted", 0) > 0)
-            explain_because(x, "heard from %s: %s adverts used, the last %s ago with priority %s", s->name,
+            explain_because(x, "heard from %s: %s adverts used, the last %s with priority %s", s->name,
                             doc_str(s, "accepted", ""), explain_ago(x, s, "accepted_at", ago, sizeof ago),
                             doc_str(s, "priority", ""));
         if (doc_int(s, "rejected", 0) > 0)
-            explain_because(x, "rejected from %s: %s adverts, the last %s ago: %s", s->name,
+            explain_because(x, "rejected from %s: %s adverts, the last %s: %s", s->name,
                             doc_str(s, "rejected", ""), explain_ago(x, s, "rejected_at", ago, sizeof ago),
                             doc_str(s, "reason", ""));
         if (doc_int(s, "rejected", 0) > 0 && doc_int(s, "accepted", 0) == 0)
@@ -155,9 +155,10 @@ static void explain_not_moved(const struct explain *x, const char *name, const s
     else
         explain_advice(
             x,
-            "let the weight be larger than the distance to the other machine's priority (here %lld - %s), "
-            "or use weight 0: a failure is a FAULT then and the address goes at once",
-            base, who != NULL ? doc_str(who, "priority", "") : "its priority");
+            "let the weight be larger than the distance between this machine's configured priority (%lld) "
+            "and the "
+            "other's (%s), or use weight 0: a failure is a FAULT then and the address goes at once",
+            base, who != NULL ? doc_str(who, "priority", "") : "see there");
     explain_advice(
         x, "the other machine must be allowed to take over: no nopreempt, its preempt_delay over, its "
            "own trackers well");
@@ -168,9 +169,9 @@ static void explain_master(const struct explain *x, const char *name, const stru
     char ago[40];
     const struct doc_part *who;
     long long rival = explain_rival(x, name, &who), now = doc_int(v, "priority", 0);
-    explain_because(
-        x, "it is MASTER as nobody of a higher priority than %lld is heard; its last advert left %s ago", now,
-        explain_ago(x, v, "advert_sent_at", ago, sizeof ago));
+    explain_because(x,
+                    "it is MASTER as nobody of a higher priority than %lld is heard; its last advert left %s",
+                    now, explain_ago(x, v, "advert_sent_at", ago, sizeof ago));
     if (who != NULL && rival > now)
         explain_because(x, "%s has spoken with priority %lld, above ours, but not since we became MASTER",
                         who->name, rival);
@@ -193,7 +194,7 @@ static void explain_backup(const struct explain *x, const struct doc_part *v)
     }
     explain_because(
         x,
-        "MASTER is %s with priority %lld, heard %s ago; ours is %lld; silence of %.3f s would make us "
+        "MASTER is %s with priority %lld, heard %s; ours is %lld; silence of %.3f s would make us "
         "MASTER",
         doc_str(v, "master", ""), theirs, explain_ago(x, v, "master_heard_at", ago, sizeof ago), ours,
         doc_real(v, "master_down_interval", 0));
@@ -232,6 +233,8 @@ static void explain_state(const struct explain *x, const char *name, const struc
         explain_because(x, "against its running stands: %s", doc_str(v, "fault", ""));
         explain_advice(x, "remove that, and it goes on by itself");
     }
+    if (doc_str(v, "order", NULL) != NULL)
+        explain_because(x, "the operator has ordered: %s", doc_str(v, "order", ""));
     if (strcmp(state, "MASTER") == 0)
         explain_master(x, name, v);
     else if (strcmp(state, "BACKUP") == 0)

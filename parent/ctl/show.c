@@ -216,6 +216,22 @@ static void screen_services(const struct doc *d, const struct out *o)
         fprintf(o->f, "%lld more servers are up: holdctl show lvs\n", omitted);
 }
 
+static void screen_orders(const struct doc *d, const struct out *o)
+{
+    struct out_table t;
+    char at[80];
+    out_table(&t, (const char *[]){ "ORDER", "FOR", "SERVICE", "SINCE", NULL });
+    for (const struct doc_part *p = NULL; (p = doc_next(d, p, "order")) != NULL;) {
+        out_cell(&t, OUT_WARN, "%s%s%s", doc_str(p, "kind", ""),
+                 strcmp(doc_str(p, "kind", ""), "weight") == 0 ? " " : "",
+                 strcmp(doc_str(p, "kind", ""), "weight") == 0 ? doc_str(p, "weight", "") : "");
+        out_cell(&t, OUT_PLAIN, "%s", p->name);
+        out_cell(&t, OUT_PLAIN, "%s", doc_str(p, "service", ""));
+        out_cell(&t, OUT_PLAIN, "%s", out_when(o, doc_real(p, "since", 0), at, sizeof at));
+    }
+    out_flush(o, &t);
+}
+
 void show_screen(const struct doc *d, const struct out *o)
 {
     screen_head(d, o);
@@ -227,4 +243,7 @@ void show_screen(const struct doc *d, const struct out *o)
     if (doc_next(d, NULL, "service") != NULL)
         fputc('\n', o->f);
     screen_services(d, o);
+    if (doc_next(d, NULL, "order") != NULL)
+        fputc('\n', o->f);
+    screen_orders(d, o);
 }

@@ -29,6 +29,7 @@ import checks  # noqa: E402,F401
 import churn  # noqa: E402,F401
 import dynamic  # noqa: E402,F401
 import doctor  # noqa: E402,F401
+import holdctl  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
 import leftovers  # noqa: E402,F401
