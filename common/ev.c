@@ -53,12 +53,13 @@ struct ev {
     struct ev_signal signals[EV_SIGNO_MAX];
     struct ev_hook brace;
     uint64_t lead, awake_until;
-    bool alone;     /* on one processor somebody who stays awake keeps the others from their work */
     bool no_pwait2; /* kernel before 5.11: millisecond waits */
     bool stop;
     int code;
 };
 
+/* On one processor somebody who stays awake keeps the others from their work. Asked each time: cpu_affinity
+ * may change. */
 static bool ev_alone(void)
 {
     cpu_set_t set;
@@ -73,7 +74,6 @@ struct ev *ev_new(const struct clock *clk)
     if (ev->epfd < 0)
         fatal("epoll_create1: %s", strerror(errno));
     ev->sigfd = -1;
-    ev->alone = ev_alone();
     sigemptyset(&ev->sigs);
     ev_now_refresh(ev);
     return ev;
@@ -317,12 +317,12 @@ void ev_hook_add(struct ev *ev, ev_hook_fn *fn, void *arg)
 void ev_brace(struct ev *ev, uint64_t lead_ns, ev_hook_fn *fn, void *arg)
 {
     ev->brace = (struct ev_hook){ fn, arg };
-    ev->lead = ev->alone ? 0 : lead_ns;
+    ev->lead = lead_ns;
 }
 
 void ev_stay_awake(struct ev *ev, uint64_t until_ns)
 {
-    if (until_ns > ev->awake_until && !ev->alone)
+    if (until_ns > ev->awake_until && !ev_alone())
         ev->awake_until = until_ns;
 }
 
@@ -331,6 +331,8 @@ static uint64_t ev_lead(struct ev *ev, uint64_t now, uint64_t left)
 {
     if (left > ev->lead)
         return left - ev->lead;
+    if (ev_alone())
+        return left;
     if (ev->awake_until < now + left) {
         ev->awake_until = now + left;
         ev->brace.fn(ev->brace.arg);
