@@ -87,7 +87,7 @@ static const char *check_value(int argc, char **argv, int *i, const char *letter
 {
     size_t n = strlen(word);
     if (strcmp(argv[*i], letter) == 0 || strcmp(argv[*i], word) == 0)
-        return *i + 1 < argc ? argv[++*i] : NULL;
+        return *i + 1 < argc && argv[*i + 1] != NULL ? argv[++*i] : NULL;
     return strncmp(argv[*i], word, n) == 0 && argv[*i][n] == '=' ? argv[*i] + n + 1 : NULL;
 }
 
@@ -120,7 +120,7 @@ static bool check_word(struct check *k, const char *arg)
 static int check_options(struct check *k, int argc, char **argv)
 {
     k->rest = xcalloc((size_t)argc + 1, sizeof *k->rest);
-    for (int i = 0; i < argc; i++) {
+    for (int i = 0; i < argc && argv[i] != NULL; i++) {
         const char *v;
         if ((v = check_value(argc, argv, &i, "-f", "--use-file")) != NULL ||
             (argv[i][0] != '-' && (v = argv[i]) != NULL)) {
@@ -146,7 +146,7 @@ static int check_load(struct check *k)
     int worst = 0;
     if (getrandom(k->key, sizeof k->key, 0) != sizeof k->key)
         return ctl_lost("the kernel has no random numbers");
-    for (size_t i = 0; i < k->nfiles; i++) {
+    for (size_t i = 0; i < k->nfiles && i < CHECK_FILES; i++) {
         struct tool_model *m = &k->model[i];
         *m = (struct tool_model){ .file = k->file[i],
                                   .id = k->id[i],

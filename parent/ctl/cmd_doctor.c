@@ -54,12 +54,11 @@ static void doctor_conf(struct doctor *d, struct tool_model *m)
 static void doctor_ruleset(struct doctor *d)
 {
     char *const argv[] = { "nft", "-j", "list", "ruleset", NULL };
-    char *out;
+    char *out = NULL;
     size_t len;
-    if (geteuid() == 0 && tool_run(argv, NULL, 0, true, &out, &len) == 0)
+    if (geteuid() == 0 && tool_run(argv, NULL, 0, true, &out, &len) == 0 && out != NULL)
         d->firewall = json_loadb(out, len, 0, NULL);
-    if (geteuid() == 0)
-        free(out);
+    free(out);
 }
 
 /* Two daemons on one machine fight for the same addresses. */

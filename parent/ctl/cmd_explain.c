@@ -61,8 +61,7 @@ static void explain_walk(const json_t *o, json_t *out)
 {
     size_t i;
     json_t *in;
-    json_array_foreach(json_object_get(o, "children"), i, in)
-    {
+    json_array_foreach (json_object_get(o, "children"), i, in) {
         const char *kind = json_string_value(json_object_get(in, "kind"));
         if (kind != NULL && strcmp(kind, "cmd") == 0)
             json_array_append_new(out, explain_one(o, in));
@@ -82,7 +81,8 @@ static void explain_argv(const json_t *argv, FILE *out)
 {
     size_t i;
     json_t *w;
-    json_array_foreach(argv, i, w) fprintf(out, "%s%s", i > 0 ? " " : "", json_string_value(w));
+    json_array_foreach (argv, i, w)
+        fprintf(out, "%s%s", i > 0 ? " " : "", json_string_value(w));
 }
 
 void explain_print(const json_t *top, const char *file, FILE *out)
@@ -90,8 +90,7 @@ void explain_print(const json_t *top, const char *file, FILE *out)
     json_t *list = explain_json(top), *j;
     size_t i;
     fprintf(out, "%s: %zu command%s\n", file, json_array_size(list), json_array_size(list) == 1 ? "" : "s");
-    json_array_foreach(list, i, j)
-    {
+    json_array_foreach (list, i, j) {
         const char *state = explain_text(j, "file"), *group = explain_text(j, "group");
         long long line = json_integer_value(json_object_get(j, "line"));
         fprintf(out, "\n%s (line %lld)\n    runs     ", explain_text(j, "of"),

@@ -194,12 +194,12 @@ static void rs_remember(struct rs *t, const char *vip, bool there)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(t->vips, i, v) if (strcmp(json_string_value(v), vip) == 0)
-    {
-        if (!there)
-            json_array_remove(t->vips, i);
-        return;
-    }
+    json_array_foreach (t->vips, i, v)
+        if (strcmp(json_string_value(v), vip) == 0) {
+            if (!there)
+                json_array_remove(t->vips, i);
+            return;
+        }
     if (there)
         json_array_append_new(t->vips, json_string(vip));
 }
@@ -281,7 +281,9 @@ static bool rs_any_four(const struct rs *t)
 {
     size_t i;
     json_t *v;
-    json_array_foreach(t->vips, i, v) if (strchr(json_string_value(v), ':') == NULL) return true;
+    json_array_foreach (t->vips, i, v)
+        if (strchr(json_string_value(v), ':') == NULL)
+            return true;
     return false;
 }
 
@@ -313,7 +315,8 @@ static void rs_show(const struct rs *t)
     }
     if (t->changes == 0)
         printf("nothing to do\n");
-    json_array_foreach(t->vips, i, v) printf("real server of %s\n", json_string_value(v));
+    json_array_foreach (t->vips, i, v)
+        printf("real server of %s\n", json_string_value(v));
 }
 
 static int rs_work(struct rs *t, const char *word, const struct ipaddr *vips, size_t n)

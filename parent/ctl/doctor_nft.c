@@ -150,8 +150,7 @@ static enum nft_tri nft_any(const struct nft_packet *p, const json_t *left, cons
         return nft_one(p, left, right);
     if (!json_is_array(list))
         return nft_one(p, left, list);
-    json_array_foreach(list, i, v)
-    {
+    json_array_foreach (list, i, v) {
         const json_t *elem = json_object_get(json_object_get(v, "elem"), "val");
         enum nft_tri t = nft_one(p, left, elem != NULL ? elem : v);
         if (t == NFT_YES)
@@ -195,8 +194,7 @@ static enum nft_verdict nft_vmap(struct nft_run *r, const json_t *m, enum nft_tr
 {
     size_t i;
     json_t *pair;
-    json_array_foreach(json_object_get(json_object_get(m, "data"), "set"), i, pair)
-    {
+    json_array_foreach (json_object_get(json_object_get(m, "data"), "set"), i, pair) {
         enum nft_tri t = nft_any(r->p, json_object_get(m, "key"), json_array_get(pair, 0));
         if (t == NFT_NO)
             continue;
@@ -211,8 +209,7 @@ static enum nft_verdict nft_rule(struct nft_run *r, const json_t *rule)
     enum nft_tri how = NFT_YES;
     size_t i;
     json_t *e;
-    json_array_foreach(json_object_get(rule, "expr"), i, e)
-    {
+    json_array_foreach (json_object_get(rule, "expr"), i, e) {
         const json_t *m = json_object_get(e, "match"), *vmap = json_object_get(e, "vmap");
         enum nft_verdict v = NFT_GO_ON;
         if (m != NULL) {
@@ -253,8 +250,7 @@ static enum nft_verdict nft_chain(struct nft_run *r, const char *name)
         return NFT_GO_ON;
     }
     r->depth++;
-    json_array_foreach(r->list, i, o)
-    {
+    json_array_foreach (r->list, i, o) {
         const json_t *rule = json_object_get(o, "rule");
         if (rule == NULL || strcmp(nft_text(rule, "family"), r->family) != 0 ||
             strcmp(nft_text(rule, "table"), r->table) != 0 || strcmp(nft_text(rule, "chain"), name) != 0)
@@ -281,8 +277,7 @@ enum nft_fate nft_judge(const json_t *ruleset, const struct nft_packet *p, char 
     enum nft_fate fate = NFT_PASSES;
     size_t i;
     json_t *o;
-    json_array_foreach(list, i, o)
-    {
+    json_array_foreach (list, i, o) {
         const json_t *chain = json_object_get(o, "chain");
         char here[256] = "";
         if (chain == NULL || !nft_hears(chain, p))
@@ -312,8 +307,9 @@ bool nft_masquerades(const json_t *ruleset)
 {
     size_t i, k;
     json_t *o, *e;
-    json_array_foreach(json_object_get(ruleset, "nftables"), i, o) json_array_foreach(
-        json_object_get(json_object_get(o, "rule"), "expr"), k,
-        e) if (json_object_get(e, "masquerade") != NULL || json_object_get(e, "snat") != NULL) return true;
+    json_array_foreach (json_object_get(ruleset, "nftables"), i, o)
+        json_array_foreach (json_object_get(json_object_get(o, "rule"), "expr"), k, e)
+            if (json_object_get(e, "masquerade") != NULL || json_object_get(e, "snat") != NULL)
+                return true;
     return false;
 }

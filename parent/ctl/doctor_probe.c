@@ -265,7 +265,7 @@ static void probe_judge_arp(struct doctor *d, const struct doctor_probe *p)
     for (size_t i = 0; i < p->nasked; i++) {
         const struct probe_asked *a = &p->asked[i], *v = probe_vip(p, &a->vip);
         bool same = false;
-        if (v == NULL || v == a)
+        if (v == NULL || a == NULL || v == a)
             continue;
         for (size_t k = 0; k < a->nmac; k++)
             for (size_t m = 0; m < v->nmac; m++)

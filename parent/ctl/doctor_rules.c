@@ -87,8 +87,7 @@ void doctor_scripts(struct doctor *d)
 {
     json_t *list = explain_json(d->top), *j;
     size_t i;
-    json_array_foreach(list, i, j)
-    {
+    json_array_foreach (list, i, j) {
         const char *about = rules_text(j, "of"), *user = rules_text(j, "user");
         if (!json_is_true(json_object_get(j, "user_exists"))) {
             struct finding *f =
