@@ -201,7 +201,9 @@ def holdctl_explain(lane):
         server = listen(lab.a, 8080)
         other = lab.b.start(lane.daemon, conf.whole(conf.instance(priority=100, interval=INTERVAL, vips=VIP)))
         ctl_b = Ctl(lane, other)
+        lab.wait(lambda: os.path.exists("/proc/%d/root/run/holdfast/status" % other.pid), 10, "b's socket")
         lab.wait(lambda: ctl_b.one("instances", "VI_1", "status")["state"] == "BACKUP", 10, "b is BACKUP")
+        lab.wait(lambda: ctl_b.json("show", "vrrp")["senders"], 10, "b hears a")
         e = ctl_b.one("explanations", "VI_1", "explain", "VI_1")
         check(any("its priority is above ours (150 > 100)" in b for b in e["because"]), "%s", e)
         heard = [s for s in ctl_b.json("show", "vrrp")["senders"] if s["name"] == lab.a.ip]
