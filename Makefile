@@ -182,7 +182,7 @@ install: all completions
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-metrics.service > $(UNITDIR)/holdfast-metrics.service
 	chmod 0644 $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service
 	install -m 0644 etc/holdfast.sysusers $(USERDIR)/holdfast.conf
-	install -m 0644 etc/holdfast.conf.sample $(DOCDIR)/
+	install -m 0644 etc/holdfast.conf.sample etc/grafana/holdfast.json etc/prometheus/holdfast.rules.yml etc/prometheus/scrape.yml $(DOCDIR)/
 	install -m 0644 LICENSE $(wildcard README.md CHANGELOG.md) $(DOCDIR)/
 	@[ -n "$(DESTDIR)" ] || test/deps --users-only
 	@echo "installed; the configuration is $(SYSCONF)/keepalived/keepalived.conf; a sample: $(PREFIX)/share/doc/holdfast/holdfast.conf.sample"
