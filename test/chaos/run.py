@@ -22,6 +22,7 @@ sys.path[:0] = [os.path.dirname(HERE), HERE]
 
 import endings  # noqa: E402
 import hits  # noqa: E402
+import storms  # noqa: E402
 from lab import need_root, parallel, report  # noqa: E402
 
 INCUMBENT = "/usr/sbin/keepalived"
@@ -31,6 +32,7 @@ SLACK_MS = 20
 MEDIAN_FROM = 10  # hits: the promise is a median over runs; of fewer it is only demanded that no second advert was missed
 PAUSE = {1: 4.2, 0.1: 4.2}  # long enough to see a peer take over; one role's deaths are 8 s apart: never 5 in 30 s
 ENDINGS = (("crash_loop", "vrrpd"), ("ipvsd_loop", "ipvsd"), ("parent_killed", ""))
+STORMS = ("storm_quiet", "storm_syslog", "storm_log", "storm_scripts", "storm_all")  # alone: they measure the processor too
 CONTROL_PAUSE = 5.2         # the incumbent needs seconds to be master again
 
 
@@ -43,7 +45,7 @@ def options():
     p.add_argument("--json", help="write every measurement there")
     p.add_argument("--seed", type=int, default=int(time.time()))
     p.add_argument("--jobs", type=int, default=8, help="labs at once")
-    p.add_argument("--only", default="hits,endings,control", help="parts to run")
+    p.add_argument("--only", default="hits,endings,control,storms", help="parts to run")
     p.add_argument("--roles", default=",".join(ROLES))
     p.add_argument("--signals", default=",".join(hits.SIGNALS))
     p.add_argument("--keep", help="prefix of files for the daemons' logs")
@@ -96,7 +98,7 @@ def plan(o, rng):
 def run_one(spec):
     if spec["kind"] in ("hits", "control"):
         return hits.hits(spec)
-    return getattr(endings, spec["kind"])(spec)
+    return getattr(storms if spec["kind"] in STORMS else endings, spec["kind"])(spec)
 
 
 def judge(group):
@@ -171,8 +173,8 @@ def tell(o, specs, answers):
         failed += not ok
         report.line("PASS" if ok else "FAIL", "crash-%s-%s-%gs-peer-%s" % key, text)
     for spec, answer in zip(specs, answers):
-        if spec["kind"] in dict(ENDINGS):
-            name = "%s-%gs" % (spec["kind"].replace("_", "-"), spec["interval"])
+        if spec["kind"] in dict(ENDINGS) or spec["kind"] in STORMS:
+            name = spec["kind"].replace("_", "-") + ("" if spec["kind"] in STORMS else "-%gs" % spec["interval"])
             failed += "ok" not in answer
             report.line("PASS" if "ok" in answer else "FAIL", name, answer.get("ok") or answer.get("trace") or answer.get("fail", ""))
     for key in sorted(control):
@@ -195,14 +197,18 @@ def main():
         specs += endings_plan(o)
     if "control" in parts and o.has_incumbent:
         specs += control_plan(o, rng)
-    longest = max(len(s["hits"]) * (s["pause"] + 1.5) for s in specs) + 30
+    last = [spec_of(o, storms.INTERVAL, o.peer, [], 0, kind) for kind in STORMS] if "storms" in parts else []
+    longest = max([len(s["hits"]) * (s["pause"] + 1.5) for s in specs] or [0]) + 30
     print("chaos: %s against %s, %d hits in %d labs (%d at once), seed %d, about %d min" % (
         " ".join(o.daemon), o.peer[0], sum(len(s["hits"]) for s in specs), len(specs), o.jobs, o.seed,
-        1 + sum(len(s["hits"]) * (s["pause"] + 0.8) + 12 for s in specs) / min(o.jobs, len(specs)) / 60), flush=True)
+        1 + sum(len(s["hits"]) * (s["pause"] + 0.8) + 12 for s in specs) / max(1, min(o.jobs, len(specs))) / 60 + len(last) / 2), flush=True)
     order = sorted(range(len(specs)), key=lambda i: -len(specs[i]["hits"]) * specs[i]["pause"])
     answers = [{"fail": "not run"}] * len(specs)
     for i, answer in parallel(run_one, [specs[i] for i in order], o.jobs, max(120, longest * 2)):
         answers[order[i]] = answer
+    for spec in last:
+        specs.append(spec)
+        answers += [a for _, a in parallel(run_one, [spec], 1, 120)]
     if o.json:
         with open(o.json, "w") as f:
             json.dump([{"spec": s, "answer": a} for s, a in zip(specs, answers)], f, indent=1)
