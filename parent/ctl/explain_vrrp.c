@@ -188,8 +188,8 @@ static void explain_backup(const struct explain *x, const struct doc_part *v)
     char ago[40];
     long long theirs = doc_int(v, "master_priority", 0), ours = doc_int(v, "priority", 0);
     if (doc_str(v, "master", NULL) == NULL) {
-        explain_because(x, "it has heard no MASTER yet; it takes over after %.3f s of silence",
-                        doc_real(v, "master_down_interval", 0));
+        explain_because(x, "it has heard no MASTER yet; it takes over after %.3f s of silence, in %.3f s",
+                        doc_real(v, "master_down_interval", 0), doc_real(v, "timer_in", 0));
         return;
     }
     explain_because(

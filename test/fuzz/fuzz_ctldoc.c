@@ -26,6 +26,8 @@ static void fuzz_explain(const struct doc *d, const struct out *o, FILE *f)
         explain_server(&x, p);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1), *out = NULL;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "common/report.h"
 #include "parent/ctl/explain.h"
 #include "parent/ctl/render.h"
 #include "parent/events.h"
@@ -263,6 +264,36 @@ static void test_heard(void **state)
         assert_int_equal(h.one[i].why, CHECK_TTL);
 }
 
+/* show config: what is secret is named and never shown; what belongs to an object comes with it. */
+static void test_secrets(void **state)
+{
+    struct slice_writer *w = slice_writer_new(ROLE_VRRPD, 1);
+    char *text = NULL;
+    size_t len, cursor = 0, size;
+    (void)state;
+    uint32_t vi = slice_put_obj(w, BLK_VI, 0, "VI_1", 3);
+    slice_put_uint(w, KW_VI_PRIORITY, 150);
+    slice_put_us(w, KW_VI_ADVERT_INT, 200000);
+    slice_put_obj(w, BLK_VI_AUTH, vi, "", 5);
+    slice_put_str(w, KW_VI_AUTH_AUTH_PASS, "swordfish");
+    slice_put_obj(w, BLK_VI, 0, "VI_2", 9);
+    const void *p = slice_writer_bytes(w, &len);
+    struct slice *s = slice_parse(p, len, ROLE_VRRPD, NULL);
+    assert_non_null(s);
+    FILE *f = open_memstream(&text, &size);
+    while (report_slice(s, vi, &cursor, f))
+        ;
+    fclose(f);
+    assert_non_null(strstr(text, "option.priority=150\noption.advert_int=0.200000\n"));
+    assert_non_null(strstr(text, "block=authentication\n"));
+    assert_non_null(strstr(text, "option.auth_pass=(secret)\n"));
+    assert_null(strstr(text, "swordfish"));
+    assert_null(strstr(text, "VI_2"));
+    free(text);
+    slice_free(s);
+    slice_writer_free(w);
+}
+
 /* doc/JSON.md is what fields.def says: holdctl schema writes its second half. */
 static void test_documented(void **state)
 {
@@ -288,7 +319,8 @@ int main(void)
         cmocka_unit_test(test_json_lists),  cmocka_unit_test(test_columns),
         cmocka_unit_test(test_not_moved),   cmocka_unit_test(test_backup),
         cmocka_unit_test(test_weight_zero), cmocka_unit_test(test_events),
-        cmocka_unit_test(test_heard),       cmocka_unit_test(test_documented),
+        cmocka_unit_test(test_heard),       cmocka_unit_test(test_secrets),
+        cmocka_unit_test(test_documented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
