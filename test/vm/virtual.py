@@ -2,8 +2,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 
 from case import case, check, equal, need_ours
@@ -147,14 +145,3 @@ def vrf_unicast(lane):
         check(VIP not in on(lab.b, "eth0"), "two masters: unicast adverts do not cross the VRF")
         d.stop(60)
         lab.wait(lambda: VIP in on(lab.b, "eth0"), 60, "the backup's take-over")
-
-
-@case("churn", alone=True, limit=600)
-def churn(lane):
-    """test/net/churn.py on this kernel, which has ipvlan: interfaces come and go at random"""
-    need_ours(lane)
-    script = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "net", "churn.py")
-    p = subprocess.run([sys.executable, script, "--daemon", lane.daemon[0], "--seconds", "60"], check=False, stdout=subprocess.PIPE,
-                       stderr=subprocess.STDOUT, text=True, env={"HOLDFAST_SLOW": "4", **os.environ})
-    check(p.returncode == 0, "%s", p.stdout[-4000:])
-    return p.stdout.strip()
