@@ -194,9 +194,27 @@ uninstall:
 	rm -rf $(LIBEXEC) $(DOCDIR)
 	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish
 
+# ---- Debian packages: etc/debian, put together with the sources under $(B)/deb and built there -------------------
+VERSION  := $(shell sed -n 's/^.define OPTIONS_VERSION *"\(.*\)"/\1/p' parent/options.h)
+DEB_TREE := $(B)/deb/holdfast-$(VERSION)
+DEB_PARTS := CHANGELOG.md LICENSE Makefile README.md checkd common doc etc ipvsd parent vrrpd
+
+deb:
+	@command -v dpkg-buildpackage >/dev/null && command -v dh >/dev/null || { echo "make deb: apt-get install dpkg-dev debhelper" >&2; exit 1; }
+	@rm -rf $(B)/deb
+	@mkdir -p $(DEB_TREE)
+	@cp -a $(DEB_PARTS) $(DEB_TREE)/
+	@mv $(DEB_TREE)/etc/debian $(DEB_TREE)/debian
+	@printf 'holdfast (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' '$(VERSION)' \
+		"$$(sed -n 's/^Maintainer: //p' etc/debian/control)" "$$(date -R -r CHANGELOG.md)" > $(DEB_TREE)/debian/changelog
+	@cd $(DEB_TREE) && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u B dpkg-buildpackage -b -us -uc -j$$(nproc)
+	@ls -l $(B)/deb/*.deb
+package: # installed, upgraded, removed on a clean root file system; not part of make test: it fetches one (once)
+	@$(LANE) --lanes package
+
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean completions deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall unit-bins sim-bin jail-bin fuzz-bins
+.PHONY: all clean completions deb deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall package unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
 -include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))
