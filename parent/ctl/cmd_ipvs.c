@@ -20,13 +20,14 @@ struct ipvs_opts {
     bool connection, exact;
 };
 
-static int ipvs_options(int argc, char **argv, struct ipvs_opts *o)
+static int ipvs_options(struct ctl *c, int argc, char **argv, struct ipvs_opts *o)
 {
     static const struct option longs[] = {
         { "stats", no_argument, NULL, 's' },
         { "rate", no_argument, NULL, 'r' },
         { "connection", no_argument, NULL, 'c' },
         { "exact", no_argument, NULL, 'e' },
+        { "json", no_argument, NULL, 'j' },
         { NULL, 0, NULL, 0 },
     };
     unsigned int forms = 0;
@@ -38,9 +39,10 @@ static int ipvs_options(int argc, char **argv, struct ipvs_opts *o)
         case 'r': o->form = IPVS_TEXT_RATE; break;
         case 'c': o->connection = true; break;
         case 'e': o->exact = true; break;
+        case 'j': c->json = true; break;
         default: return ctl_misused("ipvs");
         }
-        forms += k != 'e';
+        forms += k != 'e' && k != 'j';
     }
     return optind == argc && forms <= 1 ? 0 : ctl_misused("ipvs");
 }
@@ -115,7 +117,7 @@ static void ipvs_json_table(char *text)
 {
     struct ipvs_json j = { .root = json_object(), .services = json_array() };
     json_object_set_new(j.root, "services", j.services);
-    table_read(text, ipvs_json_row, &j);
+    table_read_sorted(text, ipvs_json_row, &j);
     ipvs_json_print(j.root);
 }
 
@@ -173,7 +175,7 @@ int cmd_ipvs(struct ctl *c, int argc, char **argv)
 {
     struct ipvs_print p = { .titled = false };
     char *text;
-    int rc = ipvs_options(argc + 1, argv - 1, &p.o);
+    int rc = ipvs_options(c, argc + 1, argv - 1, &p.o);
     if (rc != 0)
         return rc;
     if (p.o.connection)
@@ -184,7 +186,7 @@ int cmd_ipvs(struct ctl *c, int argc, char **argv)
     if (c->json)
         ipvs_json_table(text);
     else
-        table_read(text, ipvs_print_row, &p);
+        table_read_sorted(text, ipvs_print_row, &p);
     free(text);
     return CTL_OK;
 }

@@ -75,9 +75,10 @@ int cmd_reload(struct ctl *c, int argc, char **argv)
     static const struct option longs[] = {
         { "plan", no_argument, NULL, 'p' },
         { "confirm", required_argument, NULL, 'c' },
+        { "json", no_argument, NULL, 'j' },
         { NULL, 0, NULL, 0 },
     };
-    struct msg_ctl_request r = { .verb = CTL_VERB_RELOAD, .json = c->json };
+    struct msg_ctl_request r = { .verb = CTL_VERB_RELOAD };
     bool plan = false;
     uint64_t s = 0;
     char *text;
@@ -86,6 +87,8 @@ int cmd_reload(struct ctl *c, int argc, char **argv)
     for (int k; (k = getopt_long(argc + 1, argv - 1, "", longs, NULL)) != -1;) {
         if (k == 'p')
             plan = true;
+        else if (k == 'j')
+            c->json = true;
         else if (k != 'c' || amount_seconds(optarg, &s) < 0 || s == 0)
             return ctl_misused("reload");
     }

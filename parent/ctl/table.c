@@ -61,7 +61,9 @@ static void table_split(const char *line, struct table_words *t)
         }
         t->w[t->n] = p;
         t->len[t->n++] = n;
-        p += n + (p[n] == ' ');
+        p += n;
+        if (*p == ' ' && *++p == '\0')
+            t->bad = true;
     }
 }
 
@@ -184,6 +186,97 @@ void table_read(char *text, void (*fn)(const struct table_row *row, void *arg), 
         row.service = row.kind == TABLE_SERVER ? &service : NULL;
         fn(&row, arg);
     }
+}
+
+/* ---- in ipvsadm's order */
+
+struct table_all {
+    struct table_row *v;
+    size_t *of; /* which service a row belongs to, as a place in v */
+    size_t n, cap, service;
+};
+
+static void table_collect(const struct table_row *row, void *arg)
+{
+    struct table_all *t = arg;
+    if (t->n == t->cap) {
+        t->cap = 2 * t->cap + 64;
+        t->v = xrealloc(t->v, t->cap * sizeof *t->v);
+        t->of = xrealloc(t->of, t->cap * sizeof *t->of);
+    }
+    if (row->kind == TABLE_SERVICE)
+        t->service = t->n;
+    t->v[t->n] = *row;
+    t->of[t->n++] = t->service;
+}
+
+static int table_cmp_u(unsigned int a, unsigned int b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int table_cmp_end(const struct table_row *a, const struct table_row *b)
+{
+    uint8_t x[16] = { 0 }, y[16] = { 0 };
+    int c = table_cmp_u(a->v6, b->v6);
+    inet_pton(a->v6 ? AF_INET6 : AF_INET, a->addr, x);
+    inet_pton(b->v6 ? AF_INET6 : AF_INET, b->addr, y);
+    c = c != 0 ? c : memcmp(x, y, sizeof x);
+    return c != 0 ? c : table_cmp_u(a->port, b->port);
+}
+
+/* The names are in the order of the protocols' numbers but for sctp, which is the last. */
+static unsigned int table_proto(const struct table_row *r)
+{
+    return strcmp(r->proto, "tcp") == 0 ? 6 : strcmp(r->proto, "udp") == 0 ? 17 : 132;
+}
+
+static int table_cmp_service(const struct table_row *a, const struct table_row *b)
+{
+    int c = table_cmp_u(a->mark, b->mark);
+    c = c != 0 ? c : table_cmp_u(a->v6, b->v6);
+    c = c != 0 ? c : table_cmp_u(table_proto(a), table_proto(b));
+    return c != 0 ? c : table_cmp_end(a, b);
+}
+
+/* What is about the whole table stays in front or behind. */
+static int table_rank(const struct table_row *r)
+{
+    return r->kind == TABLE_INFO ? 0 : r->kind == TABLE_SERVICE || r->kind == TABLE_SERVER ? 1 : 2;
+}
+
+static int table_cmp(const void *va, const void *vb, void *arg)
+{
+    const struct table_all *t = arg;
+    size_t i = *(const size_t *)va, k = *(const size_t *)vb;
+    const struct table_row *a = &t->v[i], *b = &t->v[k];
+    int c = table_rank(a) - table_rank(b);
+    if (c != 0 || table_rank(a) != 1)
+        return c;
+    if (t->of[i] != t->of[k])
+        return table_cmp_service(&t->v[t->of[i]], &t->v[t->of[k]]);
+    if (a->kind != b->kind)
+        return a->kind == TABLE_SERVICE ? -1 : 1;
+    return table_cmp_end(a, b);
+}
+
+void table_read_sorted(char *text, void (*fn)(const struct table_row *row, void *arg), void *arg)
+{
+    struct table_all t = { .n = 0 };
+    table_read(text, table_collect, &t);
+    size_t *order = xcalloc(t.n + 1, sizeof *order);
+    for (size_t i = 0; i < t.n; i++)
+        order[i] = i;
+    if (t.n > 1)
+        qsort_r(order, t.n, sizeof *order, table_cmp, &t);
+    for (size_t i = 0; i < t.n; i++) {
+        struct table_row *r = &t.v[order[i]];
+        r->service = r->kind == TABLE_SERVER ? &t.v[t.of[order[i]]] : NULL;
+        fn(r, arg);
+    }
+    free(order);
+    free(t.v);
+    free(t.of);
 }
 
 bool table_called(const struct table_row *row, const char *name)

@@ -57,6 +57,8 @@ int table_ask(struct ctl *c, char **text);
 int table_parse(const char *line, struct table_row *out); /* -1: not a line of the list. Pure */
 /* Calls fn for every row; text is modified. */
 void table_read(char *text, void (*fn)(const struct table_row *row, void *arg), void *arg);
+/* The same, services and their servers in the order ipvsadm lists them. */
+void table_read_sorted(char *text, void (*fn)(const struct table_row *row, void *arg), void *arg);
 /* A server with that natural key, or "ADDRESS" alone; a service with that key, its protocol left out or not.
  */
 bool table_called(const struct table_row *row, const char *name);
