@@ -29,7 +29,8 @@ struct child_ops {
     int (*on_start)(struct child *c, const struct slice *s, void *arg);
     /* Decode aside, change nothing that anybody can see. -1 with e: reject. on_commit or on_abort follows. */
     int (*on_prepare)(struct child *c, const struct slice *next, struct err *e, void *arg);
-    /* May be NULL. Between on_prepare and on_abort: what a commit would do, a line each, nothing of it done. */
+    /* May be NULL. Between on_prepare and on_abort: what a commit would do, a line each, nothing of it done.
+     */
     void (*on_plan)(struct child *c, const struct slice *next, int fd, void *arg);
     void (*on_commit)(struct child *c, const struct slice *old, const struct slice *now,
                       void *arg); /* old freed after */

@@ -15,7 +15,8 @@ struct inst *model_inst(const struct model *m, uint32_t id); /* NULL: none */
 /* Next configured address equal to a on interface i; prev NULL begins. */
 struct vip *model_vip(const struct model *m, const struct vip *prev, const struct iface *i,
                       const struct ipaddr *a);
-bool model_same_spec(const struct addr_spec *a, const struct addr_spec *b); /* would the kernel hold the same? */
+bool model_same_spec(const struct addr_spec *a,
+                     const struct addr_spec *b);   /* would the kernel hold the same? */
 bool model_wanted(const struct vip *v);            /* its instance is MASTER, or it is static */
 void model_touch(struct ipvsd *d, struct inst *i); /* look at its addresses at the end of this turn */
 const char *model_inst_name(const struct inst *i);

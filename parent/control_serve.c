@@ -267,9 +267,11 @@ static void control_text(struct control_client *c, char *text, size_t len)
 static void control_reload(struct control_client *c, uint32_t trial_s)
 {
     struct parent *p = c->ctl->p;
-    if (trial_s > 0 && (p->phase != PARENT_PHASE_RUNNING || reload_on_trial(p->reload, trial_s * NS_PER_SEC) < 0)) {
-        control_say(c, 1, "not now: the daemon is starting or stopping, or the last reload waits to be confirmed "
-                          "(holdctl confirm)\n");
+    if (trial_s > 0 &&
+        (p->phase != PARENT_PHASE_RUNNING || reload_on_trial(p->reload, trial_s * NS_PER_SEC) < 0)) {
+        control_say(c, 1,
+                    "not now: the daemon is starting or stopping, or the last reload waits to be confirmed "
+                    "(holdctl confirm)\n");
         return;
     }
     c->waits_for_reload = true;

@@ -167,7 +167,7 @@ static int hear_msg(struct chan *c, const struct chan_msg *msg, void *arg)
         return 0;
     case MSG_accuse: return hear_accuse(m, msg);
     case MSG_late: prio_late(m, msg->body->late.us); return 0;
-    case MSG_inst_ordered: return operator_on_ordered(p->operator, &msg->body->inst_ordered);
+    case MSG_inst_ordered: return operator_on_ordered(p->operator, & msg->body->inst_ordered);
     case MSG_inst_event:
     case MSG_inst_held:
     case MSG_rs_event:

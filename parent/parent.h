@@ -55,7 +55,7 @@ struct parent {
     struct reload *reload;
     struct control *control;
     struct dumps *dumps;
-    struct operator *operator; /* what was ordered, and stays in force */
+    struct operator* operator; /* what was ordered, and stays in force */
     struct timed *timed;
     struct events *events;
     struct runner *runner;        /* scripts: processes, */

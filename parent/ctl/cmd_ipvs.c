@@ -23,12 +23,9 @@ struct ipvs_opts {
 static int ipvs_options(struct ctl *c, int argc, char **argv, struct ipvs_opts *o)
 {
     static const struct option longs[] = {
-        { "stats", no_argument, NULL, 's' },
-        { "rate", no_argument, NULL, 'r' },
-        { "connection", no_argument, NULL, 'c' },
-        { "exact", no_argument, NULL, 'e' },
-        { "json", no_argument, NULL, 'j' },
-        { NULL, 0, NULL, 0 },
+        { "stats", no_argument, NULL, 's' },      { "rate", no_argument, NULL, 'r' },
+        { "connection", no_argument, NULL, 'c' }, { "exact", no_argument, NULL, 'e' },
+        { "json", no_argument, NULL, 'j' },       { NULL, 0, NULL, 0 },
     };
     unsigned int forms = 0;
     *o = (struct ipvs_opts){ .form = IPVS_TEXT_TABLE };
