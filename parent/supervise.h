@@ -14,6 +14,7 @@
 #include "common/chan.h"
 #include "common/ev.h"
 #include "common/proto.h"
+#include "common/log.h"
 #include "common/pulse.h"
 #include "common/role.h"
 #include "parent/backoff.h"
@@ -30,6 +31,12 @@ enum room_state {
     ROOM_TOLD,    /* start sent */
     ROOM_STARTED,
     ROOM_STOPPING, /* stop sent */
+};
+
+/* What the kernel said of a process when it was looked at. */
+struct vital_sight {
+    uint64_t at, cpu; /* ns; cpu: all it was ever given */
+    bool runnable;
 };
 
 struct room {
@@ -51,6 +58,8 @@ struct room {
     uint64_t spawned_ns, started_ns;
     struct pulse *pulse; /* when its loop last turned */
     uint64_t pulse_seen;
+    struct vital_sight suspected; /* when it was asked first since its last sign of life */
+    struct log_limit said_starves;
     int deadman; /* the switch it winds up (common/deadman.h), -1: none, it is looked at by the clock */
     struct ev_io *deadman_io;
     unsigned int restarts, missed;

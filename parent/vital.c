@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #define VITAL_FAST          (100 * NS_PER_MS)
 #define VITAL_MISSED_VRRPD  1 /* pings */
 #define VITAL_MISSED_OTHERS 2
+#define VITAL_STARVE_MOST   (10 * NS_PER_SEC)
+#define VITAL_STARVE_SAY    (10 * NS_PER_SEC)
 
 /* A MASTER turns once an interval, a BACKUP hears one. */
 static uint64_t vital_interval(const struct room *m)
@@ -31,7 +34,7 @@ static uint64_t vital_interval(const struct room *m)
     return adv < VITAL_FAST ? VITAL_FAST : adv > VITAL_SLOW ? VITAL_SLOW : adv;
 }
 
-/* With the ping's time (below) less than two intervals: back before the peers' three are over. */
+/* With the ping's time (below) two intervals: back before the peers' three are over. */
 static uint64_t vital_limit(const struct room *m)
 {
     uint64_t i = vital_interval(m);
@@ -40,12 +43,61 @@ static uint64_t vital_limit(const struct room *m)
 
 static uint64_t vital_ping_wait(const struct room *m)
 {
-    return m->deadman >= 0 ? vital_interval(m) / 2 : vital_interval(m);
+    uint64_t i = vital_interval(m);
+    return m->deadman >= 0 ? i - i / 4 : i;
+}
+
+/* ---- hanging or starving: what the kernel says of a silent one (proc(5): stat, schedstat) */
+
+static ssize_t vital_read(const struct room *m, const char *what, char *buf, size_t size)
+{
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)m->pid, what);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, buf, size - 1) : -1;
+    if (fd >= 0)
+        close(fd);
+    buf[n > 0 ? n : 0] = '\0';
+    return n;
+}
+
+static void vital_look(const struct room *m, struct vital_sight *s)
+{
+    char buf[512];
+    *s = (struct vital_sight){ .at = clock_monotonic_ns() };
+    if (vital_read(m, "schedstat", buf, sizeof buf) > 0)
+        s->cpu = strtoull(buf, NULL, 10);
+    if (vital_read(m, "stat", buf, sizeof buf) > 0) {
+        const char *paren = strrchr(buf, ')');
+        s->runnable = paren != NULL && paren[1] == ' ' && paren[2] == 'R';
+    }
+}
+
+/* It would run if it were let: to kill it would make it no faster, and its successor would starve as well.
+ * One that has had time and did not turn spins. */
+static bool vital_starves(const struct room *m)
+{
+    struct vital_sight now;
+    vital_look(m, &now);
+    return now.runnable && now.cpu - m->suspected.cpu < vital_interval(m) / 4 &&
+           now.at - m->suspected.at < VITAL_STARVE_MOST;
+}
+
+static void vital_say_starves(struct room *m, uint64_t now)
+{
+    uint64_t suppressed = 0;
+    if (log_allow(&m->said_starves, now, VITAL_STARVE_SAY, &suppressed))
+        log_warn("%s (pid %d) has not been given a processor for %llu ms: the machine is overloaded; give it "
+                 "priority "
+                 "(vrrp_priority, vrrp_rt_priority, max_auto_priority) or less to do",
+                 role_name(m->role), (int)m->pid, (unsigned long long)((now - m->suspected.at) / NS_PER_MS));
 }
 
 static void vital_ping(struct room *m)
 {
     struct msg_ping ping = { .nonce = ++m->nonce };
+    if (m->missed == 0)
+        vital_look(m, &m->suspected);
     m->pinged = true;
     chan_send(m->ch, MSG_ping, &ping, NULL, 0);
 }
@@ -79,8 +131,11 @@ static void vital_on_ping(struct ev_timer *t, uint64_t now, void *arg)
     else if (m->pinged && !we_were_late)
         m->missed++;
     if (m->missed >= (m->role == ROLE_VRRPD ? VITAL_MISSED_VRRPD : VITAL_MISSED_OTHERS)) {
-        vital_hangs(m);
-        return;
+        if (!vital_starves(m)) {
+            vital_hangs(m);
+            return;
+        }
+        vital_say_starves(m, now);
     }
     m->pinged = false;
     if (m->deadman >= 0 && (m->heard || turned))

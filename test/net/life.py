@@ -7,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -189,6 +190,32 @@ def hang(lane, role):
 
 case("hung-vrrpd", "a vrrpd that hangs without being stopped is found by its missing heartbeat", role="vrrpd")(hang)
 case("hung-ipvsd", "the same for ipvsd", role="ipvsd")(hang)
+
+@case("starved-vrrpd", "a vrrpd that the machine gives no processor does not hang: it is not killed, and the log names the cause")
+def starved(lane):
+    if os.cpu_count() < 2:
+        raise Skip("one processor")
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, conf.whole(conf.instance(priority=200, interval=0.1)))
+        lab.wait_master("a", conf.VIPS)
+        pid = d.role("vrrpd")
+        if not pid:
+            raise Skip("this daemon has no vrrpd")
+        # both on one processor, the other one in real time: what is left is 50 ms in a second
+        os.sched_setaffinity(pid, {1})
+        burner = subprocess.Popen([sys.executable, "-c", "import os\nos.sched_setaffinity(0, {1})\n"
+                                   "os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))\nwhile True: pass"])
+        try:
+            lab.wait(lambda: "has not been given a processor" in d.read_log() or d.role("vrrpd") != pid, 20, "a word about the starving vrrpd")
+        finally:
+            burner.kill()
+            burner.wait()
+        time.sleep(1)
+        check(d.role("vrrpd") == pid, "vrrpd was replaced:\n%s", d.read_log()[-600:])
+        since = now()
+        time.sleep(1)
+        check(len(lab.adverts("a", since)) >= 3, "no adverts although it has a processor again")
+
 
 SERVICE = """
 virtual_server 10.77.0.100 80 {
