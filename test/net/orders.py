@@ -206,7 +206,7 @@ def plan(lane):
         time.sleep(1)
         check(not lab.events(node="a", since=since), "the plan was carried out")
         check(ctl.json("status")["daemon"]["generation"] == 1, "the plan was put in force")
-        gap = steady(lab, "a", since, INTERVAL)
+        gap = steady(lab, "a", since, INTERVAL, 60)  # holdfast-conf runs beside it
         does = [x["does"] for x in said if x["process"] == "ipvsd"]
         check(any("add" in x and "10.77.0.150/24" in x for x in does) and any("remove" in x and conf.VIPS[2] in x for x in does),
               "planned: %s", said)
