@@ -161,6 +161,9 @@ BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 COMPLETIONS := $(addprefix $(B)/completions/holdctl.,bash zsh fish)
+MANDIR  := $(DESTDIR)$(PREFIX)/share/man
+MANS    := $(patsubst etc/man/%.in,$(B)/man/%,$(sort $(wildcard etc/man/*.in)))
+MANS_OF  = $(filter %.$(1),$(MANS))
 CHILDREN := $(filter-out $(B)/holdfast $(B)/holdctl $(B)/genhash,$(BINS))
 
 # Made by the program they are for, from its own tables: never behind it.
@@ -169,7 +172,20 @@ $(COMPLETIONS): $(B)/completions/holdctl.%: $(B)/holdctl
 	$(Q)$(B)/holdctl completion $* > $@
 completions: $(COMPLETIONS)
 
-install: all completions
+# So are the manual pages: keywords, commands and options come out of the tables (parent/man), the rest stands in etc/man.
+$(B)/mkman: $(B)/o/parent/man/main.o $(B)/libparent.a $(B)/libcommon.a
+	$(call say,LD $@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_common)
+$(MANS): $(B)/man/%: etc/man/%.in $(B)/mkman
+	@mkdir -p $(@D)
+	$(Q)$(B)/mkman $< > $@
+man: $(MANS)
+
+install: all completions man
+	install -d $(MANDIR)/man1 $(MANDIR)/man5 $(MANDIR)/man8
+	install -m 0644 $(call MANS_OF,1) $(MANDIR)/man1/
+	install -m 0644 $(call MANS_OF,5) $(MANDIR)/man5/
+	install -m 0644 $(call MANS_OF,8) $(MANDIR)/man8/
 	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 0644 $(B)/completions/holdctl.bash $(BASHDIR)/holdctl
 	install -m 0644 $(B)/completions/holdctl.zsh $(ZSHDIR)/_holdctl
@@ -184,6 +200,8 @@ install: all completions
 	install -m 0644 etc/holdfast.sysusers $(USERDIR)/holdfast.conf
 	install -m 0644 etc/holdfast.conf.sample etc/grafana/holdfast.json etc/prometheus/holdfast.rules.yml etc/prometheus/scrape.yml $(DOCDIR)/
 	install -m 0644 LICENSE $(wildcard README.md CHANGELOG.md) $(DOCDIR)/
+	install -d $(DOCDIR)/doc
+	install -m 0644 $(wildcard doc/*.md) $(DOCDIR)/doc/
 	@[ -n "$(DESTDIR)" ] || test/deps --users-only
 	@echo "installed; the configuration is $(SYSCONF)/keepalived/keepalived.conf; a sample: $(PREFIX)/share/doc/holdfast/holdfast.conf.sample"
 
@@ -193,6 +211,7 @@ uninstall:
 	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(USERDIR)/holdfast.conf
 	rm -rf $(LIBEXEC) $(DOCDIR)
 	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish
+	rm -f $(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(call MANS_OF,$(s)))))
 
 # ---- Debian packages: etc/debian, put together with the sources under $(B)/deb and built there -------------------
 VERSION  := $(shell sed -n 's/^.define OPTIONS_VERSION *"\(.*\)"/\1/p' parent/options.h)
@@ -215,6 +234,6 @@ package: # installed, upgraded, removed on a clean root file system; not part of
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean completions deb deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall package unit-bins sim-bin jail-bin fuzz-bins
+.PHONY: all clean completions man deb deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall package unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
--include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))
+-include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) parent/man/main.c $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))

@@ -264,6 +264,17 @@ void options_print_help(int fd)
     }
 }
 
+bool options_row(size_t i, struct options_row *out)
+{
+    if (i >= OPTION_ROWS)
+        return false;
+    const struct option_row *r = &option_rows[i];
+    *out = (struct options_row){
+        .letter = r->letter, .name = r->name, .arg = r->arg, .help = r->help, .later = r->kind == OPTION_LATER
+    };
+    return true;
+}
+
 void options_print_version(int fd)
 {
     struct utsname u;

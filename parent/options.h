@@ -42,6 +42,14 @@ bool options_want_check(const struct options *o);
 int options_signum(const char *word);   /* STOP, RELOAD, ...; -1: unknown word */
 int options_facility(const char *word); /* "0".."7", "local3", "user", "daemon"; -1: unknown */
 void options_print_help(int fd);
+
+/* One option as the manual needs it: row i of the table; false: there are no more. */
+struct options_row {
+    char letter; /* 0: long form only */
+    const char *name, *arg, *help;
+    bool later; /* accepted, without effect in this release */
+};
+bool options_row(size_t i, struct options_row *out);
 void options_print_version(int fd);
 
 #endif

@@ -148,3 +148,34 @@ uint64_t schema_hash(void)
         h = hash_text(h, blk_table[i].name);
     return h;
 }
+
+const char *schema_argument(const struct kw_row *r)
+{
+    switch (r->kind) {
+    case KIND_FLAG: return "no value";
+    case KIND_BOOL: return "[on|off]";
+    case KIND_UINT:
+    case KIND_INT:
+    case KIND_CNUM: return "NUMBER";
+    case KIND_TIME: return "SECONDS";
+    case KIND_MSTIME: return "MILLISECONDS";
+    case KIND_WORD:
+    case KIND_REF: return "NAME";
+    case KIND_IFNAME: return "INTERFACE";
+    case KIND_IP: return "ADDRESS";
+    case KIND_PREFIX: return "ADDRESS[/LENGTH]";
+    case KIND_ENUM: return "one of";
+    case KIND_SCRIPT: return "COMMAND [USER [GROUP]]";
+    case KIND_USER: return "USER [GROUP]";
+    case KIND_WORDS: return "WORD...";
+    case KIND_HEX: return "HEXADECIMAL";
+    case KIND_BLOCK:
+    case KIND_LINES: return "{ block }";
+    case KIND_NAMETAB: return "NUMBER or name of iproute2";
+    case KIND_WEIGHT: return "NUMBER [reverse]";
+    case KIND_SPECIAL:
+    case KIND_SYNTAX: return "see the manual";
+    case KIND_DERIVED: break;
+    }
+    return "";
+}

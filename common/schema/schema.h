@@ -131,6 +131,7 @@ const struct kw_row *schema_rows(enum blk blk, unsigned int *n);  /* the rows of
 const char *schema_word(enum schema_enum e, int64_t value);       /* NULL: no such value */
 int schema_word_find(enum schema_enum e, const char *word, int64_t *value); /* exact; -1: unknown */
 const char *schema_word_at(enum schema_enum e, unsigned int i);             /* NULL past the end */
+const char *schema_argument(const struct kw_row *r); /* what stands behind it, in words for a person */
 uint64_t schema_hash(void); /* of the ids and names: slices of another build are refused */
 
 #endif

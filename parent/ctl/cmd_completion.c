@@ -195,43 +195,12 @@ int cmd_completion(struct ctl *c, int argc, char **argv)
 
 /* ---- holdctl keyword */
 
-static const char *keyword_kind(const struct kw_row *r)
-{
-    switch (r->kind) {
-    case KIND_FLAG: return "no value";
-    case KIND_BOOL: return "[on|off]";
-    case KIND_UINT:
-    case KIND_INT:
-    case KIND_CNUM: return "NUMBER";
-    case KIND_TIME: return "SECONDS";
-    case KIND_MSTIME: return "MILLISECONDS";
-    case KIND_WORD:
-    case KIND_REF: return "NAME";
-    case KIND_IFNAME: return "INTERFACE";
-    case KIND_IP: return "ADDRESS";
-    case KIND_PREFIX: return "ADDRESS[/LENGTH]";
-    case KIND_ENUM: return "one of";
-    case KIND_SCRIPT: return "COMMAND [USER [GROUP]]";
-    case KIND_USER: return "USER [GROUP]";
-    case KIND_WORDS: return "WORD...";
-    case KIND_HEX: return "HEXADECIMAL";
-    case KIND_BLOCK:
-    case KIND_LINES: return "{ block }";
-    case KIND_NAMETAB: return "NUMBER or name of iproute2";
-    case KIND_WEIGHT: return "NUMBER [reverse]";
-    case KIND_SPECIAL:
-    case KIND_SYNTAX: return "see the manual";
-    case KIND_DERIVED: break;
-    }
-    return "";
-}
-
 static void keyword_print(const struct kw_row *r)
 {
     const char *block = schema_blk(r->blk)->name, *word;
     bool time = r->kind == KIND_TIME || r->kind == KIND_MSTIME;
     double unit = r->kind == KIND_TIME ? 1e6 : time ? 1e3 : 1;
-    printf("%s%s%s %s", block, block[0] != '\0' ? ": " : "", r->name, keyword_kind(r));
+    printf("%s%s%s %s", block, block[0] != '\0' ? ": " : "", r->name, schema_argument(r));
     for (unsigned int i = 0;
          r->kind == KIND_ENUM && (word = schema_word_at((enum schema_enum)r->arg, i)) != NULL; i++)
         printf(" %s", word);
