@@ -37,14 +37,14 @@ static int ask_connect(const char *path)
     return -1;
 }
 
-static int ask_send(const struct ask *a, const struct msg_ctl_request *r)
+int ask_send(const struct ask *a, const struct msg_ctl_request *r)
 {
     uint8_t buf[PROTO_MAX_SIZE];
     int n = proto_encode(MSG_ctl_request, r, 1, 0, 0, buf, sizeof buf);
     return n > 0 && send(a->fd, buf, (size_t)n, MSG_NOSIGNAL) == n ? 0 : -1;
 }
 
-static int ask_part(const struct ask *a, struct msg_ctl_reply *r)
+int ask_part(const struct ask *a, struct msg_ctl_reply *r)
 {
     uint8_t buf[PROTO_MAX_SIZE];
     struct msg_header h;

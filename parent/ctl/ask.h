@@ -1,8 +1,8 @@
 /*
  * ask.h - questions to the daemon behind its read-only socket, asked by a program that lives beside it
- * (metrics, D-Bus): all within one deadline, and without a word on stderr. What comes back is text of the
- * daemon and its children, which may say anything: for doc.h to take apart. holdctl itself uses link.c, which
- * tells a person why.
+ * (metrics, SNMP, D-Bus): all within one deadline, and without a word on stderr. What comes back is text of
+ * the daemon and its children, which may say anything: for doc.h to take apart. holdctl itself uses link.c,
+ * which tells a person why.
  */
 #ifndef HOLDFAST_PARENT_CTL_ASK_H
 #define HOLDFAST_PARENT_CTL_ASK_H
@@ -17,7 +17,7 @@ struct ask {
 };
 
 /* -1 with errno: nobody is there. */
-int ask_connect(struct ask *a, const char *path, unsigned int wait_ms);
+int ask_open(struct ask *a, const char *path, unsigned int wait_ms);
 void ask_close(struct ask *a);
 int ask_send(const struct ask *a, const struct msg_ctl_request *r);
 /* One piece of an answer. -1 with errno. */
