@@ -1,0 +1,175 @@
+#!/bin/bash
+# In the VM, under systemd: the life of the installed service. PASS name / FAIL name: why.
+. /deb/names
+vip=192.0.2.10 bad=0
+conf=/etc/keepalived/keepalived.conf
+export DEBIAN_FRONTEND=noninteractive
+
+verdict() { # NAME STATUS WHY
+    if [ "$2" = 0 ]; then
+        echo "PASS $1"
+    else
+        echo "FAIL $1: $3"
+        journalctl -u holdfast --no-pager -n 25 -o cat | sed 's/^/    /'
+        bad=1
+    fi
+}
+within() { # SECONDS COMMAND...: until it is true
+    local end=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -lt $end ] || return 1
+        sleep 0.2
+    done
+}
+there() { ip -o address show dev lan0 | grep -q " $vip/"; }
+gone() { ! there; }
+active() { systemctl -q is-active holdfast; }
+property() { systemctl show -p "$1" --value "${2:-holdfast.service}"; }
+pid_of() { pgrep -x "holdfast-$1"; }
+all_pids() { echo "$(pid_of vrrpd) $(pid_of checkd) $(pid_of ipvsd)"; }
+fresh() { [ -n "$(pid_of "$1")" ] && [ "$(pid_of "$1")" != "$2" ]; }
+three() { [ -n "$(pid_of vrrpd)" ] && [ -n "$(pid_of checkd)" ] && [ -n "$(pid_of ipvsd)" ]; }
+losses() { grep -c "Deleted.* $vip/" /run/monitor; }
+configure() { # PRIORITY
+    mkdir -p /etc/keepalived
+    cat >$conf <<CONF
+global_defs {
+    router_id boot
+}
+vrrp_instance VI_1 {
+    state MASTER
+    interface lan0
+    virtual_router_id 55
+    priority $1
+    advert_int 1
+    virtual_ipaddress {
+        $vip/24
+    }
+}
+virtual_server $vip 80 {
+    delay_loop 5
+    lvs_sched rr
+    lvs_method NAT
+    protocol TCP
+    real_server 192.0.2.77 80 {
+        TCP_CHECK {
+            connect_timeout 2
+        }
+    }
+}
+CONF
+}
+
+modprobe dummy; modprobe ip_vs
+ip link add lan0 type dummy && ip link set lan0 up && ip address add 192.0.2.1/24 dev lan0
+ip -o monitor address >/run/monitor &
+
+# ---- installed, not configured
+systemctl start holdfast
+verdict no-configuration-no-failure $? "systemctl start failed"
+[ "$(property ActiveState)/$(property ConditionResult)" = inactive/no ]
+verdict no-configuration-no-start $? "$(property ActiveState), condition $(property ConditionResult)"
+
+# ---- start: the command comes back at READY
+configure 150
+systemctl enable -q --now holdfast
+verdict start $? "systemctl enable --now: $(property Result)"
+active && three
+verdict ready $? "after READY: $(property ActiveState), $(all_pids)"
+within 15 there
+verdict address $? "no $vip on lan0"
+systemctl status holdfast --no-pager >/run/status 2>&1
+grep -q 'Status: ".' /run/status
+verdict status-text $? "$(cat /run/status)"
+sed -n 's/^ *Status: /    &/p' /run/status
+[ "$(property WatchdogUSec)" != 0 ] && [ "$(property Type)" = notify ]
+verdict watchdog $? "no watchdog"
+holdctl status >/run/answer 2>&1
+verdict holdctl $? "$(cat /run/answer)"
+! journalctl -u holdfast --no-pager -o cat | grep -iE "dropped, merged|not permitted|permission denied"
+verdict no-refusals $? "the log speaks of what the unit forbids"
+
+# ---- reload
+main=$(property MainPID)
+configure 151
+systemctl reload holdfast
+verdict reload $? "systemctl reload failed"
+within 10 sh -c 'holdctl show config 2>/dev/null | grep -q 151 || holdctl status --json | grep -q 151'
+verdict reload-in-force $? "$(holdctl status)"
+echo 'nonsense {' >>$conf
+systemctl reload holdfast
+sleep 1
+[ "$(property MainPID)" = "$main" ] && active && there
+verdict reload-with-a-mistake $? "$(property ActiveState)"
+configure 151
+systemctl reload holdfast
+
+# ---- a crash of each process
+for role in vrrpd checkd ipvsd; do
+    old=$(pid_of $role)
+    kill -9 "$old"
+    within 15 fresh $role "$old"
+    verdict crash-$role $? "no new $role"
+    sleep 1
+    [ "$(property MainPID)" = "$main" ] && active && there && [ "$(losses)" = 0 ]
+    verdict crash-$role-unseen $? "address lost $(losses) times, $(property ActiveState)"
+done
+
+# ---- upgrades
+before=$(all_pids)
+dpkg -i "$newer" >/run/upgrade 2>&1
+verdict upgrade $? "$(cat /run/upgrade)"
+sleep 2
+within 15 three
+now=$(all_pids)
+differ=0
+for p in $before; do case " $now " in *" $p "*) differ=1 ;; esac; done
+[ $differ = 0 ] && [ "$(property MainPID)" = "$main" ]
+verdict upgrade-replaces-the-processes $? "before $before, now $now: $(cat /run/upgrade)"
+there && [ "$(losses)" = 0 ]
+verdict upgrade-unseen $? "address lost $(losses) times"
+before=$(all_pids)
+dpkg -i "$other" >/run/upgrade 2>&1
+[ "$before" = "$(all_pids)" ] && there && [ "$(losses)" = 0 ] && grep -q "systemctl restart holdfast" /run/upgrade
+verdict upgrade-foreign-waits $? "before $before, now $(all_pids), lost $(losses): $(cat /run/upgrade)"
+systemctl restart holdfast
+within 20 there
+verdict restart $? "no address after the restart"
+
+# ---- the parent's death: systemd starts it again
+main=$(property MainPID)
+kill -9 "$main"
+within 10 gone
+verdict parent-gone-no-address $? "the address stays without a daemon"
+within 30 there && active && [ "$(property MainPID)" != "$main" ]
+verdict parent-again $? "$(property ActiveState)"
+
+# ---- metrics
+systemctl start holdfast-metrics
+within 15 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9650; printf "GET /metrics HTTP/1.0\r\n\r\n" >&3; timeout 5 cat <&3 >/run/metrics; grep -q "^holdfast_" /run/metrics'
+verdict metrics $? "$(head -c 300 /run/metrics; systemctl status holdfast-metrics --no-pager -n 10)"
+
+# ---- keepalived's name
+dpkg -i "$link" >/run/link 2>&1
+verdict link-package $? "$(cat /run/link)"
+systemctl reload keepalived && systemctl -q is-active keepalived && [ "$(property Id keepalived.service)" = holdfast.service ] && there
+verdict keepalived-is-a-name-of-it $? "$(systemctl status keepalived --no-pager -n 3)"
+
+# ---- stop and removal
+systemctl stop keepalived
+verdict stop $? "$(property Result)"
+[ "$(property Result)" = success ] && gone && [ -z "$(all_pids | tr -d ' ')" ]
+verdict stop-leaves-no-address $? "$(property Result), $(ip -o address show dev lan0), $(all_pids)"
+! grep -q 192.0.2.10 /proc/net/ip_vs && [ -z "$(ip -o link show type macvlan)" ]
+verdict stop-leaves-no-service $? "$(cat /proc/net/ip_vs)"
+systemctl start holdfast && within 15 there
+verdict start-again $? "no address"
+dpkg -r holdfast-keepalived >/run/removal 2>&1 && active && there
+verdict link-package-removed $? "$(cat /run/removal)"
+dpkg -P holdfast >/run/removal 2>&1 && gone && [ -z "$(all_pids | tr -d ' ')" ] && [ ! -e /run/holdfast ] && [ -e $conf ]
+verdict purge $? "$(cat /run/removal; ls -d /run/holdfast*; ip -o address show dev lan0)"
+left=$(find / -xdev -name '*holdfast*' -not -path '/deb/*' -not -path '/var/cache/*' -not -path '/proc/*' 2>/dev/null)
+[ -z "$left" ]
+verdict purge-leaves-nothing $? "$left"
+exit $bad
