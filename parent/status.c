@@ -44,6 +44,24 @@ static void status_daemon(FILE *f, const struct parent *p)
     fprintf(f, "log_lines_lost=%llu\n", (unsigned long long)logsink_lost(p->log));
 }
 
+/* For holdfast-dbus, which no process here knows. */
+static void status_dbus(FILE *f, const struct parent *p)
+{
+    const struct slice_obj *g = slice_next(p->cur->slice, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+    const char *netns = p->opt.netns != NULL ? p->opt.netns : config_top_str(p->cur, KW_TOP_NET_NAMESPACE);
+    const char *instance = config_top_str(p->cur, KW_TOP_INSTANCE);
+    bool on = g != NULL && slice_bool(g, KW_GLOBAL_ENABLE_DBUS, false);
+    fprintf(f, "[dbus]\nenabled=%s\n", on ? "yes" : "no");
+    if (!on)
+        return;
+    report_line(f, "service_name", "%s", slice_str(g, KW_GLOBAL_DBUS_SERVICE_NAME, "org.keepalived.Vrrp1"));
+    report_line(f, "no_interface_name", "%s", slice_str(g, KW_GLOBAL_DBUS_NO_INTERFACE_NAME, "none"));
+    if (netns != NULL)
+        report_line(f, "net_namespace", "%s", netns);
+    if (instance != NULL)
+        report_line(f, "instance", "%s", instance);
+}
+
 static void status_room(FILE *f, const struct room *m)
 {
     const struct msg_ready *j = &m->report;
@@ -128,6 +146,8 @@ static void status_reload(FILE *f, const struct parent *p)
 static void status_all(FILE *f, const struct parent *p, const char *name)
 {
     status_daemon(f, p);
+    if (p->cur != NULL && name[0] == '\0')
+        status_dbus(f, p);
     for (int r = ROLE_VRRPD; name[0] == '\0' && r <= ROLE_IPVSD; r++)
         status_room(f, &p->room[r]);
     status_instances(f, p->cur, name);

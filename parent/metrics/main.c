@@ -7,29 +7,24 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "common/addr.h"
-#include "common/jail_table.h"
+#include "common/jail_client.h"
 #include "parent/ctl/metrics.h"
 #include "parent/metrics/serve.h"
 
 #define METRICS_LISTEN "127.0.0.1:9650"
 #define METRICS_USER   "_holdfast_metrics"
-#define METRICS_GROUP  "holdfast" /* who may ask the daemon */
 
 #define CALL(name)                                                                                           \
     {                                                                                                        \
@@ -101,22 +96,6 @@ static int metrics_listen_tcp(const char *where, bool anywhere)
 
 /* ---- the jail */
 
-static int metrics_drop_root(void)
-{
-    const struct passwd *pw;
-    const struct group *gr;
-    if (geteuid() != 0)
-        return 0;
-    errno = ENOENT;
-    if ((pw = getpwnam(METRICS_USER)) == NULL)
-        return -1;
-    uid_t uid = pw->pw_uid;
-    gid_t gid = pw->pw_gid, more = gid;
-    if ((gr = getgrnam(METRICS_GROUP)) != NULL)
-        more = gr->gr_gid;
-    return setgroups(1, &more) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ? -1 : 0;
-}
-
 static int metrics_fence(void)
 {
     /* jail_seccomp.c adds what every loop over descriptors needs */
@@ -126,18 +105,7 @@ static int metrics_fence(void)
         CALL(accept4),
         CALL(shutdown),
     };
-    static const struct jail_row row = { .user = METRICS_USER,
-                                         .landlock = JAIL_LANDLOCK_NOTHING,
-                                         .rules = { rules, sizeof rules / sizeof rules[0] } };
-    const struct rlimit none = { 0, 0 }, files = { 64, 64 };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-        setrlimit(RLIMIT_NPROC, &none) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-        setrlimit(RLIMIT_NOFILE, &files) < 0)
-        return -1;
-    int abi = jail_landlock_abi();
-    if (abi > 0 && jail_landlock_apply(&row, abi) < 0)
-        return -1;
-    return jail_seccomp_load(&row);
+    return jail_client_fence(METRICS_USER, rules, sizeof rules / sizeof rules[0]);
 }
 
 static int metrics_usage(int status)
@@ -177,7 +145,7 @@ int main(int argc, char **argv)
     if (o.listener < 0)
         return metrics_die(where,
                            errno == EPERM ? "not a loopback address: say --anywhere if you mean it" : "");
-    if (metrics_drop_root() < 0)
+    if (jail_client_drop_root(METRICS_USER) < 0)
         return metrics_die("cannot become " METRICS_USER, "systemd-sysusers makes the user");
     if (metrics_fence() < 0)
         return metrics_die("the jail cannot be built", "");
