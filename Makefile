@@ -234,6 +234,6 @@ package: # installed, upgraded, removed on a clean root file system; not part of
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean completions man deb deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite bench lint install uninstall package unit-bins sim-bin jail-bin fuzz-bins
+.PHONY: all clean completions man deb deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite tools bench lint install uninstall package unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
 -include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) parent/man/main.c $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))
