@@ -95,19 +95,32 @@ struct clean_twin {
 };
 
 static const struct clean_twin clean_twins[] = {
-    { 0x00a0, 0x00a0, ' ', "no-break space" },        { 0x2000, 0x200a, ' ', "typographic space" },
-    { 0x202f, 0x202f, ' ', "narrow no-break space" }, { 0x205f, 0x205f, ' ', "mathematical space" },
-    { 0x3000, 0x3000, ' ', "ideographic space" },     { 0x1680, 0x1680, ' ', "ogham space" },
-    { 0x2028, 0x2029, ' ', "line separator" },        { 0x0085, 0x0085, ' ', "next-line character" },
-    { 0x00ad, 0x00ad, 0, "invisible character" },     { 0x180e, 0x180e, 0, "invisible character" },
-    { 0x200b, 0x200f, 0, "invisible character" },     { 0x202a, 0x202e, 0, "invisible character" },
-    { 0x2060, 0x2069, 0, "invisible character" },     { 0xfeff, 0xfeff, 0, "invisible character" },
-    { 0x201c, 0x201f, '"', "typographic quote" },     { 0x2033, 0x2033, '"', "typographic quote" },
-    { 0x00ab, 0x00ab, '"', "typographic quote" },     { 0x00bb, 0x00bb, '"', "typographic quote" },
-    { 0x2018, 0x201b, '\'', "typographic quote" },    { 0x2032, 0x2032, '\'', "typographic quote" },
-    { 0xff02, 0xff02, '"', "full-width quote" },      { 0xff07, 0xff07, '\'', "full-width quote" },
-    { 0xff5b, 0xff5b, '{', "full-width brace" },      { 0xff5d, 0xff5d, '}', "full-width brace" },
-    { 0xff10, 0xff19, '0', "full-width digit" },      { 0xff03, 0xff03, '#', "full-width number sign" },
+    { 0x00a0, 0x00a0, ' ', DIAG_ID("no-break space") },
+    { 0x2000, 0x200a, ' ', DIAG_ID("typographic space") },
+    { 0x202f, 0x202f, ' ', DIAG_ID("narrow no-break space") },
+    { 0x205f, 0x205f, ' ', DIAG_ID("mathematical space") },
+    { 0x3000, 0x3000, ' ', DIAG_ID("ideographic space") },
+    { 0x1680, 0x1680, ' ', DIAG_ID("ogham space") },
+    { 0x2028, 0x2029, ' ', DIAG_ID("line separator") },
+    { 0x0085, 0x0085, ' ', DIAG_ID("next-line character") },
+    { 0x00ad, 0x00ad, 0, DIAG_ID("invisible character") },
+    { 0x180e, 0x180e, 0, DIAG_ID("invisible character") },
+    { 0x200b, 0x200f, 0, DIAG_ID("invisible character") },
+    { 0x202a, 0x202e, 0, DIAG_ID("invisible character") },
+    { 0x2060, 0x2069, 0, DIAG_ID("invisible character") },
+    { 0xfeff, 0xfeff, 0, DIAG_ID("invisible character") },
+    { 0x201c, 0x201f, '"', DIAG_ID("typographic quote") },
+    { 0x2033, 0x2033, '"', DIAG_ID("typographic quote") },
+    { 0x00ab, 0x00ab, '"', DIAG_ID("typographic quote") },
+    { 0x00bb, 0x00bb, '"', DIAG_ID("typographic quote") },
+    { 0x2018, 0x201b, '\'', DIAG_ID("typographic quote") },
+    { 0x2032, 0x2032, '\'', DIAG_ID("typographic quote") },
+    { 0xff02, 0xff02, '"', DIAG_ID("full-width quote") },
+    { 0xff07, 0xff07, '\'', DIAG_ID("full-width quote") },
+    { 0xff5b, 0xff5b, '{', DIAG_ID("full-width brace") },
+    { 0xff5d, 0xff5d, '}', DIAG_ID("full-width brace") },
+    { 0xff10, 0xff19, '0', DIAG_ID("full-width digit") },
+    { 0xff03, 0xff03, '#', DIAG_ID("full-width number sign") },
 };
 
 static const struct clean_twin *clean_find(int32_t cp, char *twin)
@@ -149,8 +162,8 @@ void clean_file_end(struct conf_ctx *c)
         char twin;
 
         it = diag_add(c->d, DIAG_WARNING, "HF-TEXT-BLANK", o->first, "%s U+%04X is read as a blank%s",
-                      clean_find(o->cp, &twin)->what, (unsigned int)o->cp,
-                      o->count > 1 ? " (the first of several)" : "");
+                      diag_tr(c->d, clean_find(o->cp, &twin)->what), (unsigned int)o->cp,
+                      o->count > 1 ? diag_tr(c->d, " (the first of several)") : "");
         diag_help(
             it,
             "replace it by an ordinary space (%zu in this file); the incumbent takes it for part of the word",
@@ -208,7 +221,8 @@ static void clean_say_invisible(struct cleaner *k, size_t off, size_t n, int32_t
     k->invisible_said = true;
     clean_neighbour(k, off, word, sizeof(word));
     it = diag_add(k->c->d, DIAG_ERROR, "HF-TEXT-INVISIBLE", clean_pos(k, off, n),
-                  "invisible character U+%04X in %s%s", (unsigned int)cp, word[0] ? "" : "the line", word);
+                  "invisible character U+%04X in %s%s", (unsigned int)cp,
+                  word[0] ? "" : diag_tr(k->c->d, "the line"), word);
     diag_help(it, "delete it: it is part of the word for any program; retyping the word is the surest way");
 }
 
@@ -225,8 +239,8 @@ static void clean_say_twin(struct cleaner *k, const struct clean_twin *t, size_t
     k->quote_said = twin == '"' || twin == '\'' ? twin : k->quote_said;
     k->digit_said = k->digit_said || t->twin == '0';
     it = diag_add(k->c->d, DIAG_ERROR, t->twin == '0' ? "HF-TEXT-DIGIT" : "HF-TEXT-TWIN",
-                  clean_pos(k, off, n), "%s U+%04X where %s%c is expected", t->what, (unsigned int)cp,
-                  t->twin == '0' ? "the digit " : "", twin);
+                  clean_pos(k, off, n), "%s U+%04X where %s%c is expected", diag_tr(k->c->d, t->what),
+                  (unsigned int)cp, t->twin == '0' ? diag_tr(k->c->d, "the digit ") : "", twin);
     diag_help(it, "write the ASCII character %c instead", twin);
 }
 
@@ -349,7 +363,7 @@ void clean_line(struct conf_ctx *c, const struct conf_src *src, struct xstr *x)
 
         it = diag_add(c->d, DIAG_ERROR, "HF-LINE-LONG",
                       (struct conf_pos){ .src = src, .off = (uint32_t)start, .len = 1 },
-                      "line longer than 64 KiB");
+                      DIAG_ID("line longer than 64 KiB"));
         diag_help(it, "it is left out; comments may be up to 1 MiB, everything else must fit into 64 KiB");
         x->len = 0;
     } else if (odd || open) {

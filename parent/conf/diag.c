@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "parent/conf/locale.h"
 
 struct diag *diag_new(void)
 {
@@ -48,11 +49,27 @@ void diag_set_brief(struct diag *d, bool on)
     d->brief = on;
 }
 
-static char *diag_vformat(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
-static char *diag_vformat(const char *fmt, va_list ap)
+void diag_set_locale(struct diag *d, const struct locale *l)
+{
+    d->locale = l;
+}
+
+const char *diag_tr(const struct diag *d, const char *id)
+{
+    return locale_text(d->locale, id);
+}
+
+const char *diag_format(const struct diag *d, const char *id)
+{
+    return locale_format(d->locale, id);
+}
+
+static char *diag_vformat(const struct diag *d, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static char *diag_vformat(const struct diag *d, const char *fmt, va_list ap)
 {
     char buf[DIAG_TEXT_MAX];
-    int n = vsnprintf(buf, sizeof(buf), fmt, ap);
+    int n = vsnprintf(buf, sizeof(buf), diag_format(d, fmt), ap);
 
     if (n >= (int)sizeof(buf))
         memcpy(buf + sizeof(buf) - 4, "...", 4);
@@ -96,7 +113,7 @@ struct diag_item *diag_add(struct diag *d, enum diag_severity sev, const char *c
     }
     d->count[it->severity]++;
     va_start(ap, fmt);
-    it->message = diag_vformat(fmt, ap);
+    it->message = diag_vformat(d, fmt, ap);
     va_end(ap);
     return it;
 }
@@ -107,7 +124,7 @@ void diag_help(struct diag_item *it, const char *fmt, ...)
 
     free(it->help);
     va_start(ap, fmt);
-    it->help = diag_vformat(fmt, ap);
+    it->help = diag_vformat(it->owner, fmt, ap);
     va_end(ap);
 }
 
@@ -127,7 +144,7 @@ void diag_related(struct diag_item *it, struct conf_pos pos, const char *fmt, ..
     r = &it->related[it->nrelated++];
     r->pos = pos;
     va_start(ap, fmt);
-    r->text = diag_vformat(fmt, ap);
+    r->text = diag_vformat(it->owner, fmt, ap);
     va_end(ap);
 }
 

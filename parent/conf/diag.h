@@ -50,11 +50,22 @@ enum diag_class {
 
 struct diag;
 struct diag_item;
+struct locale;
 
 struct diag *diag_new(void);
 void diag_free(struct diag *d);
 void diag_set_brief(struct diag *d, bool on);   /* text: one line each, no source line, no help */
 void diag_set_lenient(struct diag *d, bool on); /* --lenient: errors become warnings, unless diag_strict() */
+/* Texts added and rendered from now on are in the language of l (locale.h; borrowed; NULL: English). */
+void diag_set_locale(struct diag *d, const struct locale *l);
+
+/* Formats given to the functions below are translated there; xgettext finds them (etc/po/update). A word or
+ * phrase that goes into one as an argument is translated here; where xgettext cannot see a literal (one
+ * branch of
+ * ?:, a table), DIAG_ID() marks it. Never for what becomes a name or goes into a slice. */
+const char *diag_tr(const struct diag *d, const char *id);
+const char *diag_format(const struct diag *d, const char *id) __attribute__((format_arg(2)));
+#define DIAG_ID(id) id
 
 /* Adds one. code is a literal "HF-...". Message: one line, no full stop, no secret. Never NULL; valid until
  * diag_free. */

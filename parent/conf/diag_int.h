@@ -39,6 +39,7 @@ struct diag {
     size_t count[3];
     bool class_seen[3];
     bool lenient, brief;
+    const struct locale *locale;
 };
 
 struct diag_place {

@@ -10,7 +10,7 @@
 
 const char *diag_severity_name(enum diag_severity s)
 {
-    static const char *const name[] = { "note", "warning", "error" };
+    static const char *const name[] = { DIAG_ID("note"), DIAG_ID("warning"), DIAG_ID("error") };
 
     return name[s];
 }
@@ -195,10 +195,11 @@ static void diag_print_caret(const struct diag_item *it, FILE *out)
 /* Where the line came from: the use of a definition, then every include up to the main file. */
 static void diag_print_chain(const struct diag_item *it, FILE *out)
 {
+    const struct diag *d = it->owner;
     const struct conf_src *s = it->pos.src;
 
     if (it->pos.via) {
-        fputs("    = from the definition used at ", out);
+        fprintf(out, "    = %s ", diag_tr(d, "from the definition used at"));
         diag_print_place(&(struct conf_pos){ .src = it->pos.via, .len = it->pos.via->len }, out);
         fputc('\n', out);
         s = it->pos.via;
@@ -207,22 +208,23 @@ static void diag_print_chain(const struct diag_item *it, FILE *out)
         char name[512];
 
         diag_clean(s->file->name, strlen(s->file->name), name, sizeof(name));
-        fprintf(out, "    = included from %s:%u\n", name, s->line);
+        fprintf(out, "    = %s %s:%u\n", diag_tr(d, "included from"), name, s->line);
     }
 }
 
 static void diag_print_item(const struct diag_item *it, FILE *out)
 {
+    const struct diag *d = it->owner;
     char text[DIAG_TEXT_MAX * 4];
 
     diag_print_place(&it->pos, out);
     diag_clean(it->message, strlen(it->message), text, sizeof(text));
-    fprintf(out, "%s%s: %s", it->pos.src ? ": " : "", diag_severity_name(it->severity), text);
+    fprintf(out, "%s%s: %s", it->pos.src ? ": " : "", diag_tr(d, diag_severity_name(it->severity)), text);
     if (it->demoted)
-        fputs("; dropped (--lenient)", out);
+        fputs(diag_tr(d, "; dropped (--lenient)"), out);
     if (it->suggest) {
         diag_clean(it->suggest, strlen(it->suggest), text, sizeof(text));
-        fprintf(out, " (did you mean %s?)", text);
+        fprintf(out, diag_format(d, " (did you mean %s?)"), text);
     }
     fprintf(out, " [%s]\n", it->code);
     if (it->owner->brief)
@@ -236,7 +238,7 @@ static void diag_print_item(const struct diag_item *it, FILE *out)
     }
     if (it->help) {
         diag_clean(it->help, strlen(it->help), text, sizeof(text));
-        fprintf(out, "    = help: %s\n", text);
+        fprintf(out, "    = %s: %s\n", diag_tr(d, "help"), text);
     }
     diag_print_chain(it, out);
 }
@@ -249,6 +251,6 @@ int diag_print_text(struct diag *d, FILE *out)
             diag_print_item(d->items[i], out);
     }
     if (d->dropped)
-        fprintf(out, "... and %zu more, not shown\n", d->dropped);
+        fprintf(out, diag_format(d, "... and %zu more, not shown\n"), d->dropped);
     return fflush(out) || ferror(out) ? -1 : 0;
 }

@@ -179,9 +179,9 @@ static bool text_check(struct conf_ctx *c, const struct conf_file *f, char *s, s
 
 static void text_say_long(struct conf_ctx *c, const struct conf_file *f, uint32_t line, const char *s)
 {
-    struct diag_item *it =
-        diag_add(c->d, DIAG_ERROR, "HF-LINE-LONG",
-                 (struct conf_pos){ .src = text_src(c, f, line, s, 80), .len = 1 }, "line longer than 1 MiB");
+    struct diag_item *it = diag_add(c->d, DIAG_ERROR, "HF-LINE-LONG",
+                                    (struct conf_pos){ .src = text_src(c, f, line, s, 80), .len = 1 },
+                                    DIAG_ID("line longer than 1 MiB"));
 
     diag_help(it, "it is left out; is this a configuration file?");
 }

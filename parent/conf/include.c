@@ -82,9 +82,10 @@ static struct diag_item *include_say(struct include *in, enum diag_severity sev,
     struct diag_item *it;
 
     if (in->src)
-        it = diag_add(in->c->d, sev, code, in->pos, "include %s: %s", name, why);
+        it = diag_add(in->c->d, sev, code, in->pos, "include %s: %s", name, diag_tr(in->c->d, why));
     else
-        it = diag_add(in->c->d, sev, code, text_pos_file(in->c, text_new_file(in->c, name, NULL)), "%s", why);
+        it = diag_add(in->c->d, sev, code, text_pos_file(in->c, text_new_file(in->c, name, NULL)), "%s",
+                      diag_tr(in->c->d, why));
     if (sev == DIAG_ERROR) {
         diag_class(it, DIAG_CLASS_FILE);
         if (!in->src || in->level & ~in->c->include_level)
@@ -100,20 +101,20 @@ static void include_say_errno(struct include *in, const char *name, int err, boo
 
     if (err == ENOENT && in->braces && plain && !(in->level & CONF_INCLUDE_BRACE) && in->src) {
         include_say(in, DIAG_NOTE, "HF-INCLUDE-MISSING", name,
-                    "no such file (one of the alternatives in braces)");
+                    DIAG_ID("no such file (one of the alternatives in braces)"));
         return;
     }
     snprintf(why, sizeof(why), "%s (errno %d)",
-             err == ENOENT   ? "no such file"
-             : err == EACCES ? "permission denied"
-                             : strerror(err),
+             err == ENOENT   ? diag_tr(in->c->d, "no such file")
+             : err == EACCES ? diag_tr(in->c->d, "permission denied")
+                             : diag_tr(in->c->d, strerror(err)),
              err);
     it = include_say(in, DIAG_ERROR, in->src ? "HF-INCLUDE-FILE" : "HF-MAIN-FILE", name, why);
     if (err == ENOENT)
         diag_help(
             it, in->src ? "relative names start from the directory of the file that includes them; a pattern "
                           "like *.conf may match nothing"
-                        : "give the path of the configuration with -f");
+                        : DIAG_ID("give the path of the configuration with -f"));
     else if (err == EACCES)
         diag_help(it, "make it readable for the user holdfast-conf runs as, or run as root");
 }
@@ -125,13 +126,13 @@ static void include_say_kind(struct include *in, const char *name, const struct 
     case SOURCE_ERRNO: include_say_errno(in, name, s->err, plain); return;
     case SOURCE_DIR:
         if (!plain && !(in->level & CONF_INCLUDE_READ))
-            include_say(in, DIAG_NOTE, "HF-INCLUDE-KIND", name, "is a folder, passed over");
+            include_say(in, DIAG_NOTE, "HF-INCLUDE-KIND", name, DIAG_ID("is a folder, passed over"));
         else
-            diag_help(include_say(in, DIAG_ERROR, "HF-INCLUDE-KIND", name, "is a folder"),
+            diag_help(include_say(in, DIAG_ERROR, "HF-INCLUDE-KIND", name, DIAG_ID("is a folder")),
                       "write %s/*.conf to read the files in it", name);
         return;
     case SOURCE_NOT_REGULAR:
-        diag_help(include_say(in, DIAG_ERROR, "HF-INCLUDE-KIND", name, "not a regular file"),
+        diag_help(include_say(in, DIAG_ERROR, "HF-INCLUDE-KIND", name, DIAG_ID("not a regular file")),
                   "pipes, sockets and devices are not read: copy the text into a file");
         return;
     case SOURCE_TOO_BIG:
@@ -200,10 +201,10 @@ static void include_open(struct include *in, const char *shown, const char *path
     if (s.kind != SOURCE_OK) {
         include_say_kind(in, shown, &s, plain);
     } else if (f.depth >= TEXT_NEST_MAX || c->file_count >= TEXT_FILES_MAX) {
-        diag_class(
-            diag_add(c->d, DIAG_ERROR, "HF-INCLUDE-DEEP", in->pos, "include %s: %s", shown,
-                     f.depth >= TEXT_NEST_MAX ? "includes are nested too deep" : "more than 10000 files"),
-            DIAG_CLASS_FILE);
+        diag_class(diag_add(c->d, DIAG_ERROR, "HF-INCLUDE-DEEP", in->pos, "include %s: %s", shown,
+                            f.depth >= TEXT_NEST_MAX ? diag_tr(c->d, "includes are nested too deep")
+                                                     : diag_tr(c->d, "more than 10000 files")),
+                   DIAG_CLASS_FILE);
     } else if (!include_loop(in, &s, path)) {
         f.file = text_new_file(c, path, in->src);
         f.dev = s.dev;
@@ -251,7 +252,7 @@ static void include_run(struct include *in, const char *pattern)
 {
     if (!include_braces(in, pattern)) {
         diag_class(include_say(in, DIAG_ERROR, "HF-INCLUDE-BRACES", pattern,
-                               "more than 1024 alternatives in braces"),
+                               DIAG_ID("more than 1024 alternatives in braces")),
                    DIAG_CLASS_FILE);
     } else {
         for (size_t i = 0; i < in->nalt && !in->c->full; i++) {
@@ -335,7 +336,7 @@ bool include_statement(struct conf_ctx *c, const struct conf_src *src, const str
     }
     if (!len || c->o->no_files) {
         diag_class(diag_add(c->d, DIAG_ERROR, "HF-INCLUDE-FILE", in.pos,
-                            len ? "include is not available here" : "include needs a file name"),
+                            len ? "include is not available here" : DIAG_ID("include needs a file name")),
                    DIAG_CLASS_FILE);
         return true;
     }

@@ -27,6 +27,7 @@
 #include "parent/conf/conf.h"
 #include "parent/conf/diag.h"
 #include "parent/conf/lex.h"
+#include "parent/conf/locale.h"
 #include "parent/conf/model.h"
 
 #define MAIN_SLICES 4
@@ -239,6 +240,7 @@ int main(int argc, char **argv)
     struct main_opts o;
     struct conf_text text;
     struct conf_env env = { .known = false };
+    struct locale *words = NULL;
     struct diag *d;
     struct conf *c;
 
@@ -250,11 +252,14 @@ int main(int argc, char **argv)
     env.elsewhere = o.elsewhere;
     env.starting = !o.test;
     env.no_bfd = o.no_bfd;
+    if (!(o.test && o.json)) /* programs read the English words */
+        words = locale_open(locale_choose((const char *const *)environ));
     main_jail(&o);
     setvbuf(stderr, buffer, _IOFBF, sizeof(buffer));
     d = diag_new();
     diag_set_lenient(d, o.lenient);
     diag_set_brief(d, o.brief);
+    diag_set_locale(d, words);
     c = main_check(&o, &text, &env, d);
     status = diag_exit_status(d, o.test && o.warnings_are_errors);
     if (main_report(&o, d, status))

@@ -80,7 +80,7 @@ void parse_skip_block(struct conf *c)
 static const char *frame_label(struct conf *c, const struct parse_frame *f)
 {
     if (f->opener == NULL)
-        return "the file";
+        return diag_tr(c->diag, "the file");
     if (f->row->kind == KIND_BLOCK && f->obj->name != NULL && f->obj->name[0] != '\0')
         return conf_fmt(c, "%s %s", f->row->name, f->obj->name);
     return f->row->name;
@@ -88,9 +88,9 @@ static const char *frame_label(struct conf *c, const struct parse_frame *f)
 
 static void never_closed(struct conf *c, const struct parse_frame *f, bool at_end)
 {
-    struct diag_item *it =
-        CONF_ERR(c, conf_pos_line(f->opener), "HF-BRACE-CLOSE", "block %s is never closed%s",
-                 frame_label(c, f), at_end ? " (a \"}\" is missing at the end of the file)" : "");
+    struct diag_item *it = CONF_ERR(
+        c, conf_pos_line(f->opener), "HF-BRACE-CLOSE", "block %s is never closed%s", frame_label(c, f),
+        at_end ? diag_tr(c->diag, " (a \"}\" is missing at the end of the file)") : "");
     diag_help(it, "add a line with \"}\" where the block ends");
     diag_strict(it);
     c->surplus--;
@@ -188,9 +188,9 @@ static bool misplaced_block(struct conf *c, struct parse_frame *f, const struct 
     const struct parse_frame *up = outer_frame(f, l->words[0].text, &row);
     if (up == NULL || row->kind != KIND_BLOCK)
         return false;
-    struct diag_item *it =
-        CONF_ERR(c, conf_pos_word(l, &l->words[0]), "HF-KEYWORD-PLACE", "%s belongs %s, not inside %s",
-                 row->name, up->opener == NULL ? "at the top level" : frame_label(c, up), frame_label(c, f));
+    struct diag_item *it = CONF_ERR(
+        c, conf_pos_word(l, &l->words[0]), "HF-KEYWORD-PLACE", "%s belongs %s, not inside %s", row->name,
+        up->opener == NULL ? diag_tr(c->diag, "at the top level") : frame_label(c, up), frame_label(c, f));
     diag_help(it, "move the block out of %s", frame_label(c, f));
     struct parse_frame at = *up;
     c->at++;

@@ -67,9 +67,10 @@ void parse_extra(struct conf *c, const struct kw_row *row, const struct conf_lin
         return;
     if (conf_diag_text(c, l, from, row->name))
         return;
-    struct diag_item *it =
-        CONF_WARN(c, conf_pos_word(l, &l->words[from]), "HF-EXTRA", "%s: extra word%s %s ignored", row->name,
-                  from + 1 < l->nwords ? "s from" : "", l->words[from].text);
+    struct diag_item *it = CONF_WARN(c, conf_pos_word(l, &l->words[from]), "HF-EXTRA",
+                                     from + 1 < l->nwords ? DIAG_ID("%s: extra words from %s ignored")
+                                                          : DIAG_ID("%s: extra word %s ignored"),
+                                     row->name, l->words[from].text);
     if (schema_find(row->blk, l->words[from].text) != NULL)
         diag_help(it, "one statement a line: put %s on its own line", l->words[from].text);
 }
@@ -84,7 +85,7 @@ struct conf_value *parse_put(struct conf *c, struct conf_obj *o, const struct kw
     bool first = (row->flags & KWF_FIRST_WINS) != 0;
     struct diag_item *it =
         CONF_WARN(c, conf_pos_word(l, &l->words[0]), "HF-TWICE", "%s is given twice; the %s one counts",
-                  row->name, first ? "first" : "last");
+                  row->name, first ? diag_tr(c->diag, "first") : diag_tr(c->diag, "last"));
     if (old->line != NULL)
         diag_related(it, conf_pos_line(old->line), "also given here");
     if (row->flags & KWF_SECRET)
@@ -198,7 +199,7 @@ static void old_name(struct conf *c, const struct kw_row *row, const struct conf
     struct conf_pos pos = conf_pos_word(l, &l->words[0]);
     const char *is = "old name of ";
     if (row->flags & KWF_OBSOLETE) {
-        CONF_WARN(c, pos, "HF-OBSOLETE", "%s %s", row->name, row->help);
+        CONF_WARN(c, pos, "HF-OBSOLETE", "%s %s", row->name, diag_tr(c->diag, row->help));
     } else if (row->flags & KWF_DEPRECATED) {
         const char *modern = strncmp(row->help, is, strlen(is)) == 0 ? row->help + strlen(is) : row->help;
         struct diag_item *it = CONF_WARN(c, pos, "HF-DEPRECATED", "%s is now called %s", row->name, modern);

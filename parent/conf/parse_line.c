@@ -13,8 +13,8 @@ void parse_option_unknown(struct conf *c, enum blk blk, const struct conf_line *
     if (l->bad || conf_diag_text(c, l, word, NULL) ||
         conf_word_undefined(c->text, l, &l->words[word], c->diag))
         return;
-    struct diag_item *it =
-        CONF_ERR(c, conf_pos_word(l, &l->words[word]), "HF-OPTION", "unknown option %s after %s", w, subject);
+    struct diag_item *it = CONF_ERR(c, conf_pos_word(l, &l->words[word]), "HF-OPTION",
+                                    "unknown option %s after %s", w, diag_tr(c->diag, subject));
     const char *near = parse_near(blk, w);
     struct ipaddr a;
     if (near != NULL)

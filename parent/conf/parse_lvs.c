@@ -87,7 +87,7 @@ static void vsg_fwmark(struct conf *c, struct conf_obj *m, const struct conf_lin
     int64_t mark, family;
     if (l->nwords < 2 || conf_number(l->words[1].text, true, &mark) < 0 || mark < 0 || mark > UINT32_MAX) {
         CONF_ERR(c, conf_pos_line(l), "HF-RANGE", "fwmark %s is not in 0-4294967295",
-                 l->nwords > 1 ? l->words[1].text : "without a number");
+                 l->nwords > 1 ? l->words[1].text : diag_tr(c->diag, "without a number"));
         m->drop = true;
         return;
     }
@@ -166,7 +166,8 @@ static void special_method(struct conf *c, struct conf_obj *o, const struct kw_r
     bool gue = conf_uint(tunnel, KW_LBKIND_TYPE, 0) == 1;
     if (gue != (conf_get(tunnel, KW_LBKIND_PORT) != NULL))
         CONF_ERR(c, conf_pos_line(l), "HF-CONFLICT",
-                 gue ? "%s TUN type gue needs port N" : "%s TUN: only type gue has a port", row->name);
+                 gue ? "%s TUN type gue needs port N" : DIAG_ID("%s TUN: only type gue has a port"),
+                 row->name);
 }
 
 /* sorry_server IP [PORT]: becomes a real server object of its own. */

@@ -97,7 +97,8 @@ bool parse_known_elsewhere(const char *word)
 
 static const char *place_name(struct conf *c, const struct conf_obj *o)
 {
-    return o->blk == BLK_TOP ? "at the top level" : conf_fmt(c, "in %s", conf_label(c, o));
+    return o->blk == BLK_TOP ? diag_tr(c->diag, "at the top level")
+                             : conf_fmt(c, diag_format(c->diag, "in %s"), conf_label(c, o));
 }
 
 static bool is_marker(const char *w)
@@ -167,11 +168,13 @@ void conf_unknown(struct conf *c, const struct conf_obj *o, const struct conf_li
     }
     const struct kw_row *other = elsewhere(w);
     if (other != NULL) {
-        const char *in = other->blk == BLK_TOP ? "at the top level"
-                                               : conf_fmt(c, "inside %s", schema_blk(other->blk)->name);
-        struct diag_item *it = CONF_ERR(c, pos, "HF-KEYWORD-PLACE", "%s belongs %s, not %s%s", w, in,
-                                        o->blk == BLK_TOP ? "" : "inside ",
-                                        o->blk == BLK_TOP ? "at the top level" : conf_label(c, o));
+        const char *in = other->blk == BLK_TOP
+                             ? diag_tr(c->diag, "at the top level")
+                             : conf_fmt(c, diag_format(c->diag, "inside %s"), schema_blk(other->blk)->name);
+        struct diag_item *it =
+            CONF_ERR(c, pos, "HF-KEYWORD-PLACE", "%s belongs %s, not %s%s", w, in,
+                     o->blk == BLK_TOP ? "" : diag_tr(c->diag, "inside "),
+                     o->blk == BLK_TOP ? diag_tr(c->diag, "at the top level") : conf_label(c, o));
         if ((near = parse_near(o->blk, w)) != NULL)
             diag_suggest(it, near);
         return;

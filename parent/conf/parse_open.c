@@ -91,7 +91,7 @@ static struct conf_obj *head_vs(struct conf *c, struct conf_obj *parent, const s
     if (l->nwords < 3) {
         o->broken = true;
         CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "virtual_server %s needs a %s", l->words[1].text,
-                 fwmark ? "number" : "name");
+                 fwmark ? diag_tr(c->diag, "number") : diag_tr(c->diag, "name"));
         return o;
     }
     parse_extra(c, row, l, 3);

@@ -324,7 +324,7 @@ void parse_rule_line(struct conf *c, struct conf_obj *o, const struct conf_line 
                 r->broken = r->drop = true;
                 return;
             }
-        } else if (!parse_option(c, r, BLK_RULE, l, &w, "the rule")) {
+        } else if (!parse_option(c, r, BLK_RULE, l, &w, DIAG_ID("the rule"))) {
             r->broken = r->drop = true;
             return;
         }

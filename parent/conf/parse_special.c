@@ -20,7 +20,7 @@ static bool need_word(struct conf *c, const struct kw_row *row, const struct con
 {
     if (l->nwords > 1)
         return true;
-    CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "%s needs %s", row->name, what);
+    CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "%s needs %s", row->name, diag_tr(c->diag, what));
     return false;
 }
 
@@ -64,7 +64,7 @@ void parse_put_words(struct conf *c, struct conf_obj *o, const struct kw_row *ro
 static void special_timeouts(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                              const struct conf_line *l)
 {
-    if (!need_word(c, row, l, "at least one of tcp N, tcpfin N, udp N"))
+    if (!need_word(c, row, l, DIAG_ID("at least one of tcp N, tcpfin N, udp N")))
         return;
     struct conf_obj *t = conf_obj_new(c, o, BLK_TIMEOUTS, "", l);
     t->opener = row->kw;
@@ -75,7 +75,7 @@ static void special_timeouts(struct conf *c, struct conf_obj *o, const struct kw
 static void special_syncd(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                           const struct conf_line *l)
 {
-    if (!need_word(c, row, l, "an interface"))
+    if (!need_word(c, row, l, DIAG_ID("an interface")))
         return;
     if (conf_next(o, NULL, BLK_SYNCD) != NULL) {
         CONF_WARN(c, conf_pos_line(l), "HF-TWICE", "%s is given twice; the first one counts", row->name);
@@ -112,7 +112,7 @@ static void special_smtp_server(struct conf *c, struct conf_obj *o, const struct
                                 const struct conf_line *l)
 {
     uint16_t port = 25;
-    if (!need_word(c, row, l, "a host name or address") || conf_diag_text(c, l, 1, row->name))
+    if (!need_word(c, row, l, DIAG_ID("a host name or address")) || conf_diag_text(c, l, 1, row->name))
         return;
     if (l->nwords > 2 && (conf_word_port(c, l, 2, &port) < 0 || port == 0))
         return;
@@ -128,7 +128,7 @@ static void special_smtp_server(struct conf *c, struct conf_obj *o, const struct
 static void special_fifo(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                          const struct conf_line *l)
 {
-    if (need_word(c, row, l, "PATH [USER [GROUP]]"))
+    if (need_word(c, row, l, DIAG_ID("PATH [USER [GROUP]]")))
         parse_put_words(c, o, row, l, 1, 3);
 }
 
@@ -136,7 +136,7 @@ static void special_rx_policy(struct conf *c, struct conf_obj *o, const struct k
                               const struct conf_line *l)
 {
     int64_t n;
-    if (!need_word(c, row, l, "MTU, ADVERT or a number of bytes"))
+    if (!need_word(c, row, l, DIAG_ID("MTU, ADVERT or a number of bytes")))
         return;
     for (size_t i = 1; i < l->nwords; i++) {
         const char *w = l->words[i].text;
@@ -159,7 +159,7 @@ static void special_umask(struct conf *c, struct conf_obj *o, const struct kw_ro
                  { "IRGRP", 040 },  { "IWGRP", 020 },  { "IXGRP", 010 },  { "IRWXG", 070 },
                  { "IROTH", 04 },   { "IWOTH", 02 },   { "IXOTH", 01 },   { "IRWXO", 07 } };
     int64_t v = 0;
-    if (!need_word(c, row, l, "a number or names of permission bits"))
+    if (!need_word(c, row, l, DIAG_ID("a number or names of permission bits")))
         return;
     if (conf_number(l->words[1].text, true, &v) == 0 && v >= 0 && v <= 0777) {
         put_number(c, o, row, l, 1, (uint64_t)v);
@@ -192,7 +192,7 @@ static void special_extra_if(struct conf *c, struct conf_obj *o, const struct kw
 {
     uint64_t us, all = 0;
     size_t w = 1;
-    if (!need_word(c, row, l, "[all] SECS"))
+    if (!need_word(c, row, l, DIAG_ID("[all] SECS")))
         return;
     if (strcmp(l->words[1].text, "all") == 0) {
         all = UINT64_C(1) << 63;
@@ -293,7 +293,8 @@ static ssize_t key_file(struct conf *c, const struct conf_line *l, size_t word, 
     struct conf_pos pos = conf_pos_word(l, &l->words[word]);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-        CONF_ERR(c, pos, "HF-FILE", "key file %s: %s", path, fd < 0 ? strerror(errno) : "not a regular file");
+        CONF_ERR(c, pos, "HF-FILE", "key file %s: %s", path,
+                 fd < 0 ? diag_tr(c->diag, strerror(errno)) : diag_tr(c->diag, "not a regular file"));
         if (fd >= 0)
             close(fd);
         return -1;
@@ -398,7 +399,7 @@ static void special_smtp_password(struct conf *c, struct conf_obj *o, const stru
 static void special_process(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                             const struct conf_line *l)
 {
-    if (need_word(c, row, l, "a process name"))
+    if (need_word(c, row, l, DIAG_ID("a process name")))
         parse_put_words(c, o, row, l, 1, 64);
 }
 

@@ -29,19 +29,19 @@ static void names(struct conf *c)
 {
     const struct conf_value *own = conf_get(c->global, KW_GLOBAL_NFTABLES);
     const struct conf_value *ipvs = conf_get(c->global, KW_GLOBAL_NFTABLES_IPVS);
-    const char *name = table(c, KW_GLOBAL_NFTABLES, NFT_VRRP), *taken = "macvlans have";
+    const char *name = table(c, KW_GLOBAL_NFTABLES, NFT_VRRP), *taken = DIAG_ID("macvlans have");
     bool clash = strcmp(name, NFT_VMAC) == 0;
     if (!clash && ipvs != NULL) {
         clash = strcmp(name, table(c, KW_GLOBAL_NFTABLES_IPVS, NFT_IPVS)) == 0;
-        taken = "nftables_ipvs has";
+        taken = DIAG_ID("nftables_ipvs has");
     }
     if (!clash)
         return;
     const char *other = strcmp(name, NFT_VRRP) == 0 ? NFT_SPARE : NFT_VRRP;
     const struct conf_value *at = own != NULL ? own : ipvs;
-    struct diag_item *it =
-        CONF_WARN(c, conf_pos_value(at), "HF-CONFLICT",
-                  "%s the nftables table %s already; the one for no_accept is called %s", taken, name, other);
+    struct diag_item *it = CONF_WARN(c, conf_pos_value(at), "HF-CONFLICT",
+                                     "%s the nftables table %s already; the one for no_accept is called %s",
+                                     diag_tr(c->diag, taken), name, other);
     diag_help(it, "give it a name of its own: nftables NAME");
     conf_set_str(c, c->global, KW_GLOBAL_NFTABLES, other);
 }
@@ -72,11 +72,11 @@ static void services(struct conf *c)
         const struct conf_obj *vi = ip != NULL ? silencer(c, ip) : NULL;
         if (vi == NULL)
             continue;
-        struct diag_item *it =
-            CONF_WARN(c, conf_pos_obj(vs), "HF-NO-ACCEPT",
-                      "nothing reaches this service: packets to its address are dropped, "
-                      "because vrrp_instance %s does not accept them (%s)",
-                      vi->name, conf_flag(vi, KW_VI_STRICT_MODE) ? "strict mode" : "no_accept");
+        struct diag_item *it = CONF_WARN(
+            c, conf_pos_obj(vs), "HF-NO-ACCEPT",
+            "nothing reaches this service: packets to its address are dropped, "
+            "because vrrp_instance %s does not accept them (%s)",
+            vi->name, conf_flag(vi, KW_VI_STRICT_MODE) ? diag_tr(c->diag, "strict mode") : "no_accept");
         if (!conf_flag(vi, KW_VI_STRICT_MODE))
             diag_help(it, "remove no_accept from %s", vi->name);
         else if (conf_uint(vi, KW_VI_VERSION, 2) == 3)

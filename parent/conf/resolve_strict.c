@@ -22,7 +22,8 @@ static void strict_state(struct conf *c, struct conf_obj *vi)
         return;
     struct diag_item *it =
         CONF_WARN(c, conf_pos_value(state), "HF-STRICT", "strict mode: %s starts as %s",
-                  owner ? "priority 255" : "a router that is not the owner", owner ? "MASTER" : "BACKUP");
+                  owner ? "priority 255" : diag_tr(c->diag, "a router that is not the owner"),
+                  owner ? "MASTER" : "BACKUP");
     diag_help(it, "write: state %s", owner ? "MASTER" : "BACKUP");
     state->v.u = owner ? 2 : 1;
 }
@@ -84,11 +85,11 @@ static void auth_pass(struct conf *c, struct conf_obj *auth)
 static const char *auth_void(const struct conf_obj *vi)
 {
     if (conf_uint(vi, KW_VI_VERSION, 2) == 3)
-        return "VRRP version 3 has no authentication; the block is ignored";
+        return DIAG_ID("VRRP version 3 has no authentication; the block is ignored");
     if (conf_flag(vi, KW_VI_STRICT_MODE))
-        return "strict mode has no authentication; the block is ignored";
+        return DIAG_ID("strict mode has no authentication; the block is ignored");
     if (conf_next(vi, NULL, BLK_VI_HMAC) != NULL)
-        return "auth_hmac replaces authentication; the block is ignored";
+        return DIAG_ID("auth_hmac replaces authentication; the block is ignored");
     return NULL;
 }
 

@@ -18,7 +18,8 @@ static const struct {
 
 static void without_effect(struct conf *c, struct conf_obj *o, enum kw kw, const char *why)
 {
-    CONF_WARN(c, conf_pos_value(conf_get(o, kw)), "HF-NO-EFFECT", "track_group has no effect %s", why);
+    CONF_WARN(c, conf_pos_value(conf_get(o, kw)), "HF-NO-EFFECT", "track_group has no effect %s",
+              diag_tr(c->diag, why));
     conf_unset(o, kw);
 }
 
@@ -28,9 +29,11 @@ static void track_entry(struct conf *c, struct conf_obj *o, bool of_instance)
         if (track_lines[k].blk != o->blk || conf_get(o, track_lines[k].group) == NULL)
             continue;
         if (of_instance)
-            without_effect(c, o, track_lines[k].group, "on an entry of an instance: it is for static ones");
+            without_effect(c, o, track_lines[k].group,
+                           DIAG_ID("on an entry of an instance: it is for static ones"));
         else if (conf_get(o, track_lines[k].dev) == NULL)
-            without_effect(c, o, track_lines[k].group, "without dev: there is no interface to track");
+            without_effect(c, o, track_lines[k].group,
+                           DIAG_ID("without dev: there is no interface to track"));
     }
 }
 
@@ -52,10 +55,11 @@ static void garp_interface(struct conf *c, struct conf_obj *g, const struct conf
     const struct conf_obj *other = conf_once(c, conf_fmt(c, "garp/%s", v->v.s), g);
     if (other == NULL)
         return;
-    struct diag_item *it = CONF_WARN(c, conf_pos_value(v), "HF-TWICE",
-                                     other == g ? "%s is listed twice in garp_group"
-                                                : "%s is in another garp_group already, the first one counts",
-                                     v->v.s);
+    struct diag_item *it =
+        CONF_WARN(c, conf_pos_value(v), "HF-TWICE",
+                  other == g ? "%s is listed twice in garp_group"
+                             : DIAG_ID("%s is in another garp_group already, the first one counts"),
+                  v->v.s);
     diag_related(it, conf_pos_obj(other), "first listed here");
 }
 

@@ -145,7 +145,7 @@ static void unicast_forces_base(struct conf *c, struct conf_obj *vi, const struc
         return;
     diag_help(CONF_WARN(c, conf_pos_value(v), "HF-VMAC-UNICAST",
                         "%s: unicast adverts leave by %s, not by the macvlan", vi->name,
-                        conf_str(vi, KW_VI_INTERFACE, "its interface")),
+                        conf_str(vi, KW_VI_INTERFACE, diag_tr(c->diag, "its interface"))),
               "add vmac_xmit_base to say so");
     conf_set_uint(c, vi, KW_VI_VMAC_XMIT_BASE, 1);
 }

@@ -112,7 +112,8 @@ static void advert_interval(struct conf *c, struct conf_obj *vi)
     } else if (v->v.u % step != 0) {
         v->v.u = (v->v.u + step / 2) / step * step;
         CONF_WARN(c, conf_pos_value(v), "HF-ROUNDED", "advert_int %s is rounded to %s", text,
-                  version == 2 ? "whole seconds (VRRP version 2)" : "hundredths of a second");
+                  version == 2 ? diag_tr(c->diag, "whole seconds (VRRP version 2)")
+                               : diag_tr(c->diag, "hundredths of a second"));
     }
 }
 
@@ -143,7 +144,8 @@ static void preemption(struct conf *c, struct conf_obj *vi)
     bool no = conf_flag(vi, KW_VI_NOPREEMPT) && !preempt_later(vi),
          owner = conf_uint(vi, KW_VI_PRIORITY, 100) == 255, master = conf_uint(vi, KW_VI_STATE, 1) == 2,
          strict = conf_flag(vi, KW_VI_STRICT_MODE);
-    const char *why = owner ? "with priority 255" : "with state MASTER; use state BACKUP";
+    const char *why = owner ? DIAG_ID("with priority 255") : DIAG_ID("with state MASTER; use state BACKUP");
+    why = diag_tr(c->diag, why);
     if (no && (owner || master)) {
         CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_NOPREEMPT)), "HF-NO-EFFECT",
                   "nopreempt has no effect %s", why);
@@ -153,8 +155,8 @@ static void preemption(struct conf *c, struct conf_obj *vi)
     struct conf_value *delay = conf_get(vi, KW_VI_PREEMPT_DELAY);
     if (delay != NULL && delay->v.u != 0 && (no || master || owner || strict)) {
         CONF_WARN(c, conf_pos_value(delay), "HF-NO-EFFECT", "preempt_delay has no effect %s",
-                  no       ? "with nopreempt"
-                  : strict ? "in strict mode"
+                  no       ? diag_tr(c->diag, "with nopreempt")
+                  : strict ? diag_tr(c->diag, "in strict mode")
                            : why);
         delay->v.u = 0;
     }

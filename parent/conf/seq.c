@@ -32,10 +32,10 @@ struct seq {
 
 static void seq_say(const struct seq *q, const char *why, const char *help)
 {
-    struct diag_item *it =
-        diag_add(q->c->d, DIAG_ERROR, "HF-SEQ", q->pos, "%s; the line generates nothing", why);
+    struct diag_item *it = diag_add(q->c->d, DIAG_ERROR, "HF-SEQ", q->pos, "%s; the line generates nothing",
+                                    diag_tr(q->c->d, why));
 
-    diag_help(it, "%s", help);
+    diag_help(it, "%s", diag_tr(q->c->d, help));
 }
 
 /* Splits s at commas that are not inside braces; trims each piece. False: too many, or braces do not match.
@@ -87,8 +87,8 @@ static void seq_count(struct seq *q, bool hex)
 
     ok = ok && seq_number(&q->v[q->n - 1], &end);
     if (!ok || (q->n > 2 && !seq_number(&q->v[1], &start)) || (q->n > 3 && !seq_number(&q->v[2], &step))) {
-        seq_say(q, "~SEQ is not written like this",
-                "write ~SEQ(NAME, END), ~SEQ(NAME, START, END) or ~SEQ(NAME, START, STEP, END)");
+        seq_say(q, DIAG_ID("~SEQ is not written like this"),
+                DIAG_ID("write ~SEQ(NAME, END), ~SEQ(NAME, START, END) or ~SEQ(NAME, START, STEP, END)"));
         return;
     }
     if (q->n == 2 && end < 0)
@@ -97,12 +97,12 @@ static void seq_count(struct seq *q, bool hex)
         step = -1;
     if (step == 0 || (step > 0 && end < start) || (step < 0 && end > start) ||
         (hex && (start < 0 || end < 0))) {
-        seq_say(q, hex ? "~SEQx cannot count like this" : "~SEQ never reaches its end",
-                "the step must lead from START to END; ~SEQx has no negative values");
+        seq_say(q, hex ? DIAG_ID("~SEQx cannot count like this") : DIAG_ID("~SEQ never reaches its end"),
+                DIAG_ID("the step must lead from START to END; ~SEQx has no negative values"));
         return;
     }
     if ((end - start) / step >= TEXT_SEQ_MAX) {
-        seq_say(q, "~SEQ generates more than a million lines", "check START, STEP and END");
+        seq_say(q, DIAG_ID("~SEQ generates more than a million lines"), DIAG_ID("check START, STEP and END"));
         return;
     }
     def = def_bind(q->c, q->v[0].s, q->v[0].len);
@@ -146,14 +146,14 @@ static void seq_list(struct seq *q)
     size_t nvars, nvals;
 
     if (!seq_bind_vars(q, def, &nvars)) {
-        seq_say(q, "~LST is not written like this",
-                "write ~LST(NAME, VALUE, VALUE...) or ~LST({A,B}, {A1,B1}, {A2,B2}...)");
+        seq_say(q, DIAG_ID("~LST is not written like this"),
+                DIAG_ID("write ~LST(NAME, VALUE, VALUE...) or ~LST({A,B}, {A1,B1}, {A2,B2}...)"));
         return;
     }
     for (size_t i = 1; i < q->n && !q->c->full; i++) {
         if (!seq_tuple(&q->v[i], val, &nvals) || nvals > nvars) {
-            seq_say(q, "~LST has more values than variables in one of its groups",
-                    "each {...} has at most one value a variable");
+            seq_say(q, DIAG_ID("~LST has more values than variables in one of its groups"),
+                    DIAG_ID("each {...} has at most one value a variable"));
             break;
         }
         for (size_t j = 0; j < nvars; j++)
@@ -170,7 +170,8 @@ static void seq_run(struct seq *q, bool list, bool hex)
     size_t room = 1;
 
     if (memchr(q->args.s, '"', q->args.len)) {
-        seq_say(q, "~SEQ and ~LST do not take quoted values", "use a definition for a value with blanks");
+        seq_say(q, DIAG_ID("~SEQ and ~LST do not take quoted values"),
+                DIAG_ID("use a definition for a value with blanks"));
         return;
     }
     def_expand(q->c, q->src, &q->args, &multi);
@@ -178,8 +179,8 @@ static void seq_run(struct seq *q, bool list, bool hex)
         room += q->args.s[i] == ',';
     q->v = xcalloc(room, sizeof(*q->v));
     if (!seq_split(q->args.s, q->args.len, q->v, room, &q->n))
-        seq_say(q, "the list in parentheses is too long or its braces do not match",
-                "check commas and braces");
+        seq_say(q, DIAG_ID("the list in parentheses is too long or its braces do not match"),
+                DIAG_ID("check commas and braces"));
     else if (list)
         seq_list(q);
     else
@@ -215,8 +216,8 @@ bool seq_statement(struct conf_ctx *c, const struct conf_src *src, const struct 
     q.pos = xstr_pos(c, src, x, 0, n);
     close = memchr(x->s + n, ')', x->len - n);
     if (!close || c->nest >= TEXT_NEST_MAX) {
-        seq_say(&q, close ? "generators are nested too deep" : "\")\" is missing",
-                "write ~SEQ(NAME, START, END) text");
+        seq_say(&q, close ? DIAG_ID("generators are nested too deep") : DIAG_ID("\")\" is missing"),
+                DIAG_ID("write ~SEQ(NAME, START, END) text"));
         return true;
     }
     xstr_skip(&q.args, n + 1);

@@ -45,7 +45,8 @@ struct tls_load {
 static int refuse(struct tls_load *t, struct conf_pos pos, const char *what, const char *path,
                   const char *why)
 {
-    struct diag_item *it = CONF_ERR(t->c, pos, "HF-TLS-FILE", "%s %s: %s", what, path, why);
+    struct diag_item *it =
+        CONF_ERR(t->c, pos, "HF-TLS-FILE", "%s %s: %s", what, path, diag_tr(t->c->diag, why));
 
     diag_help(it, "it must be a readable file in PEM form; checks that need it cannot run without");
     return -1;
@@ -141,7 +142,7 @@ static const struct loaded *load(struct tls_load *t, struct conf_pos pos, const 
     l->next = t->first;
     t->first = l;
     if (path[0] != '/') {
-        refuse(t, pos, what, path, "write the whole path, beginning with /");
+        refuse(t, pos, what, path, DIAG_ID("write the whole path, beginning with /"));
         return l;
     }
     rc = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? append_folder(t, path, &l->content)
@@ -153,7 +154,7 @@ static const struct loaded *load(struct tls_load *t, struct conf_pos pos, const 
         return l;
     }
     if (rc < 0) {
-        refuse(t, pos, what, path, errno == EFBIG ? "larger than 8 MiB" : strerror(errno));
+        refuse(t, pos, what, path, errno == EFBIG ? DIAG_ID("larger than 8 MiB") : strerror(errno));
         return l;
     }
     if (!S_ISDIR(st.st_mode) && holds_key(&l->content))

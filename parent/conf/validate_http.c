@@ -126,7 +126,7 @@ static void unverified(struct conf *c)
     if (first != NULL)
         diag_help(CONF_NOTE(c, conf_pos_obj(first), "HF-NO-VERIFY",
                             "%zu SSL_GET %s any certificate, also an expired or foreign one", n,
-                            n == 1 ? "accepts" : "checks accept"),
+                            n == 1 ? diag_tr(c->diag, "accepts") : diag_tr(c->diag, "checks accept")),
                   "write verify into SSL_GET to have it checked (a keyword of holdfast)");
 }
 

@@ -73,9 +73,9 @@ static void dns_name(struct conf *c, struct conf_obj *k)
         total += n + 1;
         if (n == 0 || n > 63 || total > 255) {
             CONF_ERR(c, conf_pos_value(v), "HF-DNS-NAME", "%s is no DNS name: %s", v->v.s,
-                     n == 0   ? "a label is empty"
-                     : n > 63 ? "a label is longer than 63 characters"
-                              : "it is longer than 253 characters");
+                     n == 0   ? diag_tr(c->diag, "a label is empty")
+                     : n > 63 ? diag_tr(c->diag, "a label is longer than 63 characters")
+                              : diag_tr(c->diag, "it is longer than 253 characters"));
             return;
         }
     }

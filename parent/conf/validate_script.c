@@ -122,7 +122,7 @@ static bool find_in_path(const char *name, char *out, size_t size)
 static const char *subject(struct conf *c, const struct conf_obj *cmd)
 {
     if (cmd->parent->blk == BLK_SCRIPT)
-        return conf_fmt(c, "script");
+        return diag_tr(c->diag, "script");
     return conf_fmt(c, "%s:", schema_kw(cmd->opener)->name);
 }
 
@@ -157,7 +157,7 @@ static void judge_file(struct conf *c, const struct conf_obj *cmd, const struct 
     struct diag_item *it =
         diag_add(c->diag, secure && !refused ? DIAG_ERROR : DIAG_WARNING, "HF-SCRIPT-UNSAFE", pos,
                  "%s %s runs as root, but %s can be changed by others%s", what, path, part,
-                 refused ? "; it is not run, and counts as failed" : "");
+                 refused ? diag_tr(c->diag, "; it is not run, and counts as failed") : "");
     diag_help(it, "chown root %s; chmod go-w %s; or run the script as another user", part, part);
     if (secure)
         diag_class(it, DIAG_CLASS_SECURITY);

@@ -29,10 +29,11 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
     if (other == NULL || other == vi)
         return;
     const struct conf_value *first = conf_get(other, KW_VI_VIRTUAL_ROUTER_ID);
-    struct diag_item *it = CONF_ERR(
-        c, conf_pos_value(vrid), "HF-VRID-DUP",
-        "virtual_router_id %llu is already used on %s by %s (line %u)", (unsigned long long)vrid->v.u,
-        conf_str(vi, KW_VI_INTERFACE, "this source"), other->name, conf_lineno(first->line));
+    struct diag_item *it = CONF_ERR(c, conf_pos_value(vrid), "HF-VRID-DUP",
+                                    "virtual_router_id %llu is already used on %s by %s (line %u)",
+                                    (unsigned long long)vrid->v.u,
+                                    conf_str(vi, KW_VI_INTERFACE, diag_tr(c->diag, "this source")),
+                                    other->name, conf_lineno(first->line));
     diag_related(it, conf_pos_value(first), "first used here");
     diag_help(it, "two virtual routers on one network need different ids");
     vi->drop = true;
@@ -66,8 +67,9 @@ static void interface(struct conf *c, struct conf_obj *vi)
     if (v == NULL) {
         const struct conf_value *vrf = conf_get(vi, KW_VI_VRF);
         if (vrf != NULL && !conf_if_exists(c, vrf->v.s))
-            conf_warn_iface(c, conf_pos_value(vrf), "vrf", vrf->v.s,
-                            conf_fmt(c, "%s stays in FAULT until it appears", vi->name));
+            conf_warn_iface(
+                c, conf_pos_value(vrf), "vrf", vrf->v.s,
+                conf_fmt(c, diag_format(c->diag, "%s stays in FAULT until it appears"), vi->name));
         if ((unicast && conf_ip(vi, KW_VI_X_SRC) != NULL) || conf_failed(c, vi, KW_VI_INTERFACE))
             return;
         struct diag_item *it =
@@ -99,7 +101,7 @@ static void interface(struct conf *c, struct conf_obj *vi)
         return;
     }
     conf_warn_iface(c, conf_pos_value(v), "interface", v->v.s,
-                    conf_fmt(c, "%s stays in FAULT until it appears", vi->name));
+                    conf_fmt(c, diag_format(c->diag, "%s stays in FAULT until it appears"), vi->name));
 }
 
 static void address_iface(struct conf *c, const struct conf_obj *a, const struct conf_obj *vi)
@@ -109,7 +111,7 @@ static void address_iface(struct conf *c, const struct conf_obj *a, const struct
         conf_if_exists(c, dev->v.s))
         return;
     conf_warn_iface(c, dev->line != NULL ? conf_pos_value(dev) : conf_pos_obj(a), "interface", dev->v.s,
-                    "the address waits for it");
+                    diag_tr(c->diag, "the address waits for it"));
 }
 
 static void address_twice(struct conf *c, struct conf_obj *a, const struct conf_obj *vi)
@@ -158,9 +160,9 @@ static void addresses(struct conf *c, struct conf_obj *vi)
     if (strict || v3)
         diag_help(CONF_ERR(c, conf_pos_obj(vi), "HF-VIP-NONE",
                            "vrrp_instance %s has no virtual_ipaddress, which %s needs", vi->name,
-                           strict ? "strict mode" : "VRRP version 3"),
+                           strict ? diag_tr(c->diag, "strict mode") : diag_tr(c->diag, "VRRP version 3")),
                   strict ? "add virtual_ipaddress { ADDRESS }"
-                         : "add virtual_ipaddress { ADDRESS }, or no_virtual_ipaddress");
+                         : DIAG_ID("add virtual_ipaddress { ADDRESS }, or no_virtual_ipaddress"));
     else
         CONF_WARN(c, conf_pos_obj(vi), "HF-VIP-NONE", "vrrp_instance %s has no virtual_ipaddress", vi->name);
 }
@@ -185,7 +187,8 @@ static void tracked(struct conf *c, struct conf_obj *o)
                           t->name, o->name);
                 t->drop = true;
             } else if (kinds[i] == BLK_TRK_IF && !conf_if_exists(c, t->name)) {
-                conf_warn_iface(c, conf_pos_obj(t), "tracked interface", t->name, "it counts as down");
+                conf_warn_iface(c, conf_pos_obj(t), diag_tr(c->diag, "tracked interface"), t->name,
+                                diag_tr(c->diag, "it counts as down"));
             }
         }
 }

@@ -125,12 +125,12 @@ const char *conf_range_text(struct conf *c, const struct kw_row *row)
     case KIND_TIME:
         put_us(lo, sizeof lo, row->min);
         put_us(hi, sizeof hi, row->max);
-        return conf_fmt(c, "%s-%s seconds", lo, hi);
+        return conf_fmt(c, diag_format(c->diag, "%s-%s seconds"), lo, hi);
     case KIND_MSTIME:
         put_us(lo, sizeof lo, row->min * 1000);
         put_us(hi, sizeof hi, row->max * 1000);
-        return conf_fmt(c, "%s-%s milliseconds", lo, hi);
-    case KIND_BOOL: return "on or off";
+        return conf_fmt(c, diag_format(c->diag, "%s-%s milliseconds"), lo, hi);
+    case KIND_BOOL: return diag_tr(c->diag, "on or off");
     case KIND_UINT:
     case KIND_INT:
     case KIND_CNUM:
@@ -142,17 +142,20 @@ const char *conf_range_text(struct conf *c, const struct kw_row *row)
         char *s = conf_fmt(c, "%s", schema_word_at((enum schema_enum)row->arg, 0));
         const char *w;
         for (unsigned int i = 1; (w = schema_word_at((enum schema_enum)row->arg, i)) != NULL; i++)
-            s = conf_fmt(c, schema_word_at((enum schema_enum)row->arg, i + 1) == NULL ? "%s or %s" : "%s, %s",
+            s = conf_fmt(c,
+                         schema_word_at((enum schema_enum)row->arg, i + 1) == NULL
+                             ? diag_format(c->diag, "%s or %s")
+                             : "%s, %s",
                          s, w);
         return s;
     }
     case KIND_IP:
-    case KIND_PREFIX: return "an IP address";
-    case KIND_IFNAME: return "an interface name";
-    case KIND_SCRIPT: return "a command in quotes";
-    case KIND_USER: return "USER [GROUP]";
-    case KIND_REF: return "a name";
-    case KIND_HEX: return "hexadecimal digits";
+    case KIND_PREFIX: return diag_tr(c->diag, "an IP address");
+    case KIND_IFNAME: return diag_tr(c->diag, "an interface name");
+    case KIND_SCRIPT: return diag_tr(c->diag, "a command in quotes");
+    case KIND_USER: return diag_tr(c->diag, "USER [GROUP]");
+    case KIND_REF: return diag_tr(c->diag, "a name");
+    case KIND_HEX: return diag_tr(c->diag, "hexadecimal digits");
     case KIND_WORD:
     case KIND_WORDS:
     case KIND_SPECIAL:
@@ -162,7 +165,7 @@ const char *conf_range_text(struct conf *c, const struct kw_row *row)
     case KIND_SYNTAX:
     case KIND_DERIVED: break;
     }
-    return "a value";
+    return diag_tr(c->diag, "a value");
 }
 
 /* "=" or a trailing ';' or ',': other languages' habits, named before anything else is said. */
@@ -175,7 +178,7 @@ static bool habit(struct conf *c, const struct kw_row *row, const struct conf_li
     if (w->text[0] == '=' || (w->text[0] == ':' && w->len == 1)) {
         const char *value = w->len > 1             ? w->text + 1
                             : word + 1 < l->nwords ? l->words[word + 1].text
-                                                   : "VALUE";
+                                                   : diag_tr(c->diag, "VALUE");
         struct diag_item *it = CONF_ERR(c, pos, "HF-VALUE", "%s: \"%s\" is not a value", row->name, w->text);
         if (row->flags & KWF_SECRET)
             diag_help(it, "write the keyword and the value with a blank between, without \"=\"");
