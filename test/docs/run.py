@@ -397,8 +397,25 @@ def test_index(t):
     index = text("doc/README.md")
     nothing(["doc/README.md does not list " + f for f in files("doc/*.md") if f != "doc/README.md" and "(%s)" % f[4:] not in index])
     check("doc/README.md" in text("README.md"), "README.md does not lead to doc/README.md")
+    told = " ".join(spans("README.md"))
+    nothing(["README.md does not name holdctl " + w for w in commands() if not re.search(r"(?<![\w-])%s(?![\w-])" % w, told)])
     p = t.run("holdctl", "schema")
     check(len(p.stdout) > 1000 and p.stdout in text("doc/JSON.md"), "doc/JSON.md does not contain what holdctl schema prints")
+
+
+def test_in_force(t):
+    """What README.md and CHANGELOG.md call not in force is what the schema calls so."""
+    rows = [m[1] for f in files("common/schema/*.def") for m in re.finditer(r'^KW\(\w+, "([^"]*)", .*KWF_NOTYET', text(f), re.M)]
+    column = " ".join(line.split("|")[2] for line in text("README.md").split("## What is in force")[1].split("\n##")[0].split("\n")[3:] if line.startswith("|"))
+    later = "".join(re.findall(r"^Not yet:([^.]*)\.", text("CHANGELOG.md"), re.M))
+    for name, word in (("SNMP", "snmp|enable_traps"), ("D-Bus", "dbus")):
+        waits = any(re.search(word, r) for r in rows)
+        for path, said in (("README.md", column), ("CHANGELOG.md", later)):
+            check((name in said) == waits, "%s says that %s is %sin force; the schema says it is%s", path, name, "not " * (name in said), " not" * waits)
+    items = [x.strip() for x in re.sub(r"-{3}", "", column).replace(" " * 2, ",").split(",") if x.strip()]
+    nothing(["README.md calls %s not in force, the schema does not" % x for x in items if x not in rows + ["SNMP", "D-Bus"]])
+    others = [r for r in rows if not re.search("snmp|enable_traps|dbus", r) and r not in column]
+    nothing(["README.md does not say that %s is not in force" % r for r in others])
 
 
 def main():
