@@ -143,7 +143,7 @@ int report_begin(struct reports *r, struct chan *parent, const struct chan_msg *
 
 static void report_text(FILE *f, const char *s)
 {
-    for (size_t n = 0; s[n] != '\0' && n < REPORT_LINE_MAX; n++)
+    for (size_t n = 0; n < REPORT_LINE_MAX && s[n] != '\0'; n++)
         fputc((unsigned char)s[n] < 0x20 || s[n] == 0x7f ? '?' : s[n], f);
     fputc('\n', f);
 }

@@ -398,7 +398,8 @@ void addr_apply(struct ipvsd *d)
             break;
         if (d->nreqs > 0)
             apply_exchange(d);
-        /* Acknowledged is enough to be announced: clients wait, the kernel's own news can be read after that. */
+        /* Acknowledged is enough to be announced: clients wait, the kernel's own news can be read after that.
+         */
         TAILQ_FOREACH (i, &settled, next_settled)
             if (i->fresh && !apply_failing(d, i))
                 apply_announce(d, i);

@@ -147,8 +147,8 @@ static void data_peers(FILE *f, const struct bind_vi *b)
     fputs("   Unicast Peer :\n", f);
     for (size_t n = 0; n < b->check.npeers; n++)
         fprintf(f, "     %s min_ttl %u max_ttl %u\n", ipaddr_str(&b->peers[n].addr, a),
-                b->peers[n].has_ttl ? b->peers[n].min_ttl : 0,
-                b->peers[n].has_ttl ? b->peers[n].max_ttl : 255);
+                b->peers[n].has_ttl ? b->peers[n].min_ttl : 0u,
+                b->peers[n].has_ttl ? b->peers[n].max_ttl : 255u);
 }
 
 static void data_tracks(FILE *f, const struct bind_vi *b)

@@ -26,7 +26,8 @@ def _child(fn, arg, out):
     except (KeyboardInterrupt, SystemExit):
         answer = {"fail": "interrupted"}
     except Exception as e:  # a broken test is a failed test, with its traceback
-        answer = {"fail": "%s: %s" % (type(e).__name__, e), "trace": traceback.format_exc()}
+        said = "%s: %s" % (type(e).__name__, e)
+        answer = {"fail": said, "trace": said + "\n" + traceback.format_exc()}  # what happened first: one line is often all that is kept
     data = json.dumps(answer).encode()
     while data:
         data = data[os.write(out, data):]
