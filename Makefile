@@ -22,7 +22,7 @@ OPT      ?= -O2 -g
 SAN      ?=
 CFLAGS   += -std=c17 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(OPT) $(SAN) $(if $(SAN),,$(HARDEN)) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
-ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio metrics
+ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio metrics dbus
 
 DIR_parent := parent
 DIR_conf   := parent/conf
@@ -34,6 +34,14 @@ DIR_genhash := checkd/genhash
 DIR_prio   := parent/prio
 DIR_metrics := parent/metrics
 BIN_metrics := holdfast-metrics
+DIR_snmp := parent/snmp
+BIN_snmp := holdfast-snmp
+# Optional: without net-snmp's library (libsnmp-dev) everything but holdfast-snmp is built.
+HAVE_SNMP := $(shell pkg-config --exists netsnmp-agent 2>/dev/null && echo yes)
+LIBS_snmp := -lnetsnmpmibs -lnetsnmpagent -lnetsnmp
+USES_snmp := ctl
+DIR_dbus   := parent/dbus
+BIN_dbus   := holdfast-dbus
 BIN_parent := holdfast
 BIN_conf   := holdfast-conf
 BIN_ctl    := holdctl
@@ -47,15 +55,17 @@ LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto
 USES_genhash := checkd
 USES_metrics := ctl
+USES_dbus := ctl
 USES_conf := checkd
 USES_ctl := parent vrrpd
+LIBS_dbus := $(shell pkg-config --libs libsystemd 2>/dev/null)
 LIBS_vrrpd := -lcrypto
 LIBS_checkd := -lssl -lcrypto -lpcre2-8
 LIBS_conf := -ljansson -lssl -lcrypto -lpcre2-8
 LIBS_ctl := -ljansson $(shell pkg-config --libs $(PKGS_CTL) 2>/dev/null)
 CFLAGS_parent := $(shell pkg-config --cflags $(PKGS_CTL) 2>/dev/null)
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
-LIBS_ALL = $(LIBS_common) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
+LIBS_ALL = $(LIBS_common) $(LIBS_dbus) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
 
 SRC_common := $(wildcard common/*.c common/schema/*.c)
 define role_sources
@@ -63,6 +73,12 @@ SRC_$(1) := $(filter-out %/main.c,$(wildcard $(DIR_$(1))/*.c))
 MAIN_$(1) := $(wildcard $(DIR_$(1))/main.c)
 endef
 $(foreach r,$(ROLES),$(eval $(call role_sources,$(r))))
+# sd-bus is optional: without it (libsystemd-dev) everything else is built.
+ifeq ($(LIBS_dbus),)
+$(info note: no libsystemd for pkg-config, so holdfast-dbus is left out)
+SRC_dbus := $(filter-out parent/dbus/bus.c,$(SRC_dbus))
+MAIN_dbus :=
+endif
 
 obj = $(patsubst %.c,$(B)/o/%.o,$(1))
 SRC_ALL := $(SRC_common) $(foreach r,$(ROLES),$(SRC_$(r)) $(MAIN_$(r)))
@@ -70,7 +86,18 @@ BINS := $(foreach r,$(ROLES),$(if $(MAIN_$(r)),$(B)/$(BIN_$(r))))
 LIBS_A := $(B)/libcommon.a $(foreach r,$(ROLES),$(if $(SRC_$(r)),$(B)/lib$(r).a))
 GROUP = -Wl,--start-group $(LIBS_A) -Wl,--end-group
 
-all: $(BINS)
+# Catalogs of messages, found beside the binaries (parent/conf/locale.c). Without msgfmt there are none, and messages are English.
+MSGFMT   := $(shell command -v msgfmt 2>/dev/null)
+LANGS    := $(patsubst etc/po/%.po,%,$(wildcard etc/po/*.po))
+CATALOGS := $(if $(MSGFMT),$(LANGS:%=$(B)/locale/%/LC_MESSAGES/holdfast.mo))
+
+all: $(BINS) $(CATALOGS)
+
+$(CATALOGS): $(B)/locale/%/LC_MESSAGES/holdfast.mo: etc/po/%.po
+	@mkdir -p $(@D)
+	$(call say,MSGFMT $@)
+	$(Q)$(MSGFMT) --check -o $@ $<
+$(B)/$(BIN_conf): | $(CATALOGS)
 
 $(B)/o/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -156,7 +183,9 @@ BINDIR  := $(DESTDIR)$(PREFIX)/bin
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/holdfast
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 USERDIR := $(DESTDIR)$(PREFIX)/lib/sysusers.d
+BUSDIR  := $(DESTDIR)$(PREFIX)/share/dbus-1/system.d
 DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/holdfast
+LOCALEDIR := $(DESTDIR)$(PREFIX)/share/locale
 BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
@@ -194,9 +223,16 @@ install: all completions man
 	install -m 0755 $(B)/holdfast $(SBINDIR)/
 	install -m 0755 $(wildcard $(filter %/holdctl %/genhash,$(BINS))) $(BINDIR)/
 	install -m 0755 $(CHILDREN) $(LIBEXEC)/
+	$(foreach c,$(CATALOGS),install -D -m 0644 $(c) $(c:$(B)/locale/%=$(LOCALEDIR)/%);)
 	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONF@,$(SYSCONF),g' etc/holdfast.service > $(UNITDIR)/holdfast.service
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-metrics.service > $(UNITDIR)/holdfast-metrics.service
 	chmod 0644 $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service
+ifneq ($(LIBS_dbus),)
+	install -d $(BUSDIR)
+	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-dbus.service > $(UNITDIR)/holdfast-dbus.service
+	chmod 0644 $(UNITDIR)/holdfast-dbus.service
+	install -m 0644 etc/holdfast-dbus.conf $(BUSDIR)/
+endif
 	install -m 0644 etc/holdfast.sysusers $(USERDIR)/holdfast.conf
 	install -m 0644 etc/holdfast.conf.sample etc/grafana/holdfast.json etc/prometheus/holdfast.rules.yml etc/prometheus/scrape.yml $(DOCDIR)/
 	install -m 0644 LICENSE $(wildcard README.md CHANGELOG.md) $(DOCDIR)/
@@ -208,8 +244,10 @@ install: all completions man
 # The configuration and the system users stay: they are the administrator's.
 uninstall:
 	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
+	rm -f $(BUSDIR)/holdfast-dbus.conf $(UNITDIR)/holdfast-dbus.service
 	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(USERDIR)/holdfast.conf
 	rm -rf $(LIBEXEC) $(DOCDIR)
+	rm -f $(LANGS:%=$(LOCALEDIR)/%/LC_MESSAGES/holdfast.mo)
 	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish
 	rm -f $(foreach s,1 5 8,$(addprefix $(MANDIR)/man$(s)/,$(notdir $(call MANS_OF,$(s)))))
 
