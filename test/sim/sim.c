@@ -7,14 +7,17 @@
  *   - a MASTER that crashes and is back within one interval is missed by nobody: no transition anywhere;
  *   - who is not MASTER advertises nothing but a resignation;
  *   - the routers of a seed with sync groups are MASTER of all their VRIDs or of none, at the end of every
- * turn, and after heal one of them has them all. Trackers are priorities that move without a word. Usage: sim
- * --seeds N [--seed FIRST] [-v]. A failure prints the seed; running that seed alone repeats it exactly.
+ * turn, and after heal one of them has them all. Trackers are priorities that move without a word. Each seed
+ * is run a second time in a town of whole vrrpd processes (house.h). Usage: sim --seeds N [--seed FIRST]
+ * [-v] [--engines | --towns]. A failure prints the seed; running that seed alone repeats it exactly.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
+#include "test/sim/house.h"
 #include "test/sim/world.h"
 #include "vrrpd/group.h"
 
@@ -37,7 +40,7 @@ static void on_send(void *arg, bool resign)
     for (unsigned int r = 0; r < w->nrouters; r++) {
         if (r == n->router || w->cut[n->router][r] || chance(w, w->loss))
             continue;
-        struct wire m = { .at = w->now + rnd(w, w->delay), .seq = w->seq++, .to = &w->node[n->vrid][r] };
+        struct letter m = { .at = w->now + rnd(w, w->delay), .seq = w->seq++, .to = &w->node[n->vrid][r] };
         m.a = (struct engine_advert){ .src = n->addr,
                                       .priority = resign ? 0 : n->cfg.priority,
                                       .interval = n->cfg.interval };
@@ -210,7 +213,7 @@ static void wake(struct node *n)
 
 static void deliver(struct world *w)
 {
-    struct wire m = wire_take(w);
+    struct letter m = wire_take(w);
     struct node *n = m.to;
     if (n->dead || n->deaf) {
         if (n->nq < QUEUE_MAX)
@@ -519,30 +522,62 @@ static void run_seed(struct world *w, uint64_t seed)
     }
 }
 
+struct sum {
+    unsigned long transitions, adverts, events, boots, reloads;
+    double hours;
+};
+
+static void sum_engines(struct sum *s, struct world *w, uint64_t seed)
+{
+    run_seed(w, seed);
+    s->transitions += w->transitions;
+    s->adverts += w->adverts;
+    s->events += w->events;
+    s->hours += (double)w->now / 3600e9;
+}
+
+static void sum_towns(struct sum *s, struct town *t, uint64_t seed)
+{
+    town_run_seed(t, seed);
+    s->transitions += t->transitions;
+    s->adverts += t->adverts;
+    s->events += t->events;
+    s->boots += t->boots;
+    s->reloads += t->reloads;
+    s->hours += (double)t->now / 3600e9;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t seeds = 100, first = 1;
+    bool engines = true, towns = true, verbose = false;
     static struct world w;
+    static struct town t;
+    struct sum s = { 0 };
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
             seeds = strtoull(argv[++i], NULL, 10);
         else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
             first = strtoull(argv[++i], NULL, 10);
+        else if (strcmp(argv[i], "--engines") == 0)
+            towns = false;
+        else if (strcmp(argv[i], "--towns") == 0)
+            engines = false;
         else if (strcmp(argv[i], "-v") == 0)
-            w.verbose = true;
+            verbose = true;
         else
-            return fprintf(stderr, "usage: sim --seeds N [--seed FIRST] [-v]\n"), 1;
+            return fprintf(stderr, "usage: sim --seeds N [--seed FIRST] [-v] [--engines | --towns]\n"), 1;
     }
-    unsigned long transitions = 0, adverts = 0, events = 0;
-    double hours = 0;
-    for (uint64_t s = first; s < first + seeds; s++) {
-        run_seed(&w, s);
-        transitions += w.transitions;
-        adverts += w.adverts;
-        events += w.events;
-        hours += (double)w.now / 3600e9;
+    w.verbose = t.verbose = verbose;
+    log_set_level(verbose ? LOG_LEVEL_INFO : LOG_LEVEL_ERR);
+    for (uint64_t n = first; n < first + seeds; n++) {
+        if (engines)
+            sum_engines(&s, &w, n);
+        if (towns)
+            sum_towns(&s, &t, n);
     }
-    printf("ok: %" PRIu64 " seeds, %.1f hours of virtual time, %lu events, %lu adverts, %lu transitions\n",
-           seeds, hours, events, adverts, transitions);
+    printf("ok: %" PRIu64 " seeds, %.1f hours of virtual time, %lu events, %lu adverts, %lu transitions, "
+           "%lu starts, %lu reloads\n",
+           seeds, s.hours, s.events, s.adverts, s.transitions, s.boots, s.reloads);
     return 0;
 }

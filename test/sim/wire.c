@@ -10,13 +10,18 @@
 
 /* ---- chance: splitmix64, so that a seed means the same everywhere */
 
-uint64_t rnd(struct world *w, uint64_t n)
+uint64_t rnd_of(uint64_t *state, uint64_t n)
 {
-    w->rng += UINT64_C(0x9e3779b97f4a7c15);
-    uint64_t z = w->rng;
+    *state += UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t z = *state;
     z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
     return n == 0 ? 0 : (z ^ (z >> 31)) % n;
+}
+
+uint64_t rnd(struct world *w, uint64_t n)
+{
+    return rnd_of(&w->rng, n);
 }
 
 bool chance(struct world *w, unsigned int percent)
@@ -39,19 +44,19 @@ void die(struct world *w, const char *what)
 
 /* ---- the wire */
 
-static bool wire_before(const struct wire *a, const struct wire *b)
+static bool wire_before(const struct letter *a, const struct letter *b)
 {
     return a->at < b->at || (a->at == b->at && a->seq < b->seq);
 }
 
 static void wire_swap(struct world *w, size_t i, size_t j)
 {
-    struct wire t = w->wire[i];
+    struct letter t = w->wire[i];
     w->wire[i] = w->wire[j];
     w->wire[j] = t;
 }
 
-void wire_put(struct world *w, const struct wire *m)
+void wire_put(struct world *w, const struct letter *m)
 {
     if (w->nwire == WIRE_MAX)
         die(w, "the wire is full: somebody floods");
@@ -61,9 +66,9 @@ void wire_put(struct world *w, const struct wire *m)
         wire_swap(w, i, (i - 1) / 2);
 }
 
-struct wire wire_take(struct world *w)
+struct letter wire_take(struct world *w)
 {
-    struct wire top = w->wire[0];
+    struct letter top = w->wire[0];
     w->wire[0] = w->wire[--w->nwire];
     for (size_t i = 0, kid; (kid = 2 * i + 1) < w->nwire; i = kid) {
         if (kid + 1 < w->nwire && wire_before(&w->wire[kid + 1], &w->wire[kid]))

@@ -43,7 +43,7 @@ struct node {
     bool keeps_snapshot;
 };
 
-struct wire {
+struct letter {
     uint64_t at, seq;
     struct node *to;
     struct engine_advert a;
@@ -56,17 +56,18 @@ struct world {
     bool cut[ROUTERS_MAX][ROUTERS_MAX]; /* from, to */
     unsigned int loss;                  /* percent */
     uint64_t delay;                     /* at most */
-    struct wire wire[WIRE_MAX];         /* heap by (at, seq) */
+    struct letter wire[WIRE_MAX];       /* heap by (at, seq) */
     size_t nwire;
     unsigned long transitions, adverts, events;
     bool verbose;
     bool groups; /* what one router has of all VRIDs is a sync group, and dies, hangs and fails together */
 };
 
-uint64_t rnd(struct world *w, uint64_t n); /* below n; a seed means the same everywhere */
+uint64_t rnd_of(uint64_t *state, uint64_t n); /* below n; a seed means the same everywhere */
+uint64_t rnd(struct world *w, uint64_t n);
 bool chance(struct world *w, unsigned int percent);
 _Noreturn void die(struct world *w, const char *what); /* prints the seed and everybody's state */
-void wire_put(struct world *w, const struct wire *m);
-struct wire wire_take(struct world *w); /* the next by time; not from an empty wire */
+void wire_put(struct world *w, const struct letter *m);
+struct letter wire_take(struct world *w); /* the next by time; not from an empty wire */
 
 #endif
