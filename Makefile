@@ -22,7 +22,7 @@ OPT      ?= -O2 -g
 SAN      ?=
 CFLAGS   += -std=c17 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(OPT) $(SAN) $(if $(SAN),,$(HARDEN)) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
-ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio metrics dbus
+ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio metrics dbus snmp
 
 DIR_parent := parent
 DIR_conf   := parent/conf
@@ -36,9 +36,8 @@ DIR_metrics := parent/metrics
 BIN_metrics := holdfast-metrics
 DIR_snmp := parent/snmp
 BIN_snmp := holdfast-snmp
-# Optional: without net-snmp's library (libsnmp-dev) everything but holdfast-snmp is built.
 HAVE_SNMP := $(shell pkg-config --exists netsnmp-agent 2>/dev/null && echo yes)
-LIBS_snmp := -lnetsnmpmibs -lnetsnmpagent -lnetsnmp
+LIBS_snmp := $(if $(HAVE_SNMP),-lnetsnmpmibs -lnetsnmpagent -lnetsnmp)
 USES_snmp := ctl
 DIR_dbus   := parent/dbus
 BIN_dbus   := holdfast-dbus
@@ -65,7 +64,7 @@ LIBS_conf := -ljansson -lssl -lcrypto -lpcre2-8
 LIBS_ctl := -ljansson $(shell pkg-config --libs $(PKGS_CTL) 2>/dev/null)
 CFLAGS_parent := $(shell pkg-config --cflags $(PKGS_CTL) 2>/dev/null)
 CFLAGS_ipvsd := $(shell pkg-config --cflags $(PKGS_IPVSD) 2>/dev/null)
-LIBS_ALL = $(LIBS_common) $(LIBS_dbus) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
+LIBS_ALL = $(LIBS_common) $(LIBS_snmp) $(LIBS_dbus) $(LIBS_ipvsd) $(LIBS_genhash) $(LIBS_checkd) $(LIBS_ctl)
 
 SRC_common := $(wildcard common/*.c common/schema/*.c)
 define role_sources
@@ -73,6 +72,12 @@ SRC_$(1) := $(filter-out %/main.c,$(wildcard $(DIR_$(1))/*.c))
 MAIN_$(1) := $(wildcard $(DIR_$(1))/main.c)
 endef
 $(foreach r,$(ROLES),$(eval $(call role_sources,$(r))))
+# AgentX is optional as well: without net-snmp's library (libsnmp-dev) everything else is built.
+ifneq ($(HAVE_SNMP),yes)
+$(info note: no netsnmp-agent for pkg-config, so holdfast-snmp is left out)
+SRC_snmp := $(filter-out %/agent.c %/trap.c %/snmp.c,$(SRC_snmp))
+MAIN_snmp :=
+endif
 # sd-bus is optional: without it (libsystemd-dev) everything else is built.
 ifeq ($(LIBS_dbus),)
 $(info note: no libsystemd for pkg-config, so holdfast-dbus is left out)
@@ -227,6 +232,10 @@ install: all completions man
 	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONF@,$(SYSCONF),g' etc/holdfast.service > $(UNITDIR)/holdfast.service
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-metrics.service > $(UNITDIR)/holdfast-metrics.service
 	chmod 0644 $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service
+ifeq ($(HAVE_SNMP),yes)
+	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-snmp.service > $(UNITDIR)/holdfast-snmp.service
+	chmod 0644 $(UNITDIR)/holdfast-snmp.service
+endif
 ifneq ($(LIBS_dbus),)
 	install -d $(BUSDIR)
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-dbus.service > $(UNITDIR)/holdfast-dbus.service
@@ -244,6 +253,7 @@ endif
 # The configuration and the system users stay: they are the administrator's.
 uninstall:
 	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
+	rm -f $(UNITDIR)/holdfast-snmp.service
 	rm -f $(BUSDIR)/holdfast-dbus.conf $(UNITDIR)/holdfast-dbus.service
 	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(USERDIR)/holdfast.conf
 	rm -rf $(LIBEXEC) $(DOCDIR)
