@@ -232,6 +232,7 @@ install: all completions man
 	sed 's,@PREFIX@,$(PREFIX),g; s,@SYSCONF@,$(SYSCONF),g' etc/holdfast.service > $(UNITDIR)/holdfast.service
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-metrics.service > $(UNITDIR)/holdfast-metrics.service
 	chmod 0644 $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service
+	install -D -m 0644 etc/keepalived.service.conf $(UNITDIR)/keepalived.service.d/holdfast.conf
 ifeq ($(HAVE_SNMP),yes)
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-snmp.service > $(UNITDIR)/holdfast-snmp.service
 	chmod 0644 $(UNITDIR)/holdfast-snmp.service
@@ -255,7 +256,7 @@ uninstall:
 	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
 	rm -f $(UNITDIR)/holdfast-snmp.service
 	rm -f $(BUSDIR)/holdfast-dbus.conf $(UNITDIR)/holdfast-dbus.service
-	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(USERDIR)/holdfast.conf
+	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(UNITDIR)/keepalived.service.d/holdfast.conf $(USERDIR)/holdfast.conf
 	rm -rf $(LIBEXEC) $(DOCDIR)
 	rm -f $(LANGS:%=$(LOCALEDIR)/%/LC_MESSAGES/holdfast.mo)
 	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish

@@ -150,10 +150,21 @@ systemctl start holdfast-metrics
 within 15 bash -c 'exec 3<>/dev/tcp/127.0.0.1/9650; printf "GET /metrics HTTP/1.0\r\n\r\n" >&3; timeout 5 cat <&3 >/run/metrics; grep -q "^holdfast_" /run/metrics'
 verdict metrics $? "$(head -c 300 /run/metrics; systemctl status holdfast-metrics --no-pager -n 10)"
 
-# ---- keepalived's name
+# ---- keepalived's name, while holdfast runs: not where systemd would take the state of another unit of that name for ours
+main=$(property MainPID)
+mkdir -p /run/systemd/system
+printf '[Unit]\nAfter=keepalived.service\n[Service]\nExecStart=/bin/sleep 9999\n' >/run/systemd/system/other.service
+systemctl daemon-reload
+systemctl start other
+! dpkg -i "$link" >/run/link 2>&1 && grep -q "systemctl stop holdfast" /run/link && active && there && [ "$(property MainPID)" = "$main" ]
+verdict link-package-refused $? "$(cat /run/link)"
+systemctl stop other
+rm -r /run/systemd/system/other.service*
+ln -s /lib/systemd/system/keepalived.service /etc/systemd/system/multi-user.target.wants/keepalived.service # of a keepalived that was here
+systemctl daemon-reload
 dpkg -i "$link" >/run/link 2>&1
 verdict link-package $? "$(cat /run/link)"
-systemctl reload keepalived && systemctl -q is-active keepalived && [ "$(property Id keepalived.service)" = holdfast.service ] && there
+systemctl reload keepalived && systemctl -q is-active keepalived && [ "$(property Id keepalived.service)" = holdfast.service ] && there && [ "$(property MainPID)" = "$main" ]
 verdict keepalived-is-a-name-of-it $? "$(systemctl status keepalived --no-pager -n 3)"
 
 # ---- stop and removal
@@ -169,7 +180,7 @@ dpkg -r holdfast-keepalived >/run/removal 2>&1 && active && there
 verdict link-package-removed $? "$(cat /run/removal)"
 dpkg -P holdfast >/run/removal 2>&1 && gone && [ -z "$(all_pids | tr -d ' ')" ] && [ ! -e /run/holdfast ] && [ -e $conf ]
 verdict purge $? "$(cat /run/removal; ls -d /run/holdfast*; ip -o address show dev lan0)"
-left=$(find / -xdev -name '*holdfast*' -not -path '/deb/*' -not -path '/var/cache/*' -not -path '/proc/*' 2>/dev/null)
+left=$(find / -xdev -name '*holdfast*' -not -path '/deb/*' -not -path '/var/cache/*' -not -path '/var/lib/dpkg/*' -not -path '/proc/*' 2>/dev/null)
 [ -z "$left" ]
 verdict purge-leaves-nothing $? "$left"
 exit $bad

@@ -21,7 +21,7 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.environ.get("HOLDFAST_PACKAGE", "/var/cache/holdfast-package")
 KERNEL = os.environ.get("HOLDFAST_VM", "/var/cache/holdfast-vm")
 INSIDE = "HOLDFAST_PACKAGE_INSIDE"
-USERS = ["_holdfast_vrrp", "_holdfast_check", "_holdfast_net", "_holdfast_conf", "holdfast_script", "_holdfast_metrics"]
+USERS = re.findall(r"(?m)^u (\S+)", open(TOP + "/etc/holdfast.sysusers").read())
 SAMPLE = "/usr/share/doc/holdfast/holdfast.conf.sample"
 APT = "apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "
 # What any package's coming and going writes; and the users, which stay.
@@ -153,6 +153,7 @@ def test_install(lane):
     root.run("holdfast --genhash --help 2>&1 | grep -q Usage")
     for f in ("sbin/keepalived", "bin/genhash"):
         need(not root.has("/usr/" + f), "/usr/%s is keepalived's" % f)
+    need("libsnmp" not in root.run("dpkg-query -W -f '${Depends}' holdfast"), "the daemon's package asks for an SNMP library")
     wants = "/etc/systemd/system/multi-user.target.wants/"
     need(not root.has(wants + "holdfast.service"), "the service was enabled by its installation")
 
