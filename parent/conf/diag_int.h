@@ -48,7 +48,7 @@ struct diag_place {
 };
 
 /* A source line made safe to show: valid UTF-8, no control characters, secrets masked, cut to a window around
- * the position. column: where the caret goes, in characters of text, from 0; caret: its length. */
+ * the position. column: where the caret goes, in columns of a terminal, from 0; caret: its length. */
 struct diag_excerpt {
     char text[DIAG_SHOW_MAX * 8];
     uint32_t column, caret;

@@ -43,6 +43,29 @@ static bool diag_char_unsafe(int32_t c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x2069) || c == 0xfeff || c == 0xad;
 }
 
+/* Columns of a terminal: two for the characters of East Asian scripts and pictures (Unicode's W and F), none
+ * for what sits on the one before. wcwidth() would ask the C library's locale, which here is always C. */
+static uint32_t diag_width(int32_t c)
+{
+    static const struct {
+        int32_t lo, hi;
+        uint32_t width;
+    } ranges[] = {
+        { 0x0300, 0x036f, 0 },   { 0x1100, 0x115f, 2 },   { 0x20d0, 0x20ff, 0 },   { 0x2e80, 0x303e, 2 },
+        { 0x3041, 0x3247, 2 },   { 0x3250, 0x4dbf, 2 },   { 0x4e00, 0xa4cf, 2 },   { 0xa960, 0xa97c, 2 },
+        { 0xac00, 0xd7a3, 2 },   { 0xf900, 0xfaff, 2 },   { 0xfe00, 0xfe0f, 0 },   { 0xfe10, 0xfe19, 2 },
+        { 0xfe30, 0xfe6b, 2 },   { 0xff01, 0xff60, 2 },   { 0xffe0, 0xffe6, 2 },   { 0x16fe0, 0x18cff, 2 },
+        { 0x1b000, 0x1b2ff, 2 }, { 0x1f300, 0x1f64f, 2 }, { 0x1f680, 0x1f6ff, 2 }, { 0x1f900, 0x1f9ff, 2 },
+        { 0x20000, 0x3fffd, 2 },
+    };
+
+    for (size_t i = 0; c >= ranges[0].lo && i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+        if (c >= ranges[i].lo && c <= ranges[i].hi)
+            return ranges[i].width;
+    }
+    return 1;
+}
+
 /* Appends one character of s, safe; returns how many bytes of s were used. *shown: columns it takes. */
 static size_t diag_put_char(const char *s, size_t len, char *out, size_t size, size_t *at, uint32_t *shown)
 {
@@ -65,7 +88,7 @@ static size_t diag_put_char(const char *s, size_t len, char *out, size_t size, s
         k = 0;
     memcpy(out + *at, esc, k);
     *at += k;
-    *shown = c >= 0 && !diag_char_unsafe(c) ? 1 : (uint32_t)k;
+    *shown = c >= 0 && !diag_char_unsafe(c) ? diag_width(c) : (uint32_t)k;
     if (c == '\t')
         *shown = 1;
     return n;

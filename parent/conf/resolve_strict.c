@@ -103,7 +103,7 @@ void resolve_auth(struct conf *c, struct conf_obj *vi)
     const char *why = auth_void(vi);
     auth_pass(c, auth);
     if (why != NULL) {
-        diag_hide(CONF_WARN(c, conf_pos_obj(auth), "HF-AUTH-VOID", "%s", why));
+        diag_hide(CONF_WARN(c, conf_pos_obj(auth), "HF-AUTH-VOID", "%s", diag_tr(c->diag, why)));
         auth->drop = true;
         return;
     }
