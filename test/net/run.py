@@ -28,6 +28,7 @@ import bfd  # noqa: E402,F401
 import checks  # noqa: E402,F401
 import churn  # noqa: E402,F401
 import dynamic  # noqa: E402,F401
+import dbus  # noqa: E402,F401
 import doctor  # noqa: E402,F401
 import holdctl  # noqa: E402,F401
 import hostile  # noqa: E402,F401
@@ -45,6 +46,7 @@ import reload_counts  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 import vmac  # noqa: E402,F401
 import realserver  # noqa: E402,F401
+import snmp  # noqa: E402,F401
 import tracking  # noqa: E402,F401
 import wire  # noqa: E402,F401
 
