@@ -275,9 +275,9 @@ def incumbent(lane):
     for cmd in (lane.daemon, lane.incumbent):
         with lane.lab("a") as lab, Bus(lane) as bus:
             d = lab.a.start(cmd, text, env={"DBUS_SYSTEM_BUS_ADDRESS": bus.address} if cmd is lane.incumbent else None)
+            lab.wait_master("a", conf.VIPS)
             if cmd is lane.daemon:
                 bus.beside(d)
-            lab.wait_master("a", conf.VIPS)
             lab.wait(lambda: bus.get() == [2, "Master"], 15, "the instance", 0.1)
             answers.append((bus.busctl("call", NAME, VI_1, "org.freedesktop.DBus.Properties", "GetAll", "s", NAME + ".Instance").stdout,
                             sorted(bus.tree()), [s[:2] for s in bus.heard if s[1] == "VrrpStatusChange"][-1:]))
