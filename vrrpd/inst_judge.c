@@ -169,7 +169,9 @@ static struct inst_look inst_look(struct inst *i, char *buf, size_t size)
     l.obstacle = inst_against(i, buf, size, &early, &l.pending);
     l.wait =
         i->waiting && l.obstacle != NULL && early && i->v->facts_generation < child_generation(i->v->child);
-    i->obstructed = l.obstacle != NULL && !l.wait;
+    /* in FAULT without knowing yet whether it may leave: its mates stay with it */
+    bool stays = l.obstacle == NULL && l.pending && i->e.state == VRRP_STATE_FAULT;
+    i->obstructed = (l.obstacle != NULL && !l.wait) || stays;
     if (l.obstacle == NULL)
         l.obstacle = group_obstacle(i, buf, size);
     return l;

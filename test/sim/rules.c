@@ -143,8 +143,8 @@ void rule_on_rx(struct house *h, const struct heard_datagram *d)
     bool no = plan->nopreempt && i->e.cfg.priority != ENGINE_OWNER;
     bool early = !plan->nopreempt && d->at < w->lower_since + plan->preempt_delay;
     uint64_t until = d->at + 3 * p.interval_ns;
-    if ((!lower || no || early) && until > w->respect_until)
-        w->respect_until = until;
+    if (!lower || no || early)
+        w->respect_until = until; /* the master heard last is the one that counts */
 }
 
 /* ---- the end of a turn */

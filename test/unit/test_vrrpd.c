@@ -419,6 +419,85 @@ static void quiet(enum role who, enum log_level level, const char *text, void *a
         printf("  log: %s\n", text);
 }
 
+/* ---- a sync group: what the simulation of towns (test/sim) has found */
+
+static void put_vi(struct slice_writer *w, const char *name, uint8_t vrid, bool tracks)
+{
+    uint32_t id = slice_put_obj(w, BLK_VI, 0, name, 1);
+    struct ipaddr a;
+    slice_put_uint(w, KW_VI_VIRTUAL_ROUTER_ID, vrid);
+    slice_put_uint(w, KW_VI_PRIORITY, 100);
+    slice_put_uint(w, KW_VI_VERSION, 3);
+    slice_put_uint(w, KW_VI_X_FAMILY, 4);
+    slice_put_str(w, KW_VI_INTERFACE, "eth0");
+    slice_put_str(w, KW_VI_X_SOCKET, "eth0/4/mcast/224.0.0.18");
+    slice_put_us(w, KW_VI_ADVERT_INT, 1000000);
+    slice_put_str(w, KW_VI_X_SYNC, "G");
+    slice_put_obj(w, BLK_ADDR, id, "10.0.0.100/24", 2);
+    assert_int_equal(ipaddr_parse_prefix("10.0.0.100/24", &a), 0);
+    slice_put_ip(w, KW_ADDR_ADDRESS, &a);
+    if (tracks)
+        slice_put_obj(w, BLK_TRK_FILE, id, "F", 3);
+    if (tracks)
+        slice_put_int(w, KW_TRK_FILE_WEIGHT, 0);
+}
+
+static struct slice *group_slice(void)
+{
+    struct slice_writer *w = slice_writer_new(ROLE_VRRPD, 1);
+    struct err e;
+    size_t len;
+    slice_put_obj(w, BLK_IFACE, 0, "eth0", 0);
+    slice_put_obj(w, BLK_SOCKET, 0, "eth0/4/mcast/224.0.0.18", 0);
+    slice_put_uint(w, KW_SOCKET_X_FAMILY, 4);
+    slice_put_str(w, KW_SOCKET_X_IFACE, "eth0");
+    slice_put_obj(w, BLK_TFILE, 0, "F", 0);
+    slice_put_obj(w, BLK_SYNC, 0, "G", 0);
+    slice_put_str(w, KW_SYNC_GROUP, "A");
+    slice_put_str(w, KW_SYNC_GROUP, "B");
+    put_vi(w, "A", 1, false);
+    put_vi(w, "B", 2, true);
+    const void *bytes = slice_writer_bytes(w, &len);
+    struct slice *s = slice_parse(bytes, len, ROLE_VRRPD, &e);
+    assert_non_null(s);
+    slice_writer_free(w);
+    return s;
+}
+
+static void tell_file(struct child *c, uint32_t value)
+{
+    struct msg_file_value m = { .file = id_of(c, BLK_TFILE, "F"), .ok = 1, .value = value };
+    chan_send(c->parent_far, MSG_file_value, &m, NULL, 0);
+}
+
+static enum vrrp_state state_of(const struct child *c, size_t n)
+{
+    return ((struct vrrpd *)c->arg)->inst[n]->e.state;
+}
+
+/* A member in FAULT that does not yet know whether it may leave it keeps the others there. */
+static void test_pending_member_holds_group_in_fault(void **state)
+{
+    (void)state;
+    struct child *c = start(group_slice(), NULL);
+    meet_ipvsd(c);
+    tell_sock(c, "eth0");
+    tell_link(c, "eth0", false);
+    tell_done(c);
+    turns(c);
+    assert_int_equal(state_of(c, 0), VRRP_STATE_FAULT);
+    assert_int_equal(state_of(c, 1), VRRP_STATE_FAULT);
+    tell_link(c, "eth0", true); /* B's file has not been told */
+    turns(c);
+    assert_int_equal(state_of(c, 1), VRRP_STATE_FAULT);
+    assert_int_equal(state_of(c, 0), VRRP_STATE_FAULT);
+    tell_file(c, 0);
+    turns(c);
+    assert_int_equal(state_of(c, 0), VRRP_STATE_BACKUP);
+    assert_int_equal(state_of(c, 1), VRRP_STATE_BACKUP);
+    finish(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_ipvsd_dies),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_restart_on_purpose),
+        cmocka_unit_test(test_pending_member_holds_group_in_fault),
     };
     log_init(ROLE_VRRPD, LOG_LEVEL_DEBUG);
     log_sink(quiet, NULL);
