@@ -85,16 +85,13 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
 {
     struct bind_vi *was = i->b;
     bool changed = !bind_vi_same(was, b), packet = !bind_vi_same_packet(was, b);
-    bool moved = was->id != b->id;
     i->b = b;
     if (was->needs_src != b->needs_src || ipaddr_cmp(&was->src, &b->src) != 0)
         i->src_told = i->src_here = i->src_seen = false; /* ipvsd says it again */
     auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
-    if (moved || changed) {
+    if (changed) {
         i->snap = true;
         vrrpd_dirty(i);
-    }
-    if (changed) {
         if (strcmp(was->name, b->name) != 0)
             log_notice("%s: is now called %s", was->name, b->name);
         if (!was->check.unicast || was->check.npeers != b->check.npeers)
@@ -126,6 +123,26 @@ static void reload_gone_keys(struct vrrpd *v, const uint32_t *ids, size_t n)
     for (size_t k = 0; k < n; k++)
         if (inst_by_id(v, ids[k]) == NULL)
             child_snapshot_gone(v->child, ids[k]);
+}
+
+/* Before any of them is touched: a mate may make it speak before its own turn, and its former id may mean
+ * somebody else now. */
+static void reload_ids(struct vrrpd *v, struct inst *const *match, const struct reload_old *old)
+{
+    for (size_t n = 0; n < old->n; n++)
+        if (old->inst[n] != NULL)
+            old->inst[n]->removed = true;
+    for (size_t n = 0; n < v->nnext; n++) {
+        struct inst *i = match[n];
+        if (i == NULL)
+            continue;
+        i->removed = !bind_vi_same_router(i->b, v->next[n]);
+        if (i->removed || i->b->id == v->next[n]->id)
+            continue;
+        i->b->id = v->next[n]->id;
+        i->snap = true;
+        vrrpd_dirty(i);
+    }
 }
 
 static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi *b)
@@ -161,6 +178,7 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
     for (size_t n = 0; n < total; n++)
         if (match[n] == NULL)
             match[n] = reload_by_router(&old, v->next[n]);
+    reload_ids(v, match, &old);
     for (size_t n = 0; n < total; n++)
         inst[n] = reload_one(v, match[n], v->next[n]);
     for (size_t n = 0; n < old.n; n++)

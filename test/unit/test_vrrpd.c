@@ -442,9 +442,9 @@ static void put_vi(struct slice_writer *w, const char *name, uint8_t vrid, bool 
         slice_put_int(w, KW_TRK_FILE_WEIGHT, 0);
 }
 
-static struct slice *group_slice(void)
+static struct slice *group_slice(uint32_t generation, bool a_tracks, bool b_tracks)
 {
-    struct slice_writer *w = slice_writer_new(ROLE_VRRPD, 1);
+    struct slice_writer *w = slice_writer_new(ROLE_VRRPD, generation);
     struct err e;
     size_t len;
     slice_put_obj(w, BLK_IFACE, 0, "eth0", 0);
@@ -455,8 +455,8 @@ static struct slice *group_slice(void)
     slice_put_obj(w, BLK_SYNC, 0, "G", 0);
     slice_put_str(w, KW_SYNC_GROUP, "A");
     slice_put_str(w, KW_SYNC_GROUP, "B");
-    put_vi(w, "A", 1, false);
-    put_vi(w, "B", 2, true);
+    put_vi(w, "A", 1, a_tracks);
+    put_vi(w, "B", 2, b_tracks);
     const void *bytes = slice_writer_bytes(w, &len);
     struct slice *s = slice_parse(bytes, len, ROLE_VRRPD, &e);
     assert_non_null(s);
@@ -479,7 +479,7 @@ static enum vrrp_state state_of(const struct child *c, size_t n)
 static void test_pending_member_holds_group_in_fault(void **state)
 {
     (void)state;
-    struct child *c = start(group_slice(), NULL);
+    struct child *c = start(group_slice(1, false, true), NULL);
     meet_ipvsd(c);
     tell_sock(c, "eth0");
     tell_link(c, "eth0", false);
@@ -498,6 +498,30 @@ static void test_pending_member_holds_group_in_fault(void **state)
     finish(c);
 }
 
+/* A reload frees A, and with it B whose own turn has not come: B's word carries the id it has now. */
+static void test_reload_of_a_group_says_new_ids(void **state)
+{
+    (void)state;
+    char want[32];
+    struct child *c = start(group_slice(1, true, false), NULL);
+    meet_ipvsd(c);
+    tell_sock(c, "eth0");
+    tell_link(c, "eth0", true);
+    tell_file(c, 1);
+    tell_done(c);
+    turns(c);
+    assert_int_equal(state_of(c, 1), VRRP_STATE_FAULT);
+    uint32_t before = id_of(c, BLK_VI, "B");
+    c->to_parent.text[0] = '\0';
+    commit(c, group_slice(2, false, false));
+    turns(c);
+    assert_int_equal(state_of(c, 1), VRRP_STATE_BACKUP);
+    assert_int_not_equal(id_of(c, BLK_VI, "B"), before);
+    snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_VI, "B"));
+    assert_non_null(strstr(c->to_parent.text, want));
+    finish(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_restart_on_purpose),
         cmocka_unit_test(test_pending_member_holds_group_in_fault),
+        cmocka_unit_test(test_reload_of_a_group_says_new_ids),
     };
     log_init(ROLE_VRRPD, LOG_LEVEL_DEBUG);
     log_sink(quiet, NULL);
