@@ -98,9 +98,10 @@ static void material(struct conf *c, const struct conf_obj *o)
     m.password = plen > 0 ? password : NULL;
     ctx = tls_ctx_new(&m, &e);
     if (ctx == NULL)
-        diag_help(CONF_ERR(c, named_at(c, o, e.object), "HF-TLS", "%s: %s", e.object, e.text),
-                  "openssl x509 -in FILE -noout -text shows a certificate, openssl pkey -in FILE -noout "
-                  "proves a key");
+        diag_help(
+            CONF_ERR(c, named_at(c, o, e.object), "HF-TLS", "%s: %s", e.object, diag_tr(c->diag, e.text)),
+            "openssl x509 -in FILE -noout -text shows a certificate, openssl pkey -in FILE -noout "
+            "proves a key");
     tls_ctx_unref(ctx);
     free(ca);
     free(cert);
