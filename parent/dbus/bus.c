@@ -18,9 +18,9 @@
 
 struct bus {
     const char *address;
-    const struct model *m;
+    const struct shown *m;
     sd_bus *bus; /* NULL: no connection */
-    char name[MODEL_NAME_MAX];
+    char name[SHOWN_NAME_MAX];
     bool owned, asked;
     uint64_t again; /* when to ask for the name, once more */
     int said;       /* why it is not ours, as last said */
@@ -56,7 +56,7 @@ static int bus_refuse(sd_bus_message *call, void *arg, sd_bus_error *e)
 static int bus_get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *arg, sd_bus_error *e)
 {
-    const struct model_inst *i = arg;
+    const struct shown_inst *i = arg;
     (void)bus, (void)path, (void)interface, (void)property, (void)e;
     return sd_bus_message_append(reply, "(s)", i->text);
 }
@@ -64,9 +64,9 @@ static int bus_get_name(sd_bus *bus, const char *path, const char *interface, co
 static int bus_get_state(sd_bus *bus, const char *path, const char *interface, const char *property,
                          sd_bus_message *reply, void *arg, sd_bus_error *e)
 {
-    const struct model_inst *i = arg;
+    const struct shown_inst *i = arg;
     (void)bus, (void)path, (void)interface, (void)property, (void)e;
-    return sd_bus_message_append(reply, "(us)", i->state, model_state_word(i->state));
+    return sd_bus_message_append(reply, "(us)", i->state, shown_state_word(i->state));
 }
 
 static const sd_bus_vtable bus_vrrp_table[] = {
@@ -106,7 +106,7 @@ static int bus_find_instance(sd_bus *bus, const char *path, const char *interfac
 {
     const struct bus *b = arg;
     (void)bus, (void)interface, (void)e;
-    *found = b->m->enabled ? model_at(b->m, path) : NULL;
+    *found = b->m->enabled ? shown_at(b->m, path) : NULL;
     return *found != NULL;
 }
 
@@ -143,7 +143,7 @@ static int bus_list(sd_bus *bus, const char *prefix, void *arg, char ***nodes, s
 
 /* ---- the connection */
 
-struct bus *bus_new(const char *address, const struct model *m)
+struct bus *bus_new(const char *address, const struct shown *m)
 {
     struct bus *b = xcalloc(1, sizeof *b);
     b->address = address;
@@ -166,11 +166,11 @@ void bus_close(struct bus *b)
 static int bus_objects(struct bus *b)
 {
     int rc =
-        sd_bus_add_fallback_vtable(b->bus, NULL, MODEL_ROOT, BUS_VRRP_IF, bus_vrrp_table, bus_find_vrrp, b);
+        sd_bus_add_fallback_vtable(b->bus, NULL, SHOWN_ROOT, BUS_VRRP_IF, bus_vrrp_table, bus_find_vrrp, b);
     if (rc >= 0)
-        rc = sd_bus_add_fallback_vtable(b->bus, NULL, MODEL_ROOT, BUS_INSTANCE_IF, bus_instance_table,
+        rc = sd_bus_add_fallback_vtable(b->bus, NULL, SHOWN_ROOT, BUS_INSTANCE_IF, bus_instance_table,
                                         bus_find_instance, b);
-    return rc < 0 ? rc : sd_bus_add_node_enumerator(b->bus, NULL, MODEL_ROOT, bus_list, b);
+    return rc < 0 ? rc : sd_bus_add_node_enumerator(b->bus, NULL, SHOWN_ROOT, bus_list, b);
 }
 
 int bus_open(struct bus *b)
@@ -250,7 +250,7 @@ void bus_vrrp(struct bus *b, const char *signal)
         sd_bus_emit_signal(b->bus, b->m->vrrp, BUS_VRRP_IF, signal, "");
 }
 
-void bus_state(struct bus *b, const struct model_inst *inst)
+void bus_state(struct bus *b, const struct shown_inst *inst)
 {
     if (b->bus == NULL || !b->m->enabled)
         return;

@@ -33,7 +33,7 @@
     }
 
 struct dbus {
-    struct model m;
+    struct shown m;
     struct watch w;
     struct bus *b;
     uint64_t daemon_at, bus_at, refresh_at; /* when to try; refresh_at 0: no need */
@@ -52,11 +52,11 @@ static void dbus_say_once(int *said, const char *who, const char *help)
 }
 
 /* Takes m over. */
-static void dbus_show(struct dbus *s, struct model *m)
+static void dbus_show(struct dbus *s, struct shown *m)
 {
     if (s->m.enabled && (!m->enabled || strcmp(s->m.vrrp, m->vrrp) != 0))
         bus_vrrp(s->b, "VrrpStopped");
-    model_free(&s->m);
+    shown_free(&s->m);
     s->m = *m;
     bus_own(s->b, s->m.enabled ? s->m.service : NULL);
     if (s->m.same > 0)
@@ -69,14 +69,14 @@ static void dbus_show(struct dbus *s, struct model *m)
 
 static void dbus_attach(struct dbus *s, uint64_t now)
 {
-    struct model m;
+    struct shown m;
     s->daemon_at = now + DBUS_AGAIN_MS * NS_PER_MS;
     if (watch_load(&s->w, &m) < 0) {
         dbus_say_once(&s->said_daemon, s->w.socket, " (may we ask? the group " JAIL_CLIENT_GROUP ")");
         return;
     }
     if (watch_follow(&s->w, m.last) < 0) {
-        model_free(&m);
+        shown_free(&m);
         return;
     }
     s->said_daemon = 0;
@@ -89,7 +89,7 @@ static void dbus_attach(struct dbus *s, uint64_t now)
 
 static void dbus_detach(struct dbus *s, uint64_t now)
 {
-    struct model nothing = { 0 };
+    struct shown nothing = { 0 };
     watch_end(&s->w);
     dbus_show(s, &nothing);
     s->refresh_at = 0;
@@ -99,32 +99,32 @@ static void dbus_detach(struct dbus *s, uint64_t now)
 /* The configuration is another: the stream goes on, and what stands in both is where it was. */
 static void dbus_refresh(struct dbus *s, uint64_t now)
 {
-    struct model m, old;
+    struct shown m, old;
     s->refresh_at = now + DBUS_AGAIN_MS * NS_PER_MS;
     if (watch_load(&s->w, &m) < 0)
         return;
     s->refresh_at = 0;
-    model_carry(&m, &s->m);
+    shown_carry(&m, &s->m);
     bool began = m.enabled && (!s->m.enabled || strcmp(s->m.vrrp, m.vrrp) != 0);
     old = s->m;
     s->m.v = NULL; /* old has them */
     dbus_show(s, &m);
     bus_vrrp(s->b, began ? "VrrpStarted" : "VrrpReloaded");
     for (size_t i = 0; i < s->m.n; i++)
-        if (began || model_at(&old, s->m.v[i].path) == NULL)
+        if (began || shown_at(&old, s->m.v[i].path) == NULL)
             bus_state(s->b, &s->m.v[i]);
-    model_free(&old);
+    shown_free(&old);
 }
 
 /* -1: the stream does not hold together; begin again. */
 static int dbus_events(struct dbus *s, const struct doc *d, uint64_t now)
 {
     const struct doc_part *h = doc_next(d, NULL, "events");
-    const struct model_inst *i;
+    const struct shown_inst *i;
     if (doc_yes(h, "restarted") || doc_int(h, "lost", 0) > 0)
         return -1;
     for (const struct doc_part *p = NULL; (p = doc_next(d, p, "event")) != NULL;) {
-        if ((i = model_changed(&s->m, p)) != NULL)
+        if ((i = shown_changed(&s->m, p)) != NULL)
             bus_state(s->b, i);
         if (strcmp(doc_str(p, "kind", ""), "reload") == 0 && strcmp(doc_str(p, "what", ""), "in_force") == 0)
             s->refresh_at = now;

@@ -14,7 +14,7 @@
 #define WATCH_TORN_MS  200
 #define WATCH_TEXT_MAX (16u << 20) /* a thousand events are far below */
 
-int watch_load(const struct watch *w, struct model *m)
+int watch_load(const struct watch *w, struct shown *m)
 {
     struct msg_ctl_request r = { .verb = CTL_VERB_STATUS };
     struct doc d = { 0 };
@@ -36,7 +36,7 @@ int watch_load(const struct watch *w, struct model *m)
     if (rc == 0) {
         doc_add(&d, text);
         free(text);
-        model_load(m, &d);
+        shown_load(m, &d);
     }
     int saved = errno;
     ask_close(&a);

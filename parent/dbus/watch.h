@@ -6,7 +6,7 @@
 #define HOLDFAST_PARENT_DBUS_WATCH_H
 
 #include "parent/ctl/ask.h"
-#include "parent/dbus/model.h"
+#include "parent/dbus/shown.h"
 
 #define WATCH_SOCKET "/run/holdfast/status"
 
@@ -17,7 +17,7 @@ struct watch {
     size_t len;
 };
 
-int watch_load(const struct watch *w, struct model *m); /* -1 errno: nobody answers, or not now */
+int watch_load(const struct watch *w, struct shown *m); /* -1 errno: nobody answers, or not now */
 int watch_follow(struct watch *w, uint64_t since);      /* -1 errno */
 /* Blocks when nothing is there. 1: events are in d (the caller frees it); 0: not yet; -1: the daemon ended.
  */
