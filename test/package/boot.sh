@@ -61,6 +61,7 @@ virtual_server $vip 80 {
 CONF
 }
 
+mkdir -p /run/systemd/system
 modprobe dummy; modprobe ip_vs
 ip link add lan0 type dummy && ip link set lan0 up && ip address add 192.0.2.1/24 dev lan0
 ip -o monitor address >/run/monitor &
@@ -71,10 +72,17 @@ verdict no-configuration-no-failure $? "systemctl start failed"
 [ "$(property ActiveState)/$(property ConditionResult)" = inactive/no ]
 verdict no-configuration-no-start $? "$(property ActiveState), condition $(property ConditionResult)"
 
-# ---- start: the command comes back at READY
+# ---- start: the command comes back at READY, and what was keepalived is stopped
+printf '[Service]\nExecStart=/bin/sleep 9999\n' >/run/systemd/system/keepalived.service
+systemctl daemon-reload
+systemctl start keepalived
 configure 150
 systemctl enable -q --now holdfast
 verdict start $? "systemctl enable --now: $(property Result)"
+[ "$(property ActiveState keepalived.service)" = inactive ]
+verdict keepalived-stopped $? "keepalived.service is $(property ActiveState keepalived.service)"
+rm /run/systemd/system/keepalived.service
+systemctl daemon-reload
 active && three
 verdict ready $? "after READY: $(property ActiveState), $(all_pids)"
 within 15 there
@@ -152,7 +160,6 @@ verdict metrics $? "$(head -c 300 /run/metrics; systemctl status holdfast-metric
 
 # ---- keepalived's name, while holdfast runs: not where systemd would take the state of another unit of that name for ours
 main=$(property MainPID)
-mkdir -p /run/systemd/system
 printf '[Unit]\nAfter=keepalived.service\n[Service]\nExecStart=/bin/sleep 9999\n' >/run/systemd/system/other.service
 systemctl daemon-reload
 systemctl start other
