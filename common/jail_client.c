@@ -27,13 +27,18 @@ int jail_client_drop_root(const char *user)
 int jail_client_fence(const char *user, const struct jail_rule *rules, size_t n)
 {
     const struct jail_row row = { .user = user, .landlock = JAIL_LANDLOCK_NOTHING, .rules = { rules, n } };
+    return jail_client_fence_row(&row);
+}
+
+int jail_client_fence_row(const struct jail_row *row)
+{
     const struct rlimit none = { 0, 0 }, files = { 64, 64 };
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
         setrlimit(RLIMIT_NPROC, &none) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
         setrlimit(RLIMIT_NOFILE, &files) < 0)
         return -1;
     int abi = jail_landlock_abi();
-    if (abi > 0 && jail_landlock_apply(&row, abi) < 0)
+    if (abi > 0 && jail_landlock_apply(row, abi) < 0)
         return -1;
-    return jail_seccomp_load(&row);
+    return jail_seccomp_load(row);
 }

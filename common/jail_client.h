@@ -15,5 +15,7 @@ int jail_client_drop_root(const char *user);
 /* For ever: no new privileges, no core, no child, few descriptors, no file (Landlock, where the kernel has
  * it), and besides what every loop over descriptors needs only these system calls. 0, or -1 with errno. */
 int jail_client_fence(const char *user, const struct jail_rule *rules, size_t n);
+/* The same with a row of one's own (outbound_tcp). */
+int jail_client_fence_row(const struct jail_row *row);
 
 #endif

@@ -6,22 +6,17 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/jail_table.h"
+#include "common/jail_client.h"
 #include "parent/ctl/ctl.h"
 #include "parent/snmp/snmp.h"
 
-#define SNMP_USER  "_holdfast_snmp"
-#define SNMP_GROUP "holdfast" /* who may ask the daemon */
+#define SNMP_USER "_holdfast_snmp"
 
 #define CALL(name)                                                                                           \
     {                                                                                                        \
@@ -39,22 +34,6 @@ static int snmp_die(const char *what, const char *help)
     return 1;
 }
 
-static int snmp_drop_root(void)
-{
-    const struct passwd *pw;
-    const struct group *gr;
-    if (geteuid() != 0)
-        return 0;
-    errno = ENOENT;
-    if ((pw = getpwnam(SNMP_USER)) == NULL)
-        return -1;
-    uid_t uid = pw->pw_uid;
-    gid_t gid = pw->pw_gid, more = gid;
-    if ((gr = getgrnam(SNMP_GROUP)) != NULL)
-        more = gr->gr_gid;
-    return setgroups(1, &more) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0 ? -1 : 0;
-}
-
 static int snmp_fence(void)
 {
     /* jail_seccomp.c adds what every loop over descriptors needs. The library looks for files of its own now
@@ -63,26 +42,17 @@ static int snmp_fence(void)
         { .nr = SCMP_SYS(socket), .ncmp = 1, .cmp = { { 0, SCMP_CMP_EQ, AF_UNIX, 0 } } },
         { .nr = SCMP_SYS(socket), .ncmp = 1, .cmp = { { 0, SCMP_CMP_EQ, AF_INET, 0 } } },
         { .nr = SCMP_SYS(socket), .ncmp = 1, .cmp = { { 0, SCMP_CMP_EQ, AF_INET6, 0 } } },
+        { .nr = SCMP_SYS(socket), .error = EACCES, .ncmp = 1, .cmp = { { 0, SCMP_CMP_EQ, AF_NETLINK, 0 } } },
         CALL(connect),
         CALL(bind),
         CALL(shutdown),
         CALL(select),
         CALL(pselect6),
-        CALL(poll),
-        CALL(sendto),
-        CALL(sendmsg),
-        CALL(recvfrom),
-        CALL(recvmsg),
         CALL(setsockopt),
         CALL(getsockopt),
         CALL(getsockname),
         CALL(getpeername),
-        CALL(fcntl),
         CALL(newfstatat),
-        CALL(fstat),
-        CALL(lseek),
-        CALL(getuid),
-        CALL(sysinfo),
         REFUSED(ioctl),
         REFUSED(open),
         REFUSED(openat),
@@ -93,15 +63,7 @@ static int snmp_fence(void)
                                          .landlock = JAIL_LANDLOCK_NOTHING,
                                          .outbound_tcp = true,
                                          .rules = { rules, sizeof rules / sizeof rules[0] } };
-    const struct rlimit none = { 0, 0 }, files = { 64, 64 };
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-        setrlimit(RLIMIT_NPROC, &none) < 0 || setrlimit(RLIMIT_CORE, &none) < 0 ||
-        setrlimit(RLIMIT_NOFILE, &files) < 0)
-        return -1;
-    int abi = jail_landlock_abi();
-    if (abi > 0 && jail_landlock_apply(&row, abi) < 0)
-        return -1;
-    return jail_seccomp_load(&row);
+    return jail_client_fence_row(&row);
 }
 
 static int snmp_usage(int status)
@@ -135,7 +97,7 @@ int main(int argc, char **argv)
     if (optind != argc)
         return snmp_usage(2);
     signal(SIGPIPE, SIG_IGN);
-    if (snmp_drop_root() < 0)
+    if (jail_client_drop_root(SNMP_USER) < 0)
         return snmp_die("cannot become " SNMP_USER, "systemd-sysusers makes the user");
     struct snmp *s = snmp_new(&o);
     if (snmp_fence() < 0)
