@@ -256,6 +256,10 @@ static void false_leave(struct house *h, const struct io_out *o)
         p.d.len = o->iov.iov_len;
         memcpy(p.d.bytes, o->iov.iov_base, o->iov.iov_len);
         town_post(t, &p);
+        if (town_chance(t, t->doubles)) {
+            p.at += town_rnd(t, t->delay);
+            town_post(t, &p);
+        }
     }
 }
 

@@ -141,7 +141,7 @@ struct town {
     bool crossed; /* the members of a group differ in priority: who is to have it all is not said */
     struct house house[HOUSES_MAX];
     bool cut[HOUSES_MAX][HOUSES_MAX];
-    unsigned int loss;
+    unsigned int loss, doubles; /* percent */
     uint64_t delay, base;
     struct post post[POST_MAX]; /* heap by (at, seq) */
     size_t npost;

@@ -363,6 +363,7 @@ static void town_build(struct town *t)
     t->nhouses = 2 + (unsigned int)town_rnd(t, HOUSES_MAX - 1);
     t->nmembers = 1 + (unsigned int)town_rnd(t, MEMBERS_MAX);
     t->delay = t->base / 20;
+    t->doubles = town_chance(t, 30) ? 20 : 0; /* so it stays, in quiet too */
     unsigned int grouped =
         t->nmembers > 1 && town_chance(t, 70) ? 2 + (unsigned int)town_rnd(t, t->nmembers - 1) : 0;
     t->crossed = grouped > 0 && town_chance(t, 20);
