@@ -84,7 +84,7 @@ int main(int argc, char **argv)
                                            { "snmp", no_argument, NULL, 'x' },
                                            { "help", no_argument, NULL, 'h' },
                                            { NULL, 0, NULL, 0 } };
-    static struct snmp_opts o = { .daemon = CTL_SOCKET_STATUS };
+    struct snmp_opts o = { .daemon = CTL_SOCKET_STATUS };
     for (int k; (k = getopt_long(argc, argv, "s:A:xh", longs, NULL)) != -1;) {
         switch (k) {
         case 's': o.daemon = optarg; break;
