@@ -257,6 +257,7 @@ uninstall:
 	rm -f $(UNITDIR)/holdfast-snmp.service
 	rm -f $(BUSDIR)/holdfast-dbus.conf $(UNITDIR)/holdfast-dbus.service
 	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(UNITDIR)/keepalived.service.d/holdfast.conf $(USERDIR)/holdfast.conf
+	[ ! -d $(UNITDIR)/keepalived.service.d ] || rmdir --ignore-fail-on-non-empty $(UNITDIR)/keepalived.service.d
 	rm -rf $(LIBEXEC) $(DOCDIR)
 	rm -f $(LANGS:%=$(LOCALEDIR)/%/LC_MESSAGES/holdfast.mo)
 	rm -f $(BASHDIR)/holdctl $(ZSHDIR)/_holdctl $(FISHDIR)/holdctl.fish
