@@ -193,7 +193,7 @@ void agent_turn(struct agent *a, unsigned int ms)
     (void)a;
     FD_ZERO(&fds);
     snmp_select_info(&n, &fds, &next, &block);
-    if (!block && timercmp(&next, &tv, <))
+    if (!block && (next.tv_sec < tv.tv_sec || (next.tv_sec == tv.tv_sec && next.tv_usec < tv.tv_usec)))
         tv = next;
     int ready = select(n, &fds, NULL, NULL, &tv);
     if (ready > 0)
