@@ -78,6 +78,14 @@ const struct doc_part *fill_child(const struct doc *d, const struct doc_part *of
     return NULL;
 }
 
+struct fill_past fill_past(const struct fill *f, const char *instance)
+{
+    struct fill_past past = { 0 };
+    if (f->past != NULL)
+        f->past(instance, &past, f->arg);
+    return past;
+}
+
 bool fill_addresses_set(const struct fill *f, const char *instance)
 {
     return doc_int(doc_named(&f->view->counts, "instance", instance), "addresses_set", 0) > 0;

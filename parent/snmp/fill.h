@@ -30,7 +30,7 @@ struct fill_past {
     double up_since; /* seconds since 1970; 0: not up */
     enum fill_reason reason;
 };
-typedef struct fill_past fill_past_fn(const char *instance, void *arg);
+typedef void fill_past_fn(const char *instance, struct fill_past *out, void *arg);
 
 struct fill {
     const struct view *view;
@@ -67,6 +67,8 @@ const struct doc_part *fill_next(const struct doc *d, const struct doc_part *pre
 /* The same among the children, which follow their parent at once. */
 const struct doc_part *fill_child(const struct doc *d, const struct doc_part *of, const struct doc_part *prev,
                                   const char *block);
+/* What is known of its past; nothing: zeroes. */
+struct fill_past fill_past(const struct fill *f, const char *instance);
 /* Whether the kernel has the addresses of this instance. */
 bool fill_addresses_set(const struct fill *f, const char *instance);
 

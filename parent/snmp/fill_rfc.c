@@ -50,7 +50,7 @@ static void fill_mac(const struct image_row *r, uint32_t column, const struct fi
 /* Hundredths of a second since it left initialize. */
 static uint64_t fill_up_ticks(const struct fill *f, const struct doc_part *s)
 {
-    struct fill_past past = f->past != NULL ? f->past(s->name, f->arg) : (struct fill_past){ 0 };
+    struct fill_past past = fill_past(f, s->name);
     if (fill_rfc_state(s) == 1)
         return 0;
     double since = past.up_since > 0 ? past.up_since : doc_real(s, "since", f->view->now);
@@ -194,7 +194,7 @@ static void fill_v3_stats(const struct fill *f, const struct fill_router *v)
                      { 7, "priority_zero_received" }, { 8, "priority_zero_sent" }, { 9, "rejected_type" },
                      { 10, "rejected_address_list" }, { 11, "rejected_length" } };
     struct image_row r = image_row(f->image, FILL_V3_STATS);
-    struct fill_past past = f->past != NULL ? f->past(v->s->name, f->arg) : (struct fill_past){ 0 };
+    struct fill_past past = fill_past(f, v->s->name);
     fill_v3_index(&r, v);
     fill_counter(&r, 1, IMAGE_COUNTER, v->s, "became_master");
     image_int(&r, 2, past.reason);

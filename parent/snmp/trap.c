@@ -22,13 +22,12 @@ static struct trap_past *trap_find(struct traps *t, const char *name)
     return &t->v[t->n++];
 }
 
-struct fill_past traps_past(const char *instance, void *traps)
+void traps_past(const char *instance, struct fill_past *out, void *traps)
 {
     const struct traps *t = traps;
     for (size_t i = 0; i < t->n; i++)
         if (strcmp(t->v[i].name, instance) == 0)
-            return t->v[i].past;
-    return (struct fill_past){ 0 };
+            *out = t->v[i].past;
 }
 
 static bool trap_runs(const char *state)
@@ -128,7 +127,7 @@ static void trap_new_master(const struct trap_on *on, const struct fill *f, cons
     memcpy(why.index, r.index, sizeof why.index);
     why.nindex = r.nindex;
     image_addr(&r, 3, &source);
-    image_int(&why, 2, f->past != NULL ? f->past(s->name, f->arg).reason : FILL_PRIORITY);
+    image_int(&why, 2, fill_past(f, s->name).reason);
     agent_notify(FILL_VRRPV3_MIB ".0.1", &m);
     image_free(&m);
 }

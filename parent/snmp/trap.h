@@ -29,7 +29,7 @@ struct traps {
 typedef void trap_event_fn(const struct doc_part *event, void *arg);
 void traps_read(struct traps *t, const struct doc *d, trap_event_fn *fn, void *arg);
 void traps_free(struct traps *t);
-struct fill_past traps_past(const char *instance, void *traps);
+void traps_past(const char *instance, struct fill_past *out, void *traps);
 
 /* Notifications of one event, with values out of this image and state of this view. */
 void trap_send(const struct trap_on *on, const struct fill *f, const struct doc_part *event);
