@@ -11,8 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define GRID_NS        (4 * NS_PER_MS) /* checks due within one such step start in one turn: fewer wake-ups */
-#define GRID_FROM_NS   (100 * NS_PER_MS) /* faster loops keep their own time */
+/* Checks due within one step start in one turn: fewer wake-ups, which are most of what a check costs. The
+ * steps are parts of a second, so that a loop of whole seconds is never longer or shorter than it should be.
+ */
+#define GRID_SLOW_NS   (20 * NS_PER_MS)
+#define GRID_SLOW_FROM NS_PER_SEC
+#define GRID_FAST_NS   (4 * NS_PER_MS)
+#define GRID_FAST_FROM (100 * NS_PER_MS) /* faster loops keep their own time */
 #define LATE_NS        (100 * NS_PER_MS)
 #define LINES_A_SECOND 200
 /* Attempts begun a turn. Less than the loop ends in one (EV_BATCH of ev.c): a machine that is late gets
@@ -199,9 +204,11 @@ bool engine_active(const struct checker *k)
 
 void engine_schedule(struct checkd *d, struct checker *k, uint64_t at)
 {
+    uint64_t loop = k->common.delay_loop;
+    uint64_t step = loop >= GRID_SLOW_FROM ? GRID_SLOW_NS : loop >= GRID_FAST_FROM ? GRID_FAST_NS : 1;
+
     k->began = at; /* the ideal time: what the grid adds never accumulates */
-    if (k->common.delay_loop >= GRID_FROM_NS)
-        at += (GRID_NS - at % GRID_NS) % GRID_NS;
+    at += (step - at % step) % step;
     ev_timer_at(d->ev, &k->due, at);
 }
 
