@@ -331,10 +331,8 @@ static void proc_listen(struct proctrack *t)
     struct sockaddr_nl me = { .nl_family = AF_NETLINK, .nl_groups = CN_IDX_PROC };
     if (t->fd >= 0)
         return;
-    t->rcvbuf = PROC_RCVBUF;
     t->fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_CONNECTOR);
     if (t->fd >= 0 && bind(t->fd, (struct sockaddr *)&me, sizeof me) == 0 && proc_subscribe(t->fd) == 0) {
-        setsockopt(t->fd, SOL_SOCKET, SO_RCVBUFFORCE, &t->rcvbuf, sizeof t->rcvbuf);
         t->io = ev_io_add(t->d->ev, t->fd, EV_READ, proc_on_events, t);
         return;
     }
