@@ -49,11 +49,11 @@ static int child_eyes(struct script_notes *n)
 static int child_become(struct script_notes *n)
 {
     const struct script_who *w = n->launch->script->who;
-    struct sigaction dfl = { .sa_handler = SIG_DFL };
+    const struct script_sigaction dfl = { 0 };
     sigset_t none;
-    for (int s = 1; s < 64; s++)
-        if ((n->not_default >> s & 1) != 0)
-            sigaction(s, &dfl, NULL);
+    for (int s = 1; s <= SCRIPT_SIGNALS; s++)
+        if ((n->not_default >> (s - 1) & 1) != 0)
+            syscall(SYS_rt_sigaction, s, &dfl, NULL, sizeof(uint64_t));
     if (syscall(SYS_setresgid, w->gid, w->gid, w->gid) < 0 ||
         syscall(SYS_setresuid, w->uid, w->uid, w->uid) < 0)
         return script_fail(n, SCRIPT_STAGE_USER, errno, "");

@@ -13,6 +13,13 @@
 #define SCRIPT_HEAD       256 /* of the file; the kernel looks at as much */
 #define SCRIPT_DEFAULT_SH "/bin/sh"
 
+/* As rt_sigaction(2) has it: glibc keeps signals 32 and 33 from its own sigaction(), yet who started us (make
+ * is one) may have left them ignored, and a script is not to inherit that. All zero: the default. */
+#define SCRIPT_SIGNALS 64
+struct script_sigaction {
+    uint64_t handler, rest[7];
+};
+
 struct script_shebang {
     size_t at, len;         /* the interpreter, in the head */
     size_t arg_at, arg_len; /* its one argument; arg_len 0: none */

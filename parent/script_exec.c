@@ -64,10 +64,10 @@ static void exec_unmap(struct script_exec *x)
 static uint64_t exec_signals(void)
 {
     uint64_t bits = 0;
-    for (int s = 1; s < NSIG && s < 64; s++) {
-        struct sigaction a;
-        if (sigaction(s, NULL, &a) == 0 && a.sa_handler != SIG_DFL)
-            bits |= UINT64_C(1) << s;
+    for (int s = 1; s <= SCRIPT_SIGNALS; s++) {
+        struct script_sigaction a = { 0 };
+        if (syscall(SYS_rt_sigaction, s, NULL, &a, sizeof(uint64_t)) == 0 && a.handler != 0)
+            bits |= UINT64_C(1) << (s - 1);
     }
     return bits;
 }

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -289,7 +290,15 @@ static void test_surroundings(void **state)
     int leak = open("/etc/passwd", O_RDONLY); /* not even close-on-exec */
     assert_true(leak > 2);
     assert_int_equal(setenv("HF_SECRET", "x", 1), 0);
+    /* as make leaves behind what it starts (glibc hides 33 from its callers), and a shell's background job */
+    uint64_t ignore[8] = { 1 }, was[8] = { 0 };
+    assert_int_equal(syscall(SYS_rt_sigaction, 33, ignore, was, sizeof(uint64_t)), 0);
+    signal(SIGQUIT, SIG_IGN);
+    runner_free(b->r);
+    b->r = runner_new(b->ev, 022); /* it looks once, at its beginning */
     ends(b, script(b, "nobody", true, "@/info", "a b"), RUN_END_EXIT, 0);
+    syscall(SYS_rt_sigaction, 33, was, NULL, sizeof(uint64_t));
+    signal(SIGQUIT, SIG_DFL);
     close(leak);
     content(b, "out", text, sizeof text);
     lacks(text, "/etc/passwd");
