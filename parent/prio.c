@@ -76,7 +76,7 @@ static void prio_wanted(const struct room *m, struct prio_set *s)
     *s = (struct prio_set){ .nice = jail_nice(m->role) };
     if (o == NULL)
         return;
-    s->nice = (int)slice_uint(o, KW_PROCESS_X_NICE, (uint64_t)(s->nice + 20)) - 20;
+    s->nice = (int)slice_uint(o, KW_PROCESS_X_NICE, (uint64_t)s->nice + 20) - 20;
     s->rt = (unsigned int)slice_uint(o, KW_PROCESS_X_RT, 0);
     unsigned int most = (unsigned int)slice_uint(o, KW_PROCESS_X_AUTO, 0);
     unsigned int risen = m->prio.risen < most ? m->prio.risen : most;

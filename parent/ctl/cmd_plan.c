@@ -57,7 +57,7 @@ static int plan_run(struct ctl *c)
     struct msg_ctl_request r = { .verb = CTL_VERB_PLAN };
     char *text;
     int status;
-    int rc = ctl_order(c, &r, &text, &status);
+    int rc = ctl_ask(c, &r, &text, &status);
     if (rc != 0)
         return rc;
     if (status != 0)

@@ -151,7 +151,7 @@ static int servers_run(struct ctl *c, const char *word, uint8_t action, uint32_t
     if (servers_key(argv[0], argc == 2 ? argv[1] : NULL, r.name, sizeof r.name) < 0 ||
         (o->service != NULL && servers_key(o->service, NULL, r.scope, sizeof r.scope) < 0))
         return ctl_lost("that name is too long");
-    int rc = ctl_order(c, &r, &text, &status);
+    int rc = ctl_ask(c, &r, &text, &status);
     if (rc != 0)
         return rc;
     ctl_print(text);
@@ -162,14 +162,14 @@ static int servers_run(struct ctl *c, const char *word, uint8_t action, uint32_t
 int cmd_drain(struct ctl *c, int argc, char **argv)
 {
     struct servers_opts o;
-    int at, rc = servers_options("drain", argc + 1, argv - 1, &o, &at);
+    int at = 0, rc = servers_options("drain", argc + 1, argv - 1, &o, &at);
     return rc != 0 ? rc : servers_run(c, "drain", CTL_ACTION_DRAIN, 0, argc + 1 - at, argv - 1 + at, &o);
 }
 
 int cmd_enable(struct ctl *c, int argc, char **argv)
 {
     struct servers_opts o;
-    int at, rc = servers_options("enable", argc + 1, argv - 1, &o, &at);
+    int at = 0, rc = servers_options("enable", argc + 1, argv - 1, &o, &at);
     return rc != 0 ? rc : servers_run(c, "enable", CTL_ACTION_ENABLE, 0, argc + 1 - at, argv - 1 + at, &o);
 }
 
@@ -177,7 +177,7 @@ int cmd_weight(struct ctl *c, int argc, char **argv)
 {
     struct servers_opts o;
     uint64_t weight;
-    int at, rc = servers_options("weight", argc + 1, argv - 1, &o, &at);
+    int at = 0, rc = servers_options("weight", argc + 1, argv - 1, &o, &at);
     if (rc != 0)
         return rc;
     int n = argc + 1 - at;

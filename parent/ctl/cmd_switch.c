@@ -18,7 +18,7 @@ static int switch_run(struct ctl *c, const char *word, enum inst_order_what what
     if (strlen(argv[0]) >= sizeof r.name)
         return ctl_lost("that name is too long");
     memcpy(r.name, argv[0], strlen(argv[0]) + 1);
-    int rc = ctl_order(c, &r, &text, &status);
+    int rc = ctl_ask(c, &r, &text, &status);
     if (rc != 0)
         return rc;
     ctl_print(text);
@@ -44,7 +44,7 @@ int cmd_confirm(struct ctl *c, int argc, char **argv)
     (void)argv;
     if (argc != 0)
         return ctl_misused("confirm");
-    int rc = ctl_order(c, &r, &text, &status);
+    int rc = ctl_ask(c, &r, &text, &status);
     if (rc != 0)
         return rc;
     ctl_print(text);

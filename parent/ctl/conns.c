@@ -48,7 +48,7 @@ int conns_load(struct ctl *c, char **text)
     struct msg_ctl_request r = { .verb = CTL_VERB_STATUS };
     char *status, path[64];
     int verdict;
-    int rc = ctl_order(c, &r, &status, &verdict);
+    int rc = ctl_ask(c, &r, &status, &verdict);
     if (rc != 0)
         return rc;
     int pid = conns_pid(status);
@@ -106,11 +106,11 @@ static bool conns_word(const char *s, size_t size)
 int conns_parse(const char *line, struct conns_row *out)
 {
     char copy[256], *w[CONNS_WORDS], *save = NULL, *stop;
-    size_t n = 0;
+    size_t n = 0, len = strlen(line);
     *out = (struct conns_row){ 0 };
-    if (strlen(line) >= sizeof copy)
+    if (len >= sizeof copy)
         return -1;
-    strcpy(copy, line);
+    memcpy(copy, line, len + 1);
     for (char *p = strtok_r(copy, " ", &save); p != NULL && n < CONNS_WORDS; p = strtok_r(NULL, " ", &save))
         w[n++] = p;
     if (n < 9 || !conns_word(w[0], sizeof out->proto) || !conns_word(w[7], sizeof out->state))
@@ -118,13 +118,13 @@ int conns_parse(const char *line, struct conns_row *out)
     for (size_t i = 0; i < 3; i++)
         if (conns_end(w[1 + 2 * i], w[2 + 2 * i], out->end[i]) < 0)
             return -1;
-    strcpy(out->proto, w[0]);
-    strcpy(out->state, w[7]);
+    memcpy(out->proto, w[0], strlen(w[0]));
+    memcpy(out->state, w[7], strlen(w[7]));
     out->expires = strtoull(w[8], &stop, 10);
     if (*stop != '\0')
         return -1;
     if (n > 9 && conns_word(w[9], sizeof out->pe))
-        strcpy(out->pe, w[9]);
+        memcpy(out->pe, w[9], strlen(w[9]));
     return 0;
 }
 

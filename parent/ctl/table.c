@@ -10,31 +10,13 @@
 #include "common/err.h"
 #include "parent/ctl/amount.h"
 
-#define TABLE_TRIES    50
-#define TABLE_PAUSE_US 200000
-#define TABLE_WORDS    24
-
-int ctl_order(struct ctl *c, struct msg_ctl_request *r, char **text, int *status)
-{
-    int rc = c->fd < 0 ? ctl_connect(c) : 0;
-    for (int i = 0; rc == 0 && i < TABLE_TRIES; i++) {
-        if (ctl_send(c, r) < 0)
-            return ctl_lost("the request cannot be sent");
-        rc = ctl_receive(c, text, status);
-        if (rc != 0 || *status != CTL_STATUS_AGAIN)
-            return rc;
-        if (i + 1 < TABLE_TRIES)
-            free(*text);
-        usleep(TABLE_PAUSE_US);
-    }
-    return rc;
-}
+#define TABLE_WORDS 24
 
 int table_ask(struct ctl *c, char **text)
 {
     struct msg_ctl_request r = { .verb = CTL_VERB_REPORT, .role = ROLE_IPVSD, .what = REPORT_WHAT_IPVS };
     int status;
-    int rc = ctl_order(c, &r, text, &status);
+    int rc = ctl_ask(c, &r, text, &status);
     if (rc == 0 && status != 0) {
         dprintf(STDERR_FILENO, "holdctl: %s", *text);
         free(*text);

@@ -50,9 +50,6 @@ struct table_row {
     const struct table_row *service; /* of a server */
 };
 
-/* ctl_ask, and again as long as the daemon says it must be. 0, or an exit status. */
-int ctl_order(struct ctl *c, struct msg_ctl_request *r, char **text, int *status);
-
 int table_ask(struct ctl *c, char **text);
 int table_parse(const char *line, struct table_row *out); /* -1: not a line of the list. Pure */
 /* Calls fn for every row; text is modified. */
