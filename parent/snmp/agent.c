@@ -164,7 +164,7 @@ static struct agent_tree *agent_tree(struct agent *a, const char *root)
 void agent_show(struct agent *a, const char *root, bool on)
 {
     struct agent_tree *t = agent_tree(a, root);
-    uint32_t numbers[IMAGE_ENTRY_MAX];
+    uint32_t numbers[IMAGE_ENTRY_MAX] = { 0 };
     oid name[IMAGE_ENTRY_MAX];
     if (on == (t->reg != NULL))
         return;
@@ -215,7 +215,7 @@ void agent_notify(const char *trap, const struct image *values)
 {
     static const oid trap_name[] = { 1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0 }; /* snmpTrapOID.0 */
     netsnmp_variable_list *vars = NULL;
-    uint32_t numbers[IMAGE_ENTRY_MAX];
+    uint32_t numbers[IMAGE_ENTRY_MAX] = { 0 };
     oid name[IMAGE_OID_MAX];
     size_t n = agent_oid(numbers, image_oid(trap, numbers, IMAGE_ENTRY_MAX), name), len;
     snmp_varlist_add_variable(&vars, trap_name, OID_LENGTH(trap_name), ASN_OBJECT_ID, name, n * sizeof(oid));
