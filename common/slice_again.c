@@ -12,23 +12,10 @@
 
 #include "common/slice.h"
 #include "common/slice_format.h"
+#include "common/writeall.h"
 
 #define SLICE_AGAIN_PIECE 65536
 #define SLICE_AGAIN_SEALS (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
-
-static int again_write(int fd, const uint8_t *p, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
 
 static int again_copy(int from, int to, size_t size, uint32_t generation)
 {
@@ -48,7 +35,7 @@ static int again_copy(int from, int to, size_t size, uint32_t generation)
             h.generation = generation;
             memcpy(buf, &h, sizeof h);
         }
-        if (again_write(to, buf, (size_t)n) < 0)
+        if (write_all(to, buf, (size_t)n) < 0)
             return -1;
         at += (size_t)n;
     }

@@ -4,6 +4,7 @@
  * too long for the format is bad input and comes out of slice_writer_finish as an errno.
  */
 #include "common/slice.h"
+#include "common/writeall.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -260,21 +261,6 @@ const void *slice_writer_bytes(struct slice_writer *w, size_t *len)
     memcpy(w->image.p, &w->head, sizeof w->head);
     *len = w->image.len;
     return w->image.p;
-}
-
-static int write_all(int fd, const uint8_t *p, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
 }
 
 int slice_writer_finish(struct slice_writer *w)

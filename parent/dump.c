@@ -17,6 +17,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "common/writeall.h"
 #include "parent/dump_fill.h"
 #include "parent/dump_place.h"
 #include "parent/netns.h"
@@ -138,27 +139,13 @@ static int dump_create(int dir, const char *name, mode_t mode, char *tmp, size_t
     return -1;
 }
 
-static int dump_write_all(int fd, const char *p, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
-
 static int dump_publish(int dir, const struct dump_place *at, mode_t mode, const char *text, size_t len)
 {
     char tmp[NAME_MAX + 1];
     int fd = dump_create(dir, at->name, mode, tmp, sizeof tmp);
     if (fd < 0)
         return -1;
-    int rc = dump_write_all(fd, text, len);
+    int rc = write_all(fd, text, len);
     if (close(fd) < 0)
         rc = -1;
     if (rc == 0)
@@ -272,7 +259,7 @@ void dump_save(struct dumps *d, enum role who, const char *path)
 static void dump_put_saved(const char *path, const char *text, size_t len)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0 || dump_write_all(fd, text, len) < 0)
+    if (fd < 0 || write_all(fd, text, len) < 0)
         log_warn("%s cannot be written: %s", path, strerror(errno));
     if (fd >= 0)
         close(fd);

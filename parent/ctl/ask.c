@@ -21,7 +21,7 @@
 #define ASK_PAUSE    (50 * 1000 * 1000L) /* ns */
 #define ASK_SIZE_MAX (64u << 20)
 
-static int ask_connect(const char *path)
+int ask_connect(const char *path)
 {
     struct sockaddr_un sa = { .sun_family = AF_UNIX };
     errno = ENAMETOOLONG;

@@ -19,6 +19,7 @@ struct ask {
 /* -1 with errno: nobody is there. */
 int ask_open(struct ask *a, const char *path, unsigned int wait_ms);
 void ask_close(struct ask *a);
+int ask_connect(const char *path); /* a descriptor, or -1 errno; nothing is said */
 int ask_send(const struct ask *a, const struct msg_ctl_request *r);
 /* One piece of an answer. -1 with errno. */
 int ask_part(const struct ask *a, struct msg_ctl_reply *r);

@@ -13,22 +13,9 @@
 
 #include "parent/ctl/ctl.h"
 #include "parent/ctl/metrics.h"
+#include "common/writeall.h"
 
 #define METRICS_WAIT_MS 20000
-
-static int metrics_write_all(int fd, const char *p, size_t len)
-{
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return -1;
-        p += n;
-        len -= (size_t)n;
-    }
-    return 0;
-}
 
 /* The collector may read at any moment: it sees the old file or the new one. */
 static int metrics_to_file(const char *path, const char *text, size_t len)
@@ -38,7 +25,7 @@ static int metrics_to_file(const char *path, const char *text, size_t len)
     errno = ENAMETOOLONG;
     int fd = n > 0 && (size_t)n < sizeof tmp ? mkostemp(tmp, O_CLOEXEC) : -1;
     bool made = fd >= 0;
-    bool ok = made && fchmod(fd, 0644) == 0 && metrics_write_all(fd, text, len) == 0;
+    bool ok = made && fchmod(fd, 0644) == 0 && write_all(fd, text, len) == 0;
     int saved = errno;
     if (made && close(fd) < 0)
         ok = false;
@@ -61,9 +48,9 @@ int cmd_metrics(struct ctl *c, int argc, char **argv)
     if (argc != 0 && !(argc == 2 && strcmp(argv[0], "-o") == 0))
         return ctl_misused("metrics");
     int why = metrics_collect(path, METRICS_WAIT_MS, &text, &len);
-    int written = argc == 2                                          ? metrics_to_file(argv[1], text, len)
-                  : metrics_write_all(STDOUT_FILENO, text, len) == 0 ? CTL_OK
-                                                                     : CTL_FAILED;
+    int written = argc == 2                                  ? metrics_to_file(argv[1], text, len)
+                  : write_all(STDOUT_FILENO, text, len) == 0 ? CTL_OK
+                                                             : CTL_FAILED;
     free(text);
     if (why == 0)
         return written;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "parent/ctl/ask.h"
 #include "parent/ctl/ctl.h"
 
 #define CTL_WAIT_MS  150000 /* a reload of a huge configuration */
@@ -23,33 +24,16 @@ int ctl_lost(const char *what)
     return CTL_FAILED;
 }
 
-/* A descriptor, or -1 with errno. */
-static int ctl_open(const char *path)
-{
-    struct sockaddr_un sa = { .sun_family = AF_UNIX };
-    errno = ENAMETOOLONG;
-    if (strlen(path) >= sizeof sa.sun_path)
-        return -1;
-    memcpy(sa.sun_path, path, strlen(path) + 1);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
-        return fd;
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return -1;
-}
-
 int ctl_connect_for(struct ctl *c, enum ctl_verb verb)
 {
     bool reads = (CTL_VERBS_READING & 1u << verb) != 0;
     const char *path = c->socket != NULL ? c->socket : reads ? CTL_SOCKET_STATUS : CTL_SOCKET;
     if (c->fd >= 0)
         close(c->fd);
-    c->fd = ctl_open(path);
+    c->fd = ask_connect(path);
     int saved = errno; /* what the first one says is what the caller may do about it */
     if (c->fd < 0 && c->socket == NULL && reads)
-        c->fd = ctl_open(CTL_SOCKET);
+        c->fd = ask_connect(CTL_SOCKET);
     if (c->fd >= 0)
         return 0;
     if (saved == ENOENT || saved == ECONNREFUSED) {
