@@ -2,7 +2,9 @@
  * check_http.c - attempts of HTTP_GET and SSL_GET, see check_http.h. Connect, TLS, send, headers, body: each
  * is a step with connect_timeout of its own; a byte dripped is no step (HTTP_STEP bytes of body are one), and
  * the whole attempt has a limit too. The body streams through http.c into http_match.c, HTTP_TURN bytes a
- * turn at most, so that a huge page keeps nobody else waiting. Whatever the server sends, its worst is that
+ * turn at most, so that a huge page keeps nobody else waiting, and behind HTTP_FREE bytes with a rest after
+ * each turn, so that a server that streams without end gets about 20 MiB a second and not a whole processor
+ * of the director. Whatever the server sends, its worst is that
  * its own check fails. Called by engine.c through checker.h.
  */
 #include "checkd/check_http_int.h"
@@ -19,6 +21,8 @@
 
 #define HTTP_READ       16384
 #define HTTP_TURN       65536
+#define HTTP_FREE       ((uint64_t)1 << 20) /* bytes of body that come as fast as they can */
+#define HTTP_REST       (3 * NS_PER_MS)
 #define HTTP_STEP       4096
 #define HTTP_WHOLE_MIN  (60 * NS_PER_SEC) /* limit of the whole attempt: this, */
 #define HTTP_WHOLE      10                /* or so many times connect_timeout */
@@ -39,12 +43,14 @@ struct http_attempt {
     size_t sent;
     uint64_t stepped; /* body bytes at the last step */
     uint64_t began;
+    struct ev_timer rest; /* armed: the next bytes are read when it ends */
     struct http http;
 };
 
 static void attempt_free(struct http_attempt *a)
 {
     a->c->attempt = NULL;
+    ev_timer_stop(checker_ev(a->k), &a->rest);
     tls_close(a->tls, a->u->tls_notify && a->conn.open); /* never into a descriptor that is closed */
     conn_close(&a->conn);
     http_match_free(&a->match);
@@ -315,6 +321,20 @@ static void step_read(struct http_attempt *a)
             return; /* the socket is empty: the loop says when there is more */
         turn += (size_t)n;
     }
+    if (a->http.body_bytes > HTTP_FREE) {
+        conn_want(&a->conn, 0);
+        ev_timer_in(checker_ev(a->k), &a->rest, HTTP_REST);
+    }
+}
+
+static void rest_over(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct http_attempt *a = arg;
+
+    (void)t;
+    (void)now;
+    conn_want(&a->conn, EV_READ);
+    step_read(a);
 }
 
 static void attempt_drive(struct http_attempt *a)
@@ -385,6 +405,7 @@ static void http_start(struct checker *k)
     a->c = c;
     a->u = &c->urls[c->at];
     a->began = ev_now(checker_ev(k));
+    ev_timer_init(&a->rest, rest_over, a);
     http_init(&a->http, c->v11, NULL, on_body, a);
     http_match_begin(&a->match, &a->u->want);
     conn_open(&a->conn, k, &c->dest, CONN_TCP, &http_ops, a);
