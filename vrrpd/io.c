@@ -20,7 +20,7 @@
 #define IO_BUSY_GAP      NS_PER_MS /* wake-ups closer than this are hurried, */
 #define IO_BUSY_AFTER    32        /* so many in a row, and the socket is read by the clock, */
 #define IO_BUSY_EVERY                                                                                        \
-    (2 * NS_PER_MS) /* this often. Deadlines count from kernel receive time: nothing shifts */
+    (3 * NS_PER_MS) /* this often. Deadlines count from kernel receive time: nothing shifts */
 
 struct io {
     struct ev *ev;
