@@ -128,7 +128,8 @@ $(foreach r,$(ROLES),$(if $(MAIN_$(r)),$(eval $(call role_rules,$(r)))))
 # ---- tests: programs ------------------------------------------------------------------------------------------
 # unit: test/unit/test_X.c, one cmocka binary each; test/X/*.c of the lanes below make one binary, all with every role's library.
 UNIT := $(patsubst test/unit/%.c,$(B)/test/%,$(sort $(wildcard test/unit/test_*.c)))
-SRC_sim := $(wildcard test/sim/*.c)
+SRC_false := $(wildcard test/false/*.c)
+SRC_sim := $(wildcard test/sim/*.c) $(SRC_false)
 SRC_jail := $(wildcard test/jail/*.c)
 SIM  := $(if $(SRC_sim),$(B)/test/sim)
 JAIL := $(if $(SRC_jail),$(B)/test/jail-probe)
@@ -140,10 +141,11 @@ $(B)/o/test/fuzz/%.o: CFLAGS += $(CFLAGS_ipvsd)
 # On a stack of its own in shared memory, until its exec: what a sanitizer would note there about the stack is wrong.
 $(B)/o/parent/script_child.o $(B)/o/parent/script_walk.o: CFLAGS += -fno-sanitize=all
 
+$(B)/test/test_vrrpd: $(call obj,$(SRC_false)) # the process around it, false
 $(UNIT): $(B)/test/%: $(B)/o/test/unit/%.o $(LIBS_A)
 	@mkdir -p $(@D)
 	$(call say,LD $@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(GROUP) -lcmocka $(LIBS_ALL)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(GROUP) -lcmocka $(LIBS_ALL)
 $(B)/test/sim: $(call obj,$(SRC_sim)) $(LIBS_A)
 	@mkdir -p $(@D)
 	$(call say,LD $@)
@@ -286,4 +288,4 @@ clean:
 
 .PHONY: all clean completions man deb deps demo test unit fuzz sim script net vm lvs soak chaos jail corpus suite tools bench lint install uninstall package unit-bins sim-bin jail-bin fuzz-bins
 .DELETE_ON_ERROR:
--include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) parent/man/main.c $(wildcard test/unit/*.c test/sim/*.c test/jail/*.c test/fuzz/*.c))
+-include $(patsubst %.c,$(B)/o/%.d,$(SRC_ALL) parent/man/main.c $(wildcard test/unit/*.c test/sim/*.c test/false/*.c test/jail/*.c test/fuzz/*.c))

@@ -1,7 +1,7 @@
 /*
- * false.c - what vrrpd sees of the world, false: common/child.h, common/chan.h and vrrpd/io.h, so that many
- * of them live in one process without a system call. The library's own are not linked then. Everything is
- * handed on at once: messages to the rules, datagrams to the town. Called by vrrpd's own code.
+ * false.c - what vrrpd sees of the world, false: common/chan.h and vrrpd/io.h (common/child.h: test/false),
+ * so that many of them live in one process without a system call. The library's own are not linked then.
+ * Everything is handed on at once: messages to the rules, datagrams to the town. Called by vrrpd's own code.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,95 +10,6 @@
 #include "test/sim/house.h"
 
 #define FALSE_FD 1000 /* a number only: nothing reads it */
-
-/* ---- common/child.h */
-
-struct child *false_running(struct child *set)
-{
-    static struct child *now;
-    if (set != NULL)
-        now = set;
-    return now;
-}
-
-int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg)
-{
-    struct child *c = false_running(NULL);
-    (void)r;
-    (void)pre_jail; /* OpenSSL: nothing is signed here */
-    c->ops = ops;
-    c->arg = arg;
-    return 0;
-}
-
-struct ev *child_ev(struct child *c)
-{
-    return c->ev;
-}
-
-struct chan *child_parent(struct child *c)
-{
-    return &c->parent;
-}
-
-struct chan *child_peer(struct child *c, enum role peer)
-{
-    return peer == ROLE_IPVSD ? &c->ipvsd : NULL;
-}
-
-const struct slice *child_slice(struct child *c)
-{
-    return c->slice;
-}
-
-uint32_t child_generation(struct child *c)
-{
-    return slice_generation(c->slice);
-}
-
-bool child_restarted(struct child *c)
-{
-    return c->restarted;
-}
-
-bool child_keep_addresses(struct child *c)
-{
-    (void)c;
-    return false;
-}
-
-bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out)
-{
-    const struct kept *k = c->h->kept;
-    while (*cursor < KEYS_MAX && !k[*cursor].used)
-        ++*cursor;
-    if (*cursor >= KEYS_MAX)
-        return false;
-    *out =
-        (struct child_snapshot){ .key = (uint32_t)*cursor, .len = k[*cursor].len, .data = k[*cursor].data };
-    ++*cursor;
-    return true;
-}
-
-void child_snapshot(struct child *c, uint32_t key, const void *data, size_t len)
-{
-    if (key >= KEYS_MAX || len > SNAPSHOT_MAX)
-        rule_broken(c->h->t, "a snapshot of %zu bytes under key %u", len, key);
-    c->h->kept[key].used = true;
-    c->h->kept[key].len = (uint16_t)len;
-    memcpy(c->h->kept[key].data, data, len);
-}
-
-void child_snapshot_gone(struct child *c, uint32_t key)
-{
-    if (key < KEYS_MAX)
-        c->h->kept[key].used = false;
-}
-
-void child_stopped(struct child *c)
-{
-    c->stopped = true;
-}
 
 /* ---- common/chan.h */
 
@@ -166,6 +77,11 @@ struct io {
     size_t n;
 };
 
+static struct house *false_house(const struct io *io)
+{
+    return (struct house *)io->v->child->clock.arg;
+}
+
 struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
 {
     struct io *io = xcalloc(1, sizeof *io);
@@ -218,7 +134,7 @@ bool io_sock_ready(const struct io_sock *s)
 void io_send(struct io_sock *s, struct io_out *o)
 {
     struct io *io = s->io;
-    struct house *h = io->v->child->h;
+    struct house *h = false_house(io);
     if (s->accept_fd < 0)
         return;
     rule_on_send(h, o->owner, o->iov.iov_base, o->iov.iov_len);
@@ -269,7 +185,7 @@ void io_flush(struct io *io)
     io->n = 0;
     for (size_t i = 0; i < n; i++) {
         io->out[i]->queued = false;
-        false_leave(io->v->child->h, io->out[i]);
+        false_leave(false_house(io), io->out[i]);
         io->ops->sent(io->out[i], 0, io->v);
     }
 }
@@ -301,5 +217,5 @@ void io_sock_poll(struct io_sock *s)
     if (s->accept_fd < 0 || s->polled_at == turn)
         return;
     s->polled_at = turn;
-    false_deliver(s->io->v->child->h);
+    false_deliver(false_house(s->io));
 }

@@ -234,7 +234,7 @@ static uint64_t house_clock(void *arg)
 
 static bool house_any_kept(const struct house *h)
 {
-    for (size_t k = 0; k < KEYS_MAX; k++)
+    for (size_t k = 0; k < FALSE_KEPT; k++)
         if (h->kept[k].used)
             return true;
     return false;
@@ -247,9 +247,13 @@ void house_boot(struct house *h)
     h->t->boots++;
     h->wake = TIME_NEVER;
     h->hung = false;
-    *c = (struct child){ .h = h, .clock = { house_clock, h }, .restarted = house_any_kept(h) };
-    c->parent = (struct chan){ h, ROLE_PARENT };
-    c->ipvsd = (struct chan){ h, ROLE_IPVSD };
+    h->parent = (struct chan){ h, ROLE_PARENT };
+    h->ipvsd = (struct chan){ h, ROLE_IPVSD };
+    *c = (struct child){ .clock = { house_clock, h },
+                         .parent = &h->parent,
+                         .ipvsd = &h->ipvsd,
+                         .kept = h->kept,
+                         .restarted = house_any_kept(h) };
     c->ev = ev_new(&c->clock);
     c->slice = house_slice(h);
     false_running(c);
@@ -258,7 +262,7 @@ void house_boot(struct house *h)
     rule_on_boot(h);
     if (c->ops->on_start(c, c->slice, c->arg) < 0)
         rule_broken(h->t, "house %u does not start", h->nr);
-    c->ops->on_peer(c, &c->ipvsd, ROLE_IPVSD, c->arg);
+    c->ops->on_peer(c, c->ipvsd, ROLE_IPVSD, c->arg);
     house_tell_all(h, true);
     house_turn(h);
 }

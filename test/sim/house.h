@@ -1,7 +1,7 @@
 /*
  * house.h - the second world: whole vrrpd processes (struct vrrpd with its groups, trackers, reloads and
- * snapshots, nothing of it modelled), each in a false house: the process around it (false.c), the machine
- * under it (house.c), the rules it is held to (rules.c), the town of them with its trouble (town.c).
+ * snapshots, nothing of it modelled), each in a false house: the process around it (test/false, false.c), the
+ * machine under it (house.c), the rules it is held to (rules.c), the town of them with its trouble (town.c).
  */
 #ifndef TEST_SIM_HOUSE_H
 #define TEST_SIM_HOUSE_H
@@ -10,16 +10,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/child.h"
 #include "common/slice.h"
-#include "vrrpd/snapshot.h"
+#include "test/false/child.h"
 #include "vrrpd/vrrpd.h"
 
 #define HOUSES_MAX  4
 #define MEMBERS_MAX 4
 #define LINES_MAX   3
 #define TARGETS     2 /* of each kind: interfaces (besides our own), scripts, files, processes */
-#define KEYS_MAX    64
 #define HOUSE_QUEUE 64
 #define POST_MAX    4096
 #define ADVERT_MAX  32
@@ -62,12 +60,6 @@ struct facts_false {
     int32_t file[TARGETS], proc[TARGETS];
 };
 
-struct kept {
-    bool used;
-    uint16_t len;
-    uint8_t data[SNAPSHOT_MAX];
-};
-
 struct heard_datagram {
     uint8_t bytes[ADVERT_MAX];
     size_t len;
@@ -79,18 +71,6 @@ struct heard_datagram {
 struct chan {
     struct house *h;
     enum role peer;
-};
-
-/* common/child.h, false. */
-struct child {
-    const struct child_ops *ops;
-    void *arg;
-    struct ev *ev;
-    struct clock clock;
-    struct slice *slice;
-    struct chan parent, ipvsd;
-    bool restarted, stopped;
-    struct house *h;
 };
 
 /* What the rules remember of an instance. */
@@ -110,9 +90,10 @@ struct house {
     struct plan plan;
     struct facts_false facts;
     struct child child;
+    struct chan parent, ipvsd;
     struct vrrpd *v; /* NULL: no process */
     uint32_t generation, boots;
-    struct kept kept[KEYS_MAX];
+    struct false_kept kept[FALSE_KEPT];
     struct heard_datagram q[HOUSE_QUEUE];
     unsigned int nq;
     bool hung;
@@ -156,8 +137,7 @@ bool town_chance(struct town *t, unsigned int percent);
 void town_post(struct town *t, struct post *p);
 
 /* false.c */
-struct child *false_running(struct child *set); /* whose vrrpd_run it is; NULL asks */
-void false_deliver(struct house *h);            /* what the kernel has queued */
+void false_deliver(struct house *h); /* what the kernel has queued */
 
 /* house.c */
 void house_boot(struct house *h);

@@ -16,8 +16,8 @@ static struct child *master(void)
     tell_done(c);
     turns(c);
     pass(c, T0 + 3600 * NS_PER_MS);
-    memset(c->to_parent.text, 0, sizeof c->to_parent.text);
-    memset(c->to_ipvsd.text, 0, sizeof c->to_ipvsd.text);
+    memset(c->test->to_parent.text, 0, sizeof c->test->to_parent.text);
+    memset(c->test->to_ipvsd.text, 0, sizeof c->test->to_ipvsd.text);
     return c;
 }
 
@@ -48,15 +48,16 @@ finish(struct child *c) /* what a process leaves to the kernel is given back her
     free(v->io);
     free(v);
     chan_free(c->parent);
-    chan_free(c->parent_far);
+    chan_free(c->test->parent_far);
     chan_free(c->ipvsd);
-    chan_free(c->ipvsd_far);
-    if (c->accept_far >= 0)
-        close(c->accept_far);
-    if (c->reject_far >= 0)
-        close(c->reject_far);
+    chan_free(c->test->ipvsd_far);
+    if (c->test->accept_far >= 0)
+        close(c->test->accept_far);
+    if (c->test->reject_far >= 0)
+        close(c->test->reject_far);
     ev_free(c->ev);
     slice_free(c->slice);
+    free(c->test);
     free(c);
 }
 
@@ -83,23 +84,23 @@ static void test_cold_start(void **state)
     tell_link(c, "eth0", true);
     tell_sock(c, "eth0");
     turns(c);
-    assert_string_equal(c->to_ipvsd.text,
+    assert_string_equal(c->test->to_ipvsd.text,
                         ""); /* nothing is known to be wanted before everything has been told */
-    assert_string_equal(c->to_parent.text, "");
+    assert_string_equal(c->test->to_parent.text, "");
     tell_done(c);
     turns(c);
     uint32_t id = id_of(c, BLK_VI, "VI_1");
     char want[128];
     snprintf(want, sizeof want, "%u=BACKUP ", id);
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     snprintf(want, sizeof want, "g1:%u=BACKUP g1:sync ", id);
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     pass(c, T0 + 3499 * NS_PER_MS);
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     assert_true(stat_of(c, "Sent: ") == 0);
     pass(c, T0 + 3501 * NS_PER_MS);
     snprintf(want, sizeof want, "g1:%u=BACKUP g1:sync g1:%u=MASTER will%u ", id, id, id);
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     assert_true(stat_of(c, "Sent: ") == 1);
     pass(c, T0 + 13501 * NS_PER_MS);
     assert_true(stat_of(c, "Sent: ") == 11);
@@ -118,13 +119,13 @@ static void test_facts_decide(void **state)
     tell_done(c);
     turns(c);
     snprintf(want, sizeof want, "%u=FAULT ", id);
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     pass(c, T0 + 100 * NS_PER_SEC);
     assert_true(stat_of(c, "Sent: ") == 0);
     tell_link(c, "eth0", true);
     pass(c, T0 + 110 * NS_PER_SEC);
     snprintf(want, sizeof want, "%u=FAULT %u=BACKUP %u=MASTER ", id, id, id);
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     tell_link(c, "eth0", false);
     turns(c);
     assert_true(stat_of(c, "Priority Zero:\n    Received: 0\n    Sent: ") == 1);
@@ -137,31 +138,32 @@ static void test_packets(void **state)
     struct child *c = master();
     uint32_t id = id_of(c, BLK_VI, "VI_1");
     char want[128];
-    advert_to(c->reject_far, 51, 200, "10.0.0.100"); /* a perfect advert, but not where adverts come in */
-    advert_to(c->accept_far, 52, 200, "10.0.0.100"); /* nobody's VRID */
+    advert_to(c->test->reject_far, 51, 200,
+              "10.0.0.100"); /* a perfect advert, but not where adverts come in */
+    advert_to(c->test->accept_far, 52, 200, "10.0.0.100"); /* nobody's VRID */
     turns(c);
-    assert_string_equal(c->to_parent.text, "");
+    assert_string_equal(c->test->to_parent.text, "");
     for (int i = 0; i < 200; i++)
-        advert_to(c->reject_far, 51, 200, "10.0.0.100");
-    pass(c, c->now + 5 * NS_PER_SEC);
-    assert_string_equal(c->to_parent.text, "");
+        advert_to(c->test->reject_far, 51, 200, "10.0.0.100");
+    pass(c, c->test->now + 5 * NS_PER_SEC);
+    assert_string_equal(c->test->to_parent.text, "");
     uint64_t sent = stat_of(c, "Sent: ");
-    advert_to(c->accept_far, 51, 50, "10.0.0.100"); /* lower: answered and announced again */
+    advert_to(c->test->accept_far, 51, 50, "10.0.0.100"); /* lower: answered and announced again */
     turns(c);
     snprintf(want, sizeof want, "garp%u ", id);
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     assert_true(stat_of(c, "Sent: ") == sent + 1);
     for (int i = 0; i < 20; i++)
-        advert_to(c->accept_far, 51, 50, "10.0.0.100");
+        advert_to(c->test->accept_far, 51, 50, "10.0.0.100");
     turns(c);
     snprintf(want, sizeof want, "%u:lower128 ", id); /* the parent hears of it once a second, not of each */
-    assert_string_equal(c->to_parent.text, want);
-    advert_to(c->accept_far, 51, 200, "10.0.0.100");
+    assert_string_equal(c->test->to_parent.text, want);
+    advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
     turns(c);
     snprintf(want, sizeof want, "%u:lower128 %u=BACKUP ", id, id);
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     snprintf(want, sizeof want, "garp%u g1:%u=BACKUP ", id, id);
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     finish(c);
 }
 
@@ -173,21 +175,21 @@ static void test_busy_socket(void **state)
     uint32_t id = id_of(c, BLK_VI, "VI_1");
     char want[64];
     for (int i = 0; i < 100; i++) {
-        advert_to(c->accept_far, 52, 200, "10.0.0.102");
-        c->now += 100 * NS_PER_US;
+        advert_to(c->test->accept_far, 52, 200, "10.0.0.102");
+        c->test->now += 100 * NS_PER_US;
         ev_turn(c->ev, 0);
     }
-    advert_to(c->accept_far, 51, 200, "10.0.0.100");
+    advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
     turns(c);
-    assert_string_equal(c->to_parent.text, ""); /* not a wake-up each */
-    pass(c, c->now + 2 * NS_PER_MS);
+    assert_string_equal(c->test->to_parent.text, ""); /* not a wake-up each */
+    pass(c, c->test->now + 3 * NS_PER_MS);
     snprintf(want, sizeof want, "%u=BACKUP ", id);
-    assert_string_equal(c->to_parent.text, want);
-    pass(c, c->now + 5 * NS_PER_SEC); /* silence: MASTER again */
-    c->to_parent.text[0] = '\0';
-    advert_to(c->accept_far, 51, 200, "10.0.0.100");
+    assert_string_equal(c->test->to_parent.text, want);
+    pass(c, c->test->now + 5 * NS_PER_SEC); /* silence: MASTER again */
+    c->test->to_parent.text[0] = '\0';
+    advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
     turns(c);
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     finish(c);
 }
 
@@ -219,13 +221,13 @@ static void test_reload_shifts_ids(void **state)
     struct slice *old = c->slice;
     /* ipvsd commits first and speaks in the new generation before we are told to commit */
     c->slice = next;
-    chan_set_generation(c->ipvsd_far, 2);
+    chan_set_generation(c->test->ipvsd_far, 2);
     tell_link(c, "eth1", true);
     tell_sock(c, "eth1");
     tell_done(c);
     c->slice = old;
     turns(c);
-    assert_string_equal(c->to_parent.text, "");
+    assert_string_equal(c->test->to_parent.text, "");
     commit(c, next);
     turns(c);
     uint32_t new_id = id_of(c, BLK_VI, "NEW"), id1 = id_of(c, BLK_VI, "VI_1"), id2 = id_of(c, BLK_VI, "VI_2");
@@ -234,27 +236,27 @@ static void test_reload_shifts_ids(void **state)
     snprintf(want, sizeof want, "%u:priority140 %u=BACKUP %u=BACKUP ", id1, id2, new_id);
     char other[256];
     snprintf(other, sizeof other, "%u:priority140 %u=BACKUP %u=BACKUP ", id1, new_id, id2);
-    assert_true(strcmp(c->to_parent.text, want) == 0 || strcmp(c->to_parent.text, other) == 0);
+    assert_true(strcmp(c->test->to_parent.text, want) == 0 || strcmp(c->test->to_parent.text, other) == 0);
     snprintf(want, sizeof want, "g2:%u=BACKUP g2:%u=MASTER will%u g2:%u=BACKUP g2:sync ", new_id, id1, id1,
              id2);
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     assert_true(stat_of(c, "VI_1\n  Advertisements:\n    Received: 0\n    Sent: ") == sent + 1); /* at once */
-    pass(c, c->now + 3 * NS_PER_SEC);
+    pass(c, c->test->now + 3 * NS_PER_SEC);
     assert_true(stat_of(c, "VI_1\n  Advertisements:\n    Received: 0\n    Sent: ") == sent + 11);
     /* and back: the others resign, VI_1 stays */
-    pass(c, c->now + 10 * NS_PER_SEC);
-    memset(c->to_parent.text, 0, sizeof c->to_parent.text);
-    memset(c->to_ipvsd.text, 0, sizeof c->to_ipvsd.text);
-    chan_set_generation(c->ipvsd_far, 3);
+    pass(c, c->test->now + 10 * NS_PER_SEC);
+    memset(c->test->to_parent.text, 0, sizeof c->test->to_parent.text);
+    memset(c->test->to_ipvsd.text, 0, sizeof c->test->to_ipvsd.text);
+    chan_set_generation(c->test->ipvsd_far, 3);
     commit(c, make_slice(3, &three[1], 1));
     turns(c);
-    assert_string_equal(c->to_parent.text, "");
+    assert_string_equal(c->test->to_parent.text, "");
     snprintf(want, sizeof want, "g3:%u=MASTER will%u g3:sync ", id_of(c, BLK_VI, "VI_1"),
              id_of(c, BLK_VI, "VI_1"));
-    assert_string_equal(c->to_ipvsd.text, want);
+    assert_string_equal(c->test->to_ipvsd.text, want);
     size_t kept = 0;
-    for (size_t k = 1; k < KEYS; k++)
-        kept += c->snap[k].used;
+    for (size_t k = 0; k < FALSE_KEPT; k++)
+        kept += c->kept[k].used && c->kept[k].key != SNAPSHOT_KEY_ALIVE;
     assert_int_equal(kept, 1);
     finish(c);
 }
@@ -264,25 +266,25 @@ static void test_reload_unchanged(void **state)
     (void)state;
     struct child *c = master();
     uint64_t sent = stat_of(c, "Sent: ");
-    chan_set_generation(c->ipvsd_far, 2);
+    chan_set_generation(c->test->ipvsd_far, 2);
     commit(c, make_slice(2, one, 1));
     turns(c);
     assert_true(stat_of(c, "Sent: ") == sent);
-    assert_string_equal(c->to_parent.text, "");
+    assert_string_equal(c->test->to_parent.text, "");
     struct vi renumbered = one[0];
     renumbered.vrid = 52; /* another virtual router: the old one resigns, the new one starts over */
-    chan_set_generation(c->ipvsd_far, 3);
+    chan_set_generation(c->test->ipvsd_far, 3);
     commit(c, make_slice(3, &renumbered, 1));
     turns(c);
     char want[64];
     snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_VI, "VI_1"));
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     finish(c);
 }
 
 static struct child *successor(struct child *dead, uint64_t after)
 {
-    dead->now += after;
+    dead->test->now += after;
     struct child *c = start(make_slice(1, one, 1), dead);
     meet_ipvsd(c);
     tell_link(c, "eth0", true);
@@ -311,12 +313,12 @@ static void test_crash(void **state)
         uint32_t id = id_of(dead, BLK_VI, "VI_1");
         struct child *c = successor(dead, rows[i].after);
         if (rows[i].heard != 0)
-            advert_to(c->accept_far, 51, rows[i].heard, "10.0.0.100");
+            advert_to(c->test->accept_far, 51, rows[i].heard, "10.0.0.100");
         turns(c);
         snprintf(want, sizeof want, rows[i].parent, id);
-        assert_string_equal(c->to_parent.text, want);
+        assert_string_equal(c->test->to_parent.text, want);
         snprintf(want, sizeof want, rows[i].ipvsd, id, id, id);
-        assert_string_equal(c->to_ipvsd.text, want);
+        assert_string_equal(c->test->to_ipvsd.text, want);
         finish(c);
         finish(dead);
     }
@@ -345,17 +347,18 @@ static void test_ipvsd_dies(void **state)
     char want[128];
     uint64_t sent = stat_of(c, "Sent: ");
     lose_ipvsd(c);
-    pass(c, c->now + 5 * NS_PER_SEC);
+    pass(c, c->test->now + 5 * NS_PER_SEC);
     assert_true(stat_of(c, "Sent: ") == sent + 5); /* the sockets at hand go on */
     meet_ipvsd(c);
     turns(c);
     snprintf(want, sizeof want, "g1:%u=MASTER will%u g1:sync ", id, id);
-    assert_string_equal(c->to_ipvsd.text, want);
-    advert_to(c->accept_far, 51, 200, "10.0.0.100"); /* still in the old queue when the new sockets come */
+    assert_string_equal(c->test->to_ipvsd.text, want);
+    advert_to(c->test->accept_far, 51, 200,
+              "10.0.0.100"); /* still in the old queue when the new sockets come */
     tell_sock(c, "eth0");
     turns(c);
     snprintf(want, sizeof want, "%u=BACKUP ", id);
-    assert_string_equal(c->to_parent.text, want);
+    assert_string_equal(c->test->to_parent.text, want);
     finish(c);
 }
 
@@ -373,22 +376,22 @@ static void test_stop(void **state)
         c->ops->on_stop(c, STOP_WHY_SHUTDOWN, c->arg);
         turns(c);
         snprintf(want, sizeof want, "g1:%u=STOP ", id);
-        assert_string_equal(c->to_ipvsd.text, how >= 2 ? "" : want);
+        assert_string_equal(c->test->to_ipvsd.text, how >= 2 ? "" : want);
         if (how < 2) { /* the addresses go before priority 0 leaves */
             assert_false(c->stopped);
             assert_true(stat_of(c, "Sent: ") == sent);
         }
         if (how == 0) {
-            struct msg_inst_done m = { .inst = id, .seq = c->to_ipvsd.seq[id] };
-            chan_send(c->ipvsd_far, MSG_inst_done, &m, NULL, 0);
+            struct msg_inst_done m = { .inst = id, .seq = c->test->to_ipvsd.seq[id] };
+            chan_send(c->test->ipvsd_far, MSG_inst_done, &m, NULL, 0);
             turns(c);
         } else if (how == 1) {
-            pass(c, c->now + 101 * NS_PER_MS);
+            pass(c, c->test->now + 101 * NS_PER_MS);
         }
         assert_true(c->stopped);
         assert_true(stat_of(c, "Sent: ") == sent + 1);
         assert_true(stat_of(c, "Priority Zero:\n    Received: 0\n    Sent: ") == 1);
-        pass(c, c->now + 5 * NS_PER_SEC);
+        pass(c, c->test->now + 5 * NS_PER_SEC);
         assert_true(stat_of(c, "Sent: ") == sent + 1);
         finish(c);
     }
@@ -401,11 +404,11 @@ static void test_restart_on_purpose(void **state)
     dead->ops->on_stop(dead, STOP_WHY_RESTART, dead->arg);
     turns(dead);
     assert_true(dead->stopped);
-    assert_string_equal(dead->to_ipvsd.text, "");
+    assert_string_equal(dead->test->to_ipvsd.text, "");
     assert_true(stat_of(dead, "Priority Zero:\n    Received: 0\n    Sent: ") == 0);
     struct child *c = successor(dead, 30 * NS_PER_MS);
     turns(c);
-    assert_string_equal(c->to_parent.text, "");
+    assert_string_equal(c->test->to_parent.text, "");
     finish(c);
     finish(dead);
 }
@@ -467,7 +470,7 @@ static struct slice *group_slice(uint32_t generation, bool a_tracks, bool b_trac
 static void tell_file(struct child *c, uint32_t value)
 {
     struct msg_file_value m = { .file = id_of(c, BLK_TFILE, "F"), .ok = 1, .value = value };
-    chan_send(c->parent_far, MSG_file_value, &m, NULL, 0);
+    chan_send(c->test->parent_far, MSG_file_value, &m, NULL, 0);
 }
 
 static enum vrrp_state state_of(const struct child *c, size_t n)
@@ -512,13 +515,13 @@ static void test_reload_of_a_group_says_new_ids(void **state)
     turns(c);
     assert_int_equal(state_of(c, 1), VRRP_STATE_FAULT);
     uint32_t before = id_of(c, BLK_VI, "B");
-    c->to_parent.text[0] = '\0';
+    c->test->to_parent.text[0] = '\0';
     commit(c, group_slice(2, false, false));
     turns(c);
     assert_int_equal(state_of(c, 1), VRRP_STATE_BACKUP);
     assert_int_not_equal(id_of(c, BLK_VI, "B"), before);
     snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_VI, "B"));
-    assert_non_null(strstr(c->to_parent.text, want));
+    assert_non_null(strstr(c->test->to_parent.text, want));
     finish(c);
 }
 

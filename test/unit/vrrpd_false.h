@@ -1,6 +1,6 @@
 /*
  * vrrpd_false.h - a false parent and a false ipvsd around vrrpd's own code, on a clock the test owns:
- * supplies common/child.h, slices, facts and adverts. For test_vrrpd.c alone (it defines functions).
+ * slices, facts, adverts; the process itself is test/false/child.h. For test_vrrpd.c alone.
  */
 #ifndef HOLDFAST_TEST_VRRPD_FALSE_H
 #define HOLDFAST_TEST_VRRPD_FALSE_H
@@ -17,20 +17,13 @@
 
 #include <cmocka.h>
 
-#include "common/child.h"
 #include "common/clock.h"
+#include "test/false/child.h"
 #include "vrrpd/packet.h"
 #include "vrrpd/snapshot.h"
 #include "vrrpd/vrrpd.h"
 
-#define T0   (1000 * NS_PER_SEC)
-#define KEYS 16
-
-struct stored {
-    bool used;
-    uint16_t len;
-    uint8_t data[SNAPSHOT_MAX];
-};
+#define T0 (1000 * NS_PER_SEC)
 
 /* What was heard on a channel, newest state a key. */
 struct heard {
@@ -38,98 +31,13 @@ struct heard {
     uint32_t seq[64];
 };
 
-struct child {
-    const struct child_ops *ops;
-    void *arg;
-    struct ev *ev;
+struct child_test {
     uint64_t now;
-    struct slice *slice;
-    struct chan *parent, *ipvsd;         /* vrrpd's ends */
     struct chan *parent_far, *ipvsd_far; /* the test's ends */
     struct heard to_parent, to_ipvsd;
-    struct stored snap[KEYS];
-    bool restarted, keep, stopped;
+    struct false_kept kept[FALSE_KEPT];
     int accept_far, reject_far; /* what is written here vrrpd receives */
 };
-
-/* ---- common/child.h, false */
-
-static struct child *running;
-
-int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg)
-{
-    assert_int_equal(r, ROLE_VRRPD);
-    assert_int_equal(pre_jail(arg), 0);
-    running->ops = ops;
-    running->arg = arg;
-    return 0;
-}
-
-struct ev *child_ev(struct child *c)
-{
-    return c->ev;
-}
-
-struct chan *child_parent(struct child *c)
-{
-    return c->parent;
-}
-
-struct chan *child_peer(struct child *c, enum role peer)
-{
-    return peer == ROLE_IPVSD ? c->ipvsd : NULL;
-}
-
-const struct slice *child_slice(struct child *c)
-{
-    return c->slice;
-}
-
-uint32_t child_generation(struct child *c)
-{
-    return slice_generation(c->slice);
-}
-
-bool child_restarted(struct child *c)
-{
-    return c->restarted;
-}
-
-bool child_keep_addresses(struct child *c)
-{
-    return c->keep;
-}
-
-bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out)
-{
-    while (*cursor < KEYS && !c->snap[*cursor].used)
-        ++*cursor;
-    if (*cursor >= KEYS)
-        return false;
-    *out = (struct child_snapshot){ .key = (uint32_t)*cursor,
-                                    .len = c->snap[*cursor].len,
-                                    .data = c->snap[*cursor].data };
-    ++*cursor;
-    return true;
-}
-
-void child_snapshot(struct child *c, uint32_t key, const void *data, size_t len)
-{
-    assert_true(key < KEYS && len <= SNAPSHOT_MAX);
-    c->snap[key] = (struct stored){ .used = true, .len = (uint16_t)len };
-    memcpy(c->snap[key].data, data, len);
-}
-
-void child_snapshot_gone(struct child *c, uint32_t key)
-{
-    assert_true(key < KEYS);
-    c->snap[key].used = false;
-}
-
-void child_stopped(struct child *c)
-{
-    c->stopped = true;
-}
 
 /* ---- the other ends */
 
@@ -201,7 +109,7 @@ static void connect_pair(struct child *c, enum role peer, struct chan **near_end
 
 static uint64_t clock_now(void *arg)
 {
-    return ((struct child *)arg)->now;
+    return ((struct child *)arg)->test->now;
 }
 
 static void turns(struct child *c)
@@ -215,11 +123,11 @@ static void pass(struct child *c, uint64_t until)
 {
     turns(c);
     while (ev_next_deadline(c->ev) <= until) {
-        if (ev_next_deadline(c->ev) > c->now)
-            c->now = ev_next_deadline(c->ev);
+        if (ev_next_deadline(c->ev) > c->test->now)
+            c->test->now = ev_next_deadline(c->ev);
         ev_turn(c->ev, 0);
     }
-    c->now = until;
+    c->test->now = until;
     turns(c);
 }
 
@@ -292,7 +200,7 @@ static void tell_link(struct child *c, const char *iface, bool up)
                           .multicast = 1,
                           .addr4_len = 4,
                           .addr4 = { 10, 0, 0, 5 } };
-    chan_send(c->ipvsd_far, MSG_link, &m, NULL, 0);
+    chan_send(c->test->ipvsd_far, MSG_link, &m, NULL, 0);
 }
 
 static void tell_sock(struct child *c, const char *iface)
@@ -303,19 +211,19 @@ static void tell_sock(struct child *c, const char *iface)
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, a), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, r), 0);
     struct msg_sock m = { .sock = id_of(c, BLK_SOCKET, name), .ok = 1 };
-    chan_send(c->ipvsd_far, MSG_sock, &m, (int[2]){ a[0], r[0] }, 2);
-    if (c->accept_far >= 0)
-        close(c->accept_far);
-    if (c->reject_far >= 0)
-        close(c->reject_far);
-    c->accept_far = a[1];
-    c->reject_far = r[1];
+    chan_send(c->test->ipvsd_far, MSG_sock, &m, (int[2]){ a[0], r[0] }, 2);
+    if (c->test->accept_far >= 0)
+        close(c->test->accept_far);
+    if (c->test->reject_far >= 0)
+        close(c->test->reject_far);
+    c->test->accept_far = a[1];
+    c->test->reject_far = r[1];
 }
 
 static void tell_done(struct child *c)
 {
     struct msg_facts_done m = { .generation = child_generation(c) };
-    chan_send(c->ipvsd_far, MSG_facts_done, &m, NULL, 0);
+    chan_send(c->test->ipvsd_far, MSG_facts_done, &m, NULL, 0);
 }
 
 static void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
@@ -343,39 +251,35 @@ static void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
 static struct child *start(struct slice *s, const struct child *former)
 {
     struct child *c = calloc(1, sizeof *c);
-    c->now = former != NULL ? former->now : T0;
-    c->accept_far = c->reject_far = -1;
-    c->ev = ev_new(&(struct clock){ clock_now, c });
-    /* ev keeps the pointer: give it one that lives as long */
-    static struct clock clocks[64];
-    static size_t nclocks;
-    assert_true(nclocks < 64);
-    clocks[nclocks] = (struct clock){ clock_now, c };
-    ev_free(c->ev);
-    c->ev = ev_new(&clocks[nclocks++]);
+    c->test = calloc(1, sizeof *c->test);
+    c->test->now = former != NULL ? former->test->now : T0;
+    c->test->accept_far = c->test->reject_far = -1;
+    c->clock = (struct clock){ clock_now, c };
+    c->ev = ev_new(&c->clock);
     c->slice = s;
+    c->kept = c->test->kept;
     if (former != NULL) {
-        memcpy(c->snap, former->snap, sizeof c->snap);
+        memcpy(c->kept, former->kept, sizeof c->test->kept);
         c->restarted = true;
     }
-    running = c;
+    false_running(c);
     assert_int_equal(vrrpd_run(), 0);
-    connect_pair(c, ROLE_PARENT, &c->parent, &c->parent_far, &c->to_parent);
+    connect_pair(c, ROLE_PARENT, &c->parent, &c->test->parent_far, &c->test->to_parent);
     assert_int_equal(c->ops->on_start(c, s, c->arg), 0);
     return c;
 }
 
 static void meet_ipvsd(struct child *c)
 {
-    connect_pair(c, ROLE_IPVSD, &c->ipvsd, &c->ipvsd_far, &c->to_ipvsd);
+    connect_pair(c, ROLE_IPVSD, &c->ipvsd, &c->test->ipvsd_far, &c->test->to_ipvsd);
     c->ops->on_peer(c, c->ipvsd, ROLE_IPVSD, c->arg);
 }
 
 static void lose_ipvsd(struct child *c)
 {
     chan_free(c->ipvsd);
-    chan_free(c->ipvsd_far);
-    c->ipvsd = c->ipvsd_far = NULL;
+    chan_free(c->test->ipvsd_far);
+    c->ipvsd = c->test->ipvsd_far = NULL;
     c->ops->on_peer_dead(c, ROLE_IPVSD, c->arg);
 }
 
