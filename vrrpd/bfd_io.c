@@ -1,8 +1,6 @@
 /*
- * bfd_io.c - BFD packets between sockets and sessions. What arrives is hostile: it is decoded, its session is
- * looked for (by our discriminator and the addresses, or by the addresses alone), and it counts only when it
- * has come no further than it may (GTSM, RFC 5881 section 5). What fails is counted, logged once, and moves
- * nothing.
+ * bfd_io.c - BFD packets in and out of the sockets ipvsd gave us: when they came, from how far, where to.
+ * Whose they are is bfd_take.c's to say. Called by bfd_life.c.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,6 +11,7 @@
 
 #include "common/err.h"
 #include "vrrpd/bfd_int.h"
+#include "vrrpd/bfd_take.h"
 #include "vrrpd/vrrpd.h"
 
 #define BFD_IO_BATCH       32
@@ -20,85 +19,10 @@
 #define BFD_IO_CONTROL     128
 #define BFD_IO_BUDGET      256 /* a turn: timers wait for no flood */
 #define BFD_IO_POLL_BUDGET 4096
-#define BFD_IO_STRANGERS   (60 * NS_PER_SEC)
-
-struct bfd_arrival {
-    struct ipaddr src, dst;
-    int ttl; /* -1: not told */
-    bool multihop;
-    uint64_t at;
-    const uint8_t *bytes;
-    size_t len;
-};
 
 struct bfd_rx *bfd_io_rx(struct bfd_life *l, uint8_t family, bool multihop)
 {
     return &l->rx[(family == 6 ? 1 : 0) + (multihop ? 2 : 0)];
-}
-
-/* ---- whose is it */
-
-static bool bfd_io_is_of(const struct bfd_sess *s, const struct bfd_arrival *a)
-{
-    return s->multihop == a->multihop && ipaddr_same(&s->dst, &a->src) &&
-           (s->src.family == 0 || ipaddr_same(&s->src, &a->dst));
-}
-
-static struct bfd_sess *bfd_io_session(struct bfd_life *l, const struct bfd_arrival *a, uint32_t your_disc)
-{
-    if (your_disc != 0) {
-        struct bfd_sess *s = bfd_sess_by_disc(l, your_disc);
-        return s != NULL && bfd_io_is_of(s, a) ? s : NULL;
-    }
-    for (size_t i = 0; i < l->n; i++)
-        if (bfd_io_is_of(l->sess[i], a))
-            return l->sess[i];
-    return NULL;
-}
-
-static void bfd_io_stranger(struct bfd_life *l, const struct bfd_arrival *a, const char *what)
-{
-    char text[IPADDR_STRLEN];
-    uint64_t more = 0;
-    l->unknown++;
-    if (log_allow(&l->strangers, ev_now(l->ev), BFD_IO_STRANGERS, &more))
-        log_info("BFD: a packet of %s is ignored: %s (%llu of this kind since the last line)",
-                 ipaddr_str(&a->src, text), what, (unsigned long long)more + 1);
-}
-
-/* A session's neighbour restarts and names a discriminator of before: no session, and not worth a line. */
-static void bfd_io_take(struct bfd_life *l, const struct bfd_arrival *a)
-{
-    struct bfd_packet p;
-    enum bfd_fault f = bfd_packet_decode(a->bytes, a->len, &p);
-    struct bfd_sess *s = bfd_io_session(l, a, f == BFD_FAULT_NONE ? p.your_disc : 0);
-    if (s == NULL) {
-        bfd_io_stranger(l, a,
-                        f != BFD_FAULT_NONE ? bfd_fault_text(f)
-                                            : "no session has these addresses and discriminator");
-        return;
-    }
-    if (f != BFD_FAULT_NONE) {
-        s->refused++;
-        if (!(s->said & 1u << f))
-            log_warn("bfd_instance %s: a packet of the neighbour is refused: %s (said once)", s->name,
-                     bfd_fault_text(f));
-        s->said |= 1u << f;
-        return;
-    }
-    if (a->ttl < s->min_ttl) {
-        s->far++;
-        if (!(s->said & 1u << BFD_FAULT_MAX))
-            log_warn(
-                "bfd_instance %s: a packet of the neighbour is refused: it came with %s %d, at least %u is "
-                "wanted. A neighbour on this link sends 255 (RFC 5881); for one that does not, write its "
-                "value as "
-                "ttl, or max_hops (said once)",
-                s->name, a->src.family == 4 ? "TTL" : "hop limit", a->ttl, s->min_ttl);
-        s->said |= 1u << BFD_FAULT_MAX;
-        return;
-    }
-    bfd_sess_rx(s, &p, a->at);
 }
 
 /* ---- receiving */
@@ -188,7 +112,7 @@ static void bfd_io_read(struct bfd_rx *r, int budget)
             if (ipaddr_from_sockaddr((struct sockaddr *)&b.from[i], &a.src) < 0)
                 continue;
             a.at = bfd_io_time(r, mono, real, bfd_io_control(&b.m[i].msg_hdr, &a));
-            bfd_io_take(r->l, &a);
+            bfd_take(r->l, &a);
         }
         budget -= n;
         if (n < BFD_IO_BATCH) {
