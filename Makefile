@@ -22,7 +22,7 @@ OPT      ?= -O2 -g
 SAN      ?=
 CFLAGS   += -std=c17 -D_GNU_SOURCE -I. $(WARN) $(WERROR) $(OPT) $(SAN) $(if $(SAN),,$(HARDEN)) -MMD -MP
 LDFLAGS  += -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN)
-ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio metrics dbus snmp
+ROLES    := parent conf ctl vrrpd checkd ipvsd genhash prio filelog metrics dbus snmp
 
 DIR_parent := parent
 DIR_conf   := parent/conf
@@ -49,6 +49,8 @@ BIN_checkd := holdfast-checkd
 BIN_ipvsd  := holdfast-ipvsd
 BIN_genhash := genhash
 BIN_prio   := holdfast-prio
+DIR_filelog := parent/filelog
+BIN_filelog := holdfast-log
 LIBS_common := -lcap-ng -lseccomp
 LIBS_ipvsd := $(shell pkg-config --libs $(PKGS_IPVSD) 2>/dev/null)
 LIBS_genhash := -lssl -lcrypto

@@ -70,6 +70,7 @@ uint32_t child_generation(struct child *c);
 bool child_restarted(struct child *c);      /* this incarnation replaces one that died */
 bool child_keep_addresses(struct child *c); /* -V */
 bool child_keep_ipvs(struct child *c);      /* -I */
+bool child_watch_addresses(struct child *c); /* -a */
 
 /* Snapshots of the former incarnation, valid during on_start. */
 bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out);

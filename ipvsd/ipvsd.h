@@ -181,6 +181,7 @@ struct ipvs;
 struct list;
 struct check_sock;
 struct bfd_socks;
+struct addrwatch;
 struct present;
 struct linkbeat;
 struct syncd;
@@ -210,6 +211,7 @@ struct ipvsd {
     struct list *list;
     struct check_sock *check_socks;
     struct bfd_socks *bfd;
+    struct addrwatch *watch; /* -a; NULL: not wanted */
     struct present *present;
     struct present *sources; /* of unicast instances, and with track_src_ip */
     struct linkbeat *linkbeat;

@@ -14,6 +14,7 @@
 #include "common/compat.h"
 #include "common/err.h"
 #include "ipvsd/addr_apply.h"
+#include "ipvsd/addrwatch.h"
 #include "ipvsd/garp.h"
 #include "ipvsd/linkbeat.h"
 #include "ipvsd/model.h"
@@ -270,6 +271,7 @@ static void link_addr_lost(struct ipvsd *d, struct iface *i, const struct ipaddr
 static void link_on_event(const struct kevent *e, void *arg)
 {
     struct ipvsd *d = arg;
+    addrwatch_on_event(d->watch, e);
     switch (e->kind) {
     case KEVENT_LINK: link_on_link(d, &e->link); break;
     case KEVENT_LINK_GONE: {
@@ -391,11 +393,13 @@ void link_resync(struct ipvsd *d)
     d->resync = false;
     present_dump_begin(d->present);
     present_dump_begin(d->sources);
+    addrwatch_dump_begin(d->watch);
     if (link_dump(d, RTM_GETADDR, &x) < 0)
         goto failed;
     link_sweep_addrs(d);
     present_dump_end(d->present);
     present_dump_end(d->sources);
+    addrwatch_dump_end(d->watch);
     free(x.seen);
     return;
 failed:

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "ipvsd/addr_apply.h"
+#include "ipvsd/addrwatch.h"
 #include "ipvsd/bfd_sock.h"
 #include "ipvsd/check_sock.h"
 #include "ipvsd/garp.h"
@@ -121,6 +122,10 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
     if (link_open(d) < 0 || garp_open(d) < 0) {
         log_err("netlink or packet socket: %s", strerror(errno));
         return -1;
+    }
+    if (child_watch_addresses(c)) {
+        d->watch = addrwatch_new(d->cmd.portid);
+        d->resync = true; /* also with nothing configured */
     }
     struct model *m = model_build(s, &e);
     if (m == NULL) {

@@ -370,6 +370,7 @@ void lifecycle_reload(struct parent *p)
 {
     if (p->phase == PARENT_PHASE_STOPPING)
         return;
+    logsink_reopen(p->log); /* also when nothing comes of the reload: it is how logrotate says so */
     if (p->phase == PARENT_PHASE_STARTING || reload_busy(p->reload) || lifecycle_room_unsettled(p)) {
         p->hup_waiting = true;
         return;

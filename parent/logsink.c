@@ -13,15 +13,11 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "parent/logfile.h"
+#include "parent/logqueue.h"
 
-#define LOGSINK_RING  512
 #define LOGSINK_LINE  (LOG_LINE_MAX + 128)
 #define LOGSINK_RETRY (50 * NS_PER_MS)
-
-struct logsink_line {
-    size_t len;
-    char *text;
-};
 
 struct logsink {
     struct logsink_opts o;
@@ -32,10 +28,10 @@ struct logsink {
     bool socket; /* the console is a socket */
     pid_t pid[ROLE_MAX];
     char suffix[64];
-    struct logsink_line ring[LOGSINK_RING];
-    size_t head, n;
-    uint64_t lost, told;
-    bool inside;
+    struct logqueue queue; /* for syslog */
+    struct logfile *file;  /* -g; NULL: none */
+    uint64_t lost, told;   /* lost: on the console */
+    bool inside, apart;    /* apart: a line about the log file, not for it */
 };
 
 /* A description of our own, so that O_NONBLOCK does not reach the terminal we share with others. */
@@ -65,23 +61,10 @@ static void logsink_connect(struct logsink *s)
 
 static void logsink_on_retry(struct ev_timer *t, uint64_t now, void *arg);
 
-struct logsink *logsink_new(const struct logsink_opts *o)
+/* A logqueue_send_fn. */
+static int logsink_send(void *arg, const char *text, size_t len)
 {
-    struct logsink *s = xcalloc(1, sizeof *s);
-    s->o = *o;
-    s->fd = -1;
-    s->console = o->console ? logsink_open_console(&s->socket) : -1;
-    s->pid[ROLE_PARENT] = getpid();
-    tzset();
-    ev_timer_init(&s->retry, logsink_on_retry, s);
-    if (o->syslog)
-        logsink_connect(s);
-    return s;
-}
-
-/* 1 gone, 0 try later, -1 lost. */
-static int logsink_send(struct logsink *s, const char *text, size_t len)
-{
+    struct logsink *s = arg;
     for (int tries = 0; tries < 2; tries++) {
         if (s->fd < 0)
             logsink_connect(s);
@@ -97,40 +80,27 @@ static int logsink_send(struct logsink *s, const char *text, size_t len)
     return -1;
 }
 
-static void logsink_drain(struct logsink *s)
+struct logsink *logsink_new(const struct logsink_opts *o)
 {
-    while (s->n > 0) {
-        struct logsink_line *l = &s->ring[s->head];
-        int rc = logsink_send(s, l->text, l->len);
-        if (rc == 0)
-            break;
-        if (rc < 0)
-            s->lost++;
-        free(l->text);
-        *l = (struct logsink_line){ 0 };
-        s->head = (s->head + 1) % LOGSINK_RING;
-        s->n--;
-    }
-    if (s->n > 0 && s->ev != NULL && !ev_timer_armed(&s->retry))
-        ev_timer_in(s->ev, &s->retry, LOGSINK_RETRY);
+    struct logsink *s = xcalloc(1, sizeof *s);
+    s->o = *o;
+    s->fd = -1;
+    s->console = o->console ? logsink_open_console(&s->socket) : -1;
+    s->pid[ROLE_PARENT] = getpid();
+    s->queue.send = logsink_send;
+    s->queue.arg = s;
+    tzset();
+    ev_timer_init(&s->retry, logsink_on_retry, s);
+    if (o->syslog)
+        logsink_connect(s);
+    return s;
 }
 
-static void logsink_syslog(struct logsink *s, const char *text, size_t len)
+/* Whatever waits is tried again in a moment. */
+static void logsink_later(struct logsink *s)
 {
-    logsink_drain(s);
-    int rc = s->n > 0 ? 0 : logsink_send(s, text, len);
-    if (rc > 0)
-        return;
-    if (rc < 0 || s->n == LOGSINK_RING) {
-        s->lost++;
-        return;
-    }
-    struct logsink_line *l = &s->ring[(s->head + s->n) % LOGSINK_RING];
-    l->text = xmalloc(len);
-    memcpy(l->text, text, len);
-    l->len = len;
-    s->n++;
-    if (s->ev != NULL && !ev_timer_armed(&s->retry))
+    bool waits = s->queue.n > 0 || (s->file != NULL && logfile_waits(s->file));
+    if (waits && s->ev != NULL && !ev_timer_armed(&s->retry))
         ev_timer_in(s->ev, &s->retry, LOGSINK_RETRY);
 }
 
@@ -139,12 +109,57 @@ static void logsink_on_retry(struct ev_timer *t, uint64_t now, void *arg)
     struct logsink *s = arg;
     (void)t;
     (void)now;
-    logsink_drain(s);
-    if (s->n == 0 && s->lost > s->told) {
-        uint64_t lost = s->lost - s->told;
-        s->told = s->lost;
+    logqueue_drain(&s->queue);
+    if (s->file != NULL)
+        logfile_drain(s->file);
+    uint64_t lost = s->lost + s->queue.lost - s->told;
+    if (s->queue.n == 0 && lost > 0) {
+        s->told += lost;
         log_warn("%llu log lines were lost: syslog did not take them", (unsigned long long)lost);
     }
+    logsink_later(s);
+}
+
+static size_t logsink_clip(int n, size_t size)
+{
+    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+}
+
+/* ---- the log file
+ * ---------------------------------------------------------------------------------------------------------
+ */
+
+static void logsink_on_complaint(void *arg, const char *text)
+{
+    struct logsink *s = arg;
+    s->apart = true;
+    log_warn("%s", text);
+    s->apart = false;
+}
+
+void logsink_file(struct logsink *s, const struct logfile_opts *o)
+{
+    s->file = logfile_new(o, logsink_on_complaint, s);
+    if (s->file == NULL)
+        log_warn("no log file: %s", strerror(errno));
+}
+
+void logsink_reopen(struct logsink *s)
+{
+    if (s->file != NULL)
+        logfile_again(s->file);
+    logsink_later(s);
+}
+
+static void logsink_to_file(struct logsink *s, enum role who, const char *text, const struct tm *tm, long ms)
+{
+    char line[LOGSINK_LINE], stamp[40];
+    strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", tm);
+    int n = snprintf(line, sizeof line - 1, "%s.%03ld %s%s[%d]: %s", stamp, ms, role_binary(who), s->suffix,
+                     (int)s->pid[who], text);
+    size_t len = logsink_clip(n, sizeof line - 1);
+    line[len++] = '\n';
+    logfile_line(s->file, who, line, len);
 }
 
 void logsink_attach(struct logsink *s, struct ev *ev)
@@ -157,11 +172,11 @@ void logsink_free(struct logsink *s)
 {
     if (s == NULL)
         return;
-    logsink_drain(s);
+    logfile_free(s->file);
+    logqueue_drain(&s->queue);
     if (s->ev != NULL)
         ev_timer_stop(s->ev, &s->retry);
-    for (size_t i = 0; i < LOGSINK_RING; i++)
-        free(s->ring[i].text);
+    logqueue_free(&s->queue);
     if (s->fd >= 0)
         close(s->fd);
     if (s->console >= 0)
@@ -177,11 +192,8 @@ void logsink_set_pid(struct logsink *s, enum role r, pid_t pid)
 void logsink_set_suffix(struct logsink *s, const char *suffix)
 {
     snprintf(s->suffix, sizeof s->suffix, "%s", suffix);
-}
-
-static size_t logsink_clip(int n, size_t size)
-{
-    return n < 0 ? 0 : (size_t)n < size ? (size_t)n : size - 1;
+    if (s->file != NULL)
+        logfile_begin(s->file, s->ev, suffix);
 }
 
 static void logsink_console(struct logsink *s, enum role who, const char *text, const struct tm *tm, long ms)
@@ -213,10 +225,13 @@ void logsink_line(struct logsink *s, enum role who, enum log_level level, const 
         strftime(stamp, sizeof stamp, "%b %e %H:%M:%S", &tm);
         int n = snprintf(line, sizeof line, "<%d>%s %s%s[%d]: %s", s->o.facility * 8 + (int)level, stamp,
                          role_binary(who), s->suffix, (int)s->pid[who], text);
-        logsink_syslog(s, line, logsink_clip(n, sizeof line));
+        logqueue_put(&s->queue, line, logsink_clip(n, sizeof line));
     }
+    if (s->file != NULL && !s->apart)
+        logsink_to_file(s, who, text, &tm, ts.tv_nsec / 1000000);
     if (s->console >= 0)
         logsink_console(s, who, text, &tm, ts.tv_nsec / 1000000);
+    logsink_later(s);
     s->inside = false;
 }
 
@@ -227,5 +242,5 @@ void logsink_emit(enum role who, enum log_level level, const char *text, void *s
 
 uint64_t logsink_lost(const struct logsink *s)
 {
-    return s->lost;
+    return s->lost + s->queue.lost + (s->file != NULL ? logfile_lost(s->file) : 0);
 }

@@ -18,10 +18,12 @@
 #include "common/jail.h"
 #include "common/log.h"
 #include "parent/conf_run.h"
+#include "parent/corepattern.h"
 #include "parent/dump.h"
 #include "parent/events.h"
 #include "parent/lifecycle.h"
 #include "parent/news.h"
+#include "parent/logfile.h"
 #include "parent/logsink.h"
 #include "parent/netns.h"
 #include "parent/operator.h"
@@ -30,6 +32,8 @@
 #include "parent/script_life.h"
 #include "parent/spawn.h"
 #include "parent/timed.h"
+
+#define MAIN_LOG_MODE 0600 /* of log files: what is in them is for the administrator */
 
 enum main_status { MAIN_OK = 0, MAIN_FATAL = 1, MAIN_PERMISSION = 4 };
 
@@ -176,17 +180,34 @@ static void main_log_begin(struct parent *p)
     struct logsink_opts lo = {
         .syslog = !o->no_syslog, .console = o->console, .stamps = o->foreground, .facility = o->facility
     };
+    struct logfile_opts file = { .libexec = p->libexec,
+                                 .file = o->log_file,
+                                 .at_once = o->flush_log_file,
+                                 .mode = o->umask >= 0 ? 0666 & ~(mode_t)o->umask : MAIN_LOG_MODE };
     p->log = logsink_new(&lo);
+    if (o->log_to_file)
+        logsink_file(p->log, &file);
     log_init(ROLE_PARENT, o->detail > 0 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     log_sink(logsink_emit, p->log);
     log_notice("holdfast %s starts", OPTIONS_VERSION);
-    for (size_t i = 0; i < o->nnotes; i++)
-        log_warn("option --%s is accepted and has no effect in this version", o->notes[i]);
     if (o->core_dump) {
         struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
         setrlimit(RLIMIT_CORE, &r);
         log_info("core dumps: of the parent only, its children are not dumpable on purpose");
     }
+}
+
+static void main_core_pattern(const struct options *o, struct corepattern *core)
+{
+    const char *pattern = o->core_pattern != NULL ? o->core_pattern : "core";
+    if (!o->set_core_pattern)
+        return;
+    if (corepattern_set(core, COREPATTERN_FILE, pattern) < 0)
+        log_warn("the kernel's core pattern cannot be set to \"%s\": %s", pattern, strerror(errno));
+    else
+        log_notice("the kernel's core pattern is \"%s\" until the end, for every process of this machine; "
+                   "before: \"%s\"",
+                   pattern, core->before);
 }
 
 /* 0, or -1 with the reason logged. */
@@ -234,6 +255,7 @@ static int main_run(struct parent *p)
 
 static int main_daemon(struct parent *p)
 {
+    struct corepattern core = { 0 };
     int status = MAIN_FATAL;
     p->config_file = main_absolute(p->opt.config_file);
     umask(p->opt.umask >= 0 ? (mode_t)p->opt.umask : 022);
@@ -241,10 +263,12 @@ static int main_daemon(struct parent *p)
         daemonise_fork(&p->dm);
     sdnotify_open(&p->sd);
     main_log_begin(p);
+    main_core_pattern(&p->opt, &core);
     if (main_ground(p) == 0)
         status = main_run(p);
     else
         daemonise_fail(&p->dm, status);
+    corepattern_restore(&core);
     log_sink(NULL, NULL);
     logsink_free(p->log);
     free(p->config_file);

@@ -1,7 +1,6 @@
 /*
  * options.c - see options.h. The table is the command line: getopt's strings, the help text and the effect of
- * every option come from its rows. Options whose engine comes in a later version are rows too: they are
- * accepted so that an unchanged service file works, and say in the log that nothing happens yet.
+ * every option come from its rows.
  */
 #include "parent/options.h"
 
@@ -22,7 +21,6 @@ enum option_kind {
     OPTION_COUNT, /* unsigned at offset, one more a time */
     OPTION_TEXT,  /* const char * at offset */
     OPTION_MAYBE, /* a flag with an optional argument: bool at offset, text at offset2 */
-    OPTION_LATER, /* accepted, noted, no effect in this version */
 };
 
 struct option_row {
@@ -47,8 +45,11 @@ static const struct option_row option_rows[] = {
     { 'D', "log-detail", NULL, OPTION_COUNT, OPTION_AT(detail), 0, "detailed log" },
     { 'S', "log-facility", "FACILITY", OPTION_TEXT, OPTION_AT(facility_word), 0,
       "syslog facility: 0-7, local0-local7, user, daemon" },
-    { 'g', "log-file", "[FILE]", OPTION_LATER, 0, 0, "log to a file (use -l and a redirection)" },
-    { 0, "flush-log-file", NULL, OPTION_LATER, 0, 0, "flush the log file after each line" },
+    { 'g', "log-file", "[FILE]", OPTION_MAYBE, OPTION_AT(log_to_file), OPTION_AT(log_file),
+      "log also to FILE, and per process to FILE with _vrrp, _healthcheckers, _ipvs before its last dot "
+      "(default " OPTIONS_DEFAULT_LOG "; a relative name is one there); opened anew at a reload" },
+    { 0, "flush-log-file", NULL, OPTION_FLAG, OPTION_AT(flush_log_file), 0,
+      "write each line to that file at once, not within a second" },
     { 'G', "no-syslog", NULL, OPTION_FLAG, OPTION_AT(no_syslog), 0, "no syslog" },
     { 'u', "umask", "MASK", OPTION_TEXT, OPTION_AT(umask_word), 0, "umask, overrides the configuration" },
     { 'X', "release-vips", NULL, OPTION_FLAG, OPTION_AT(release_vips), 0,
@@ -66,13 +67,18 @@ static const struct option_row option_rows[] = {
       "pid file of the checker process" },
     { 'b', "bfd_pid", "FILE", OPTION_TEXT, OPTION_AT(bfd_pid_file), 0,
       "pid file of the BFD process (part of VRRP here)" },
-    { 'a', "address-monitoring", NULL, OPTION_LATER, 0, 0, "log every address change seen" },
-    { 'x', "snmp", NULL, OPTION_LATER, 0, 0, "enable SNMP" },
-    { 'A', "snmp-agent-socket", "ADDR", OPTION_LATER, 0, 0, "AgentX socket" },
+    { 'a', "address-monitoring", NULL, OPTION_FLAG, OPTION_AT(watch_addresses), 0,
+      "log every address that comes or goes, on any interface, whoever did it" },
+    { 'x', "snmp", NULL, OPTION_FLAG, OPTION_AT(snmp), 0,
+      "all of SNMP, as if enable_snmp_vrrp, _checker and _rfc were configured: holdfast-snmp serves it" },
+    { 'A', "snmp-agent-socket", "ADDR", OPTION_TEXT, OPTION_AT(snmp_socket), 0,
+      "AgentX socket for holdfast-snmp, overrides snmp_socket" },
     { 's', "namespace", "NAME", OPTION_TEXT, OPTION_AT(netns), 0,
       "network namespace, overrides the configuration" },
     { 'm', "core-dump", NULL, OPTION_FLAG, OPTION_AT(core_dump), 0, "no limit on the parent's core file" },
-    { 'M', "core-dump-pattern", "[PATTERN]", OPTION_LATER, 0, 0, "set the kernel's core pattern" },
+    { 'M', "core-dump-pattern", "[PATTERN]", OPTION_MAYBE, OPTION_AT(set_core_pattern),
+      OPTION_AT(core_pattern),
+      "-m, and set the kernel's core pattern (default core) for the whole machine until the daemon ends" },
     { 'e', "all-config", NULL, OPTION_FLAG, OPTION_AT(strict_includes), 0,
       "every include problem is an error" },
     { 'i', "config-id", "ID", OPTION_TEXT, OPTION_AT(config_id), 0,
@@ -144,10 +150,6 @@ static void option_apply(const struct option_row *r, const char *arg, struct opt
         if (arg != NULL)
             *(const char **)(void *)(base + r->offset2) = arg;
         break;
-    case OPTION_LATER:
-        if (o->nnotes < OPTIONS_NOTES_MAX)
-            o->notes[o->nnotes++] = r->name;
-        break;
     }
 }
 
@@ -176,6 +178,20 @@ static int option_umask(const char *word)
     return errno == 0 && *end == '\0' && v <= 0777 ? (int)v : -1;
 }
 
+static bool option_plain(const char *word)
+{
+    for (; *word != '\0'; word++)
+        if ((unsigned char)*word < 0x20 || *word == 0x7f)
+            return false;
+    return true;
+}
+
+static bool option_core_pattern(const char *word)
+{
+    size_t n = strlen(word);
+    return n > 0 && n <= OPTIONS_CORE_PATTERN_MAX && option_plain(word);
+}
+
 /* Options whose words mean something of their own. */
 static int option_words(struct options *o, char *why, size_t size)
 {
@@ -184,6 +200,20 @@ static int option_words(struct options *o, char *why, size_t size)
                  o->facility_word);
         return -1;
     }
+    if (o->core_pattern != NULL && !option_core_pattern(o->core_pattern)) {
+        snprintf(why, size, "bad core pattern '%.60s': 1 to %d printable characters, see core(5)",
+                 o->core_pattern, OPTIONS_CORE_PATTERN_MAX);
+        return -1;
+    }
+    if (o->snmp_socket != NULL && (o->snmp_socket[0] == '\0' || !option_plain(o->snmp_socket))) {
+        snprintf(why, size, "bad AgentX socket '%.60s': e.g. unix:/var/agentx/master", o->snmp_socket);
+        return -1;
+    }
+    if (o->log_file != NULL && !option_plain(o->log_file)) {
+        snprintf(why, size, "the name of the log file has control characters");
+        return -1;
+    }
+    o->core_dump = o->core_dump || o->set_core_pattern;
     if (o->umask_word != NULL && (o->umask = option_umask(o->umask_word)) < 0) {
         snprintf(why, size, "bad umask '%s': use a number up to 0777", o->umask_word);
         return -1;
@@ -258,9 +288,8 @@ void options_print_help(int fd)
             snprintf(form, sizeof form, "--%s[=%s", r->name, arg + 1);
         else
             snprintf(form, sizeof form, "--%s%s%s", r->name, eq, arg);
-        dprintf(fd, "  %c%c%s %-28s %s%s\n", r->letter != 0 ? '-' : ' ', r->letter != 0 ? r->letter : ' ',
-                r->letter != 0 ? "," : " ", form, r->help,
-                r->kind == OPTION_LATER ? " (accepted, no effect yet)" : "");
+        dprintf(fd, "  %c%c%s %-28s %s\n", r->letter != 0 ? '-' : ' ', r->letter != 0 ? r->letter : ' ',
+                r->letter != 0 ? "," : " ", form, r->help);
     }
 }
 
@@ -269,9 +298,7 @@ bool options_row(size_t i, struct options_row *out)
     if (i >= OPTION_ROWS)
         return false;
     const struct option_row *r = &option_rows[i];
-    *out = (struct options_row){
-        .letter = r->letter, .name = r->name, .arg = r->arg, .help = r->help, .later = r->kind == OPTION_LATER
-    };
+    *out = (struct options_row){ .letter = r->letter, .name = r->name, .arg = r->arg, .help = r->help };
     return true;
 }
 

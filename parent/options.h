@@ -9,9 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define OPTIONS_DEFAULT_CONF "/etc/keepalived/keepalived.conf"
-#define OPTIONS_VERSION      "0.1"
-#define OPTIONS_NOTES_MAX    16
+#define OPTIONS_DEFAULT_CONF     "/etc/keepalived/keepalived.conf"
+#define OPTIONS_VERSION          "0.1"
+#define OPTIONS_DEFAULT_LOG      "/tmp/keepalived.log"
+#define OPTIONS_CORE_PATTERN_MAX 126 /* the kernel's CORENAME_MAX_SIZE, less end of line and of text */
 
 struct options {
     const char *config_file;
@@ -30,8 +31,12 @@ struct options {
     bool core_dump, strict_includes;
     bool test, json, warnings_are_errors, lenient, portable;
     bool genhash, version, help;
-    const char *notes[OPTIONS_NOTES_MAX]; /* what an accepted option does not do yet, for the log */
-    size_t nnotes;
+    bool log_to_file, flush_log_file; /* -g; every line at once */
+    const char *log_file;             /* NULL: the default one */
+    bool watch_addresses, snmp;       /* -a, -x */
+    const char *snmp_socket;
+    bool set_core_pattern;
+    const char *core_pattern; /* NULL: "core" */
 };
 
 /* 0; or -1 with a sentence in why (the daemon then exits 1). */
@@ -47,7 +52,6 @@ void options_print_help(int fd);
 struct options_row {
     char letter; /* 0: long form only */
     const char *name, *arg, *help;
-    bool later; /* accepted, without effect in this release */
 };
 bool options_row(size_t i, struct options_row *out);
 void options_print_version(int fd);

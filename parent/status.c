@@ -62,6 +62,14 @@ static void status_dbus(FILE *f, const struct parent *p)
         report_line(f, "instance", "%s", instance);
 }
 
+/* For holdfast-snmp: what -x and -A say; the rest is in the configuration. */
+static void status_snmp(FILE *f, const struct parent *p)
+{
+    fprintf(f, "[snmp]\nall=%s\n", p->opt.snmp ? "yes" : "no");
+    if (p->opt.snmp_socket != NULL)
+        report_line(f, "agent_socket", "%s", p->opt.snmp_socket);
+}
+
 static void status_room(FILE *f, const struct room *m)
 {
     const struct msg_ready *j = &m->report;
@@ -148,6 +156,8 @@ static void status_all(FILE *f, const struct parent *p, const char *name)
     status_daemon(f, p);
     if (p->cur != NULL && name[0] == '\0')
         status_dbus(f, p);
+    if (name[0] == '\0')
+        status_snmp(f, p);
     for (int r = ROLE_VRRPD; name[0] == '\0' && r <= ROLE_IPVSD; r++)
         status_room(f, &p->room[r]);
     status_instances(f, p->cur, name);

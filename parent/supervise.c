@@ -194,7 +194,8 @@ void room_tell(struct room *m)
                            .restart = m->ever_started,
                            .log_level = room_log_level(p),
                            .keep_addresses = p->opt.keep_addresses,
-                           .keep_ipvs = p->opt.keep_ipvs };
+                           .keep_ipvs = p->opt.keep_ipvs,
+                           .watch_addresses = p->opt.watch_addresses };
     fds[n] = config_dup_slice(p->cur, m->role);
     if (fds[n++] < 0) {
         supervise_kill(m, "no descriptor left to hand it its configuration");

@@ -251,8 +251,6 @@ static void man_all_options(void)
         }
         putchar('\n');
         man_sentence(r.help);
-        if (r.later)
-            man_text("Accepted, without effect in this release.");
     }
     puts(".El");
 }

@@ -35,15 +35,18 @@ struct snmp {
 
 void snmp_wish(const struct view *v, const struct snmp_opts *o, struct snmp_wish *out)
 {
-    bool rfc = o->all || view_global_yes(v, "enable_snmp_rfc");
-    *out = (struct snmp_wish){ .vrrp = o->all || view_global_yes(v, "enable_snmp_vrrp") ||
+    const struct doc_part *daemon = doc_next(&v->state, NULL, "snmp"); /* its -x and -A */
+    bool all = o->all || doc_yes(daemon, "all");
+    bool rfc = all || view_global_yes(v, "enable_snmp_rfc");
+    *out = (struct snmp_wish){ .vrrp = all || view_global_yes(v, "enable_snmp_vrrp") ||
                                        view_global_yes(v, "enable_snmp_keepalived"),
-                               .check = o->all || view_global_yes(v, "enable_snmp_checker"),
+                               .check = all || view_global_yes(v, "enable_snmp_checker"),
                                .rfc2 = rfc || view_global_yes(v, "enable_snmp_rfcv2"),
                                .rfc3 = rfc || view_global_yes(v, "enable_snmp_rfcv3"),
                                .traps = view_global_yes(v, "enable_traps") };
     snprintf(out->socket, sizeof out->socket, "%s",
-             o->agentx != NULL ? o->agentx : view_global(v, "snmp_socket", ""));
+             o->agentx != NULL ? o->agentx
+                               : doc_str(daemon, "agent_socket", view_global(v, "snmp_socket", "")));
 }
 
 static struct fill snmp_fill(struct snmp *s, struct image *into)

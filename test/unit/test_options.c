@@ -118,21 +118,36 @@ static void test_words(void **state)
     assert_int_equal(o.facility, 19);
 }
 
-static void test_later(void **state)
+static void test_kept_promises(void **state)
 {
     struct options o;
     (void)state;
     assert_int_equal(parse(&o, "-x", "-a", "-A", "unix:/x"), 0);
-    assert_int_equal(o.nnotes, 3);
-    assert_string_equal(o.notes[0], "snmp");
+    assert_true(o.snmp && o.watch_addresses);
+    assert_string_equal(o.snmp_socket, "unix:/x");
+    assert_int_equal(parse(&o, "-g", "--flush-log-file", "-M", NULL), 0);
+    assert_true(o.log_to_file && o.flush_log_file && o.set_core_pattern && o.core_dump);
+    assert_null(o.log_file);
+    assert_null(o.core_pattern);
+    assert_int_equal(parse(&o, "--log-file=/x.log", "-M/cores/%e.%p", NULL, NULL), 0);
+    assert_string_equal(o.log_file, "/x.log");
+    assert_string_equal(o.core_pattern, "/cores/%e.%p");
+    assert_false(o.flush_log_file || o.snmp || o.watch_addresses);
+    assert_int_equal(parse(&o, "-m", NULL, NULL, NULL), 0);
+    assert_true(o.core_dump && !o.set_core_pattern && !o.log_to_file);
+    assert_int_equal(parse(&o, "-Mone\ntwo", NULL, NULL, NULL), -1);
+    assert_int_equal(parse(&o, "--core-dump-pattern=", NULL, NULL, NULL), -1);
+    assert_int_equal(parse(&o, "-A", "unix:/x\n[daemon]", NULL, NULL), -1);
+    assert_int_equal(parse(&o, "-g/tmp/a\tb", NULL, NULL, NULL), -1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults), cmocka_unit_test(test_forms),   cmocka_unit_test(test_config_test),
-        cmocka_unit_test(test_roles),    cmocka_unit_test(test_refused), cmocka_unit_test(test_words),
-        cmocka_unit_test(test_later),
+        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_config_test),   cmocka_unit_test(test_roles),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_words),
+        cmocka_unit_test(test_kept_promises),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
