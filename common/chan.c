@@ -18,6 +18,7 @@
 #define CHAN_READ_BUDGET 1024      /* datagrams a turn: nobody starves the timers */
 #define CHAN_SEND_BATCH  32        /* datagrams a sendmmsg */
 #define CHAN_QUEUE_MAX   65536     /* messages; a peer this far behind is not coming back */
+#define CHAN_QUEUE_KEEP  64        /* room kept for the next ones when all have left */
 #define CHAN_ROOM        4096      /* what chan_room grants: far below the limit above */
 #define CHAN_DROP_AT     256       /* DROP messages are not queued beyond this */
 #define CHAN_RETRY_NS    NS_PER_MS /* the kernel is short of something no EV_WRITE will announce */
@@ -195,6 +196,11 @@ int chan_flush(struct chan *c)
     if (c->dead || c->mute)
         return -1;
     c->head = c->tail = 0;
+    if (c->cap > CHAN_QUEUE_KEEP) { /* a start or a reload was told; the like of it is rare */
+        free(c->q);
+        c->q = NULL;
+        c->cap = 0;
+    }
     if (c->stalled) {
         c->stalled = false;
         ev_io_want(c->ev, c->io, EV_READ);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,8 +32,9 @@
 #define CHILD_SNAPSHOT_MAX    (8 << 20) /* bytes */
 #define CHILD_LINGER_NS       NS_PER_MS /* logs and events give way to adverts and addresses */
 #define CHILD_LAST_WORDS_MS   50
-#define CHILD_KEEP            12 /* descriptors a jail leaves open */
-#define CHILD_SNAPSHOT_HEADER 8  /* u32 key, u16 len, u16 zero */
+#define CHILD_KEEP            12         /* descriptors a jail leaves open */
+#define CHILD_SNAPSHOT_HEADER 8          /* u32 key, u16 len, u16 zero */
+#define CHILD_REST_NS         NS_PER_SEC /* after the work of a start or a reload, its memory goes back */
 
 struct child {
     enum role role;
@@ -43,7 +45,11 @@ struct child {
     struct chan *peers[ROLE_MAX];
     int early[ROLE_MAX]; /* peer ends that came before start: unread, so nothing is said to a child without a
                             slice */
-    struct slice *slice, *next;
+    struct slice *slice, *next; /* slice: NULL while it rests */
+    int slice_fd, next_fd;      /* kept where it does rest */
+    uint32_t generation;        /* of slice; 0: none yet */
+    struct ev_timer rest;
+    bool trim; /* at the next rest */
     struct deadman deadman;
     struct pulse *pulse; /* the parent reads in it when we last finished a turn */
     uint32_t next_generation;
@@ -52,7 +58,7 @@ struct child {
     struct ev_timer start_wait;
     struct procset proc;
     struct reports *reports; /* what an operator asked for */
-    bool started, restarted, keep_addresses, keep_ipvs, watch_addresses, stopping;
+    bool started, restarted, keep_addresses, keep_ipvs, stopping;
     bool logging; /* inside the sink: a failing channel must not log about logging */
 };
 
@@ -71,14 +77,58 @@ struct chan *child_peer(struct child *c, enum role peer)
     return c->peers[peer];
 }
 
+/* ---- the configuration
+ * What a role has taken from it lies in the role's own structures. Between starts and reloads it is looked at
+ * for dumps and reports alone; the parent has it in a memfd anyway. */
+
+static void child_on_rest(struct ev_timer *t, uint64_t now, void *arg)
+{
+    struct child *c = arg;
+    (void)t;
+    (void)now;
+    if (c->slice != NULL)
+        slice_rest(c->slice);
+    if (c->slice_fd >= 0) {
+        slice_free(c->slice);
+        c->slice = NULL;
+    }
+    if (c->trim)
+        malloc_trim(0);
+    c->trim = false;
+}
+
 const struct slice *child_slice(struct child *c)
 {
+    struct err e = { 0 };
+    if (c->slice != NULL || c->slice_fd < 0)
+        return c->slice;
+    c->slice = slice_open(c->slice_fd, c->role, &e);
+    if (c->slice == NULL)
+        fatal("the configuration slice cannot be read again: %s", e.text);
+    ev_timer_in(c->ev, &c->rest, CHILD_REST_NS);
     return c->slice;
+}
+
+/* It is in force; fd: where it comes from. */
+static void child_slice_set(struct child *c, struct slice *s, int fd)
+{
+    c->slice = s;
+    c->generation = slice_generation(s);
+    if (c->slice_fd >= 0)
+        close(c->slice_fd);
+    c->slice_fd = fd;
+    c->trim = true;
+    ev_timer_in(c->ev, &c->rest, CHILD_REST_NS);
+}
+
+static int child_slice_keep(const struct child *c, int fd)
+{
+    return c->ops->slice_rests ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
 }
 
 uint32_t child_generation(struct child *c)
 {
-    return c->slice != NULL ? slice_generation(c->slice) : 0;
+    return c->generation;
 }
 
 bool child_restarted(struct child *c)
@@ -94,11 +144,6 @@ bool child_keep_addresses(struct child *c)
 bool child_keep_ipvs(struct child *c)
 {
     return c->keep_ipvs;
-}
-
-bool child_watch_addresses(struct child *c)
-{
-    return c->watch_addresses;
 }
 
 /* ---- log: to the parent, or stderr once it is gone
@@ -260,9 +305,10 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     struct err e = { 0 };
     if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse + s->has_deadman)
         return -1;
-    c->slice = slice_open(m->fds[0], c->role, &e);
-    if (c->slice == NULL || slice_generation(c->slice) != s->generation)
-        fatal("the configuration slice cannot be used: %s", c->slice == NULL ? e.text : "generation differs");
+    struct slice *slice = slice_open(m->fds[0], c->role, &e);
+    if (slice == NULL || slice_generation(slice) != s->generation)
+        fatal("the configuration slice cannot be used: %s", slice == NULL ? e.text : "generation differs");
+    child_slice_set(c, slice, child_slice_keep(c, m->fds[0]));
     if (s->has_snapshot)
         child_snapshot_load(c, m->fds[1]);
     if (s->has_pulse && (c->pulse = pulse_map(m->fds[1 + s->has_snapshot], true)) == NULL)
@@ -272,7 +318,6 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     c->restarted = s->restart != 0;
     c->keep_addresses = s->keep_addresses != 0;
     c->keep_ipvs = s->keep_ipvs != 0;
-    c->watch_addresses = s->watch_addresses != 0;
     log_set_level((enum log_level)s->log_level);
     ev_timer_stop(c->ev, &c->start_wait);
     child_set_generation(c);
@@ -304,6 +349,7 @@ static int child_on_prepare(struct child *c, const struct chan_msg *m)
     struct slice *next = slice_open(m->fds[0], c->role, &e);
     if (next != NULL && slice_generation(next) == gen && c->ops->on_prepare(c, next, &e, c->arg) == 0) {
         c->next = next;
+        c->next_fd = child_slice_keep(c, m->fds[0]);
         c->next_generation = gen;
         if (m->body->prepare.plan && c->ops->on_plan != NULL)
             c->ops->on_plan(c, next, m->fds[1], c->arg);
@@ -320,8 +366,9 @@ static int child_on_commit(struct child *c, uint32_t gen)
 {
     if (c->next == NULL || gen != c->next_generation)
         return -1;
+    child_slice(c);
     struct slice *old = c->slice;
-    c->slice = c->next;
+    child_slice_set(c, c->next, c->next_fd);
     c->next = NULL;
     report_void(c->reports);
     child_set_generation(c);
@@ -339,6 +386,8 @@ static int child_on_abort(struct child *c)
     c->ops->on_abort(c, c->arg);
     slice_free(c->next);
     c->next = NULL;
+    if (c->next_fd >= 0)
+        close(c->next_fd);
     return 0;
 }
 
@@ -356,7 +405,7 @@ static bool child_report(enum report_what what, uint32_t obj, size_t *cursor, FI
 {
     struct child *c = arg;
     switch (what) {
-    case REPORT_WHAT_CONFIG: return report_slice(c->slice, obj, cursor, f);
+    case REPORT_WHAT_CONFIG: return report_slice(child_slice(c), obj, cursor, f);
     case REPORT_WHAT_STATE: return c->ops->on_report != NULL && c->ops->on_report(c, obj, cursor, f, c->arg);
     case REPORT_WHAT_IPVS: return c->ops->on_ipvs != NULL && c->ops->on_ipvs(c, cursor, f, c->arg);
     case REPORT_WHAT_METRICS: return c->ops->on_metrics != NULL && c->ops->on_metrics(c, cursor, f, c->arg);
@@ -479,7 +528,7 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     struct child *c = xcalloc(1, sizeof *c);
     struct msg_ready ready = { 0 };
     c->role = r;
-    c->deadman.fd = -1;
+    c->deadman.fd = c->slice_fd = c->next_fd = -1;
     c->ops = ops;
     c->arg = arg;
     for (int i = 0; i < ROLE_MAX; i++)
@@ -504,6 +553,7 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     log_last_words_hook(child_last_words, c);
     chan_send(c->parent, MSG_ready, &ready, NULL, 0);
     chan_flush(c->parent);
+    ev_timer_init(&c->rest, child_on_rest, c);
     ev_timer_init(&c->start_wait, child_no_start, c);
     ev_timer_in(c->ev, &c->start_wait, CHILD_START_WAIT_S * NS_PER_SEC);
     return ev_run(c->ev);

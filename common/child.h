@@ -25,7 +25,7 @@ struct child_snapshot {
 
 struct child_ops {
     /* The configuration is here: begin. Peers may arrive before or after. The slice stays valid until a
-     * commit. -1: fatal. */
+     * commit, but see slice_rests. -1: fatal. */
     int (*on_start)(struct child *c, const struct slice *s, void *arg);
     /* Decode aside, change nothing that anybody can see. -1 with e: reject. on_commit or on_abort follows. */
     int (*on_prepare)(struct child *c, const struct slice *next, struct err *e, void *arg);
@@ -52,6 +52,7 @@ struct child_ops {
     bool (*on_report)(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg);
     /* The same for REPORT_WHAT_METRICS, of everything. */
     bool (*on_metrics)(struct child *c, size_t *cursor, FILE *f, void *arg);
+    bool slice_rests; /* the role keeps nothing that points into the slice beyond a turn: it may be closed */
 };
 
 /* The network namespace of net_namespace_ipvs (ROLE_NETNS_FD), -1: none. Before the jail only. checkd is in
@@ -65,12 +66,11 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
 struct ev *child_ev(struct child *c);
 struct chan *child_parent(struct child *c);               /* NULL once gone */
 struct chan *child_peer(struct child *c, enum role peer); /* NULL: not connected now */
-const struct slice *child_slice(struct child *c);
+const struct slice *child_slice(struct child *c);         /* for this turn, with slice_rests */
 uint32_t child_generation(struct child *c);
 bool child_restarted(struct child *c);      /* this incarnation replaces one that died */
 bool child_keep_addresses(struct child *c); /* -V */
 bool child_keep_ipvs(struct child *c);      /* -I */
-bool child_watch_addresses(struct child *c); /* -a */
 
 /* Snapshots of the former incarnation, valid during on_start. */
 bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out);

@@ -2,8 +2,18 @@
 #include "common/hist.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
+#include "common/err.h"
+
+struct hist_some {
+    uint64_t sum;
+    uint32_t have;  /* buckets, bits; */
+    uint32_t nhave; /* how many */
+    uint64_t n[];   /* of each, ascending */
+};
 
 static const uint64_t *hist_bounds(enum hist_scale scale)
 {
@@ -30,14 +40,69 @@ static const uint64_t *hist_bounds(enum hist_scale scale)
     return ratio;
 }
 
-void hist_add(struct hist *h, enum hist_scale scale, uint64_t value)
+static unsigned int hist_bucket(enum hist_scale scale, uint64_t value)
 {
     const uint64_t *le = hist_bounds(scale);
     unsigned int i = 0;
     while (i < HIST_BUCKETS && value > le[i])
         i++;
-    h->bucket[i]++;
+    return i;
+}
+
+void hist_add(struct hist *h, enum hist_scale scale, uint64_t value)
+{
+    h->bucket[hist_bucket(scale, value)]++;
     h->sum += value;
+}
+
+/* Place of a bucket among those that are there. */
+static unsigned int hist_place(uint32_t have, unsigned int bucket)
+{
+    unsigned int n = 0;
+    for (uint32_t below = have & ((UINT32_C(1) << bucket) - 1); below != 0; below &= below - 1)
+        n++;
+    return n;
+}
+
+static struct hist_some *hist_more(struct hist_some *s, unsigned int bucket)
+{
+    uint32_t had = s != NULL ? s->nhave : 0, have = s != NULL ? s->have : 0;
+    unsigned int at = hist_place(have, bucket);
+    s = xrealloc(s, sizeof *s + (had + 1) * sizeof s->n[0]);
+    if (had == 0)
+        s->sum = 0;
+    memmove(&s->n[at + 1], &s->n[at], (had - at) * sizeof s->n[0]);
+    s->n[at] = 0;
+    s->have = have | UINT32_C(1) << bucket;
+    s->nhave = had + 1;
+    return s;
+}
+
+void hist_few_add(struct hist_few *h, enum hist_scale scale, uint64_t value)
+{
+    unsigned int i = hist_bucket(scale, value);
+    if (h->some == NULL || (h->some->have & UINT32_C(1) << i) == 0)
+        h->some = hist_more(h->some, i);
+    h->some->n[hist_place(h->some->have, i)]++;
+    h->some->sum += value;
+}
+
+struct hist hist_of_few(const struct hist_few *h)
+{
+    struct hist out = { 0 };
+    if (h->some == NULL)
+        return out;
+    out.sum = h->some->sum;
+    for (unsigned int i = 0; i <= HIST_BUCKETS; i++)
+        if (h->some->have & UINT32_C(1) << i)
+            out.bucket[i] = h->some->n[hist_place(h->some->have, i)];
+    return out;
+}
+
+void hist_few_free(struct hist_few *h)
+{
+    free(h->some);
+    h->some = NULL;
 }
 
 uint64_t hist_count(const struct hist *h)

@@ -1,6 +1,7 @@
 /*
  * hist.h - a histogram of fixed buckets, for the metrics: an add is a short walk over constants, nothing is
- * allocated. Values are integers of a billionth (nanoseconds; ratios times 1e9). Not for threads.
+ * allocated (but see hist_few). Values are integers of a billionth (nanoseconds; ratios times 1e9). Not for
+ * threads.
  */
 #ifndef HOLDFAST_HIST_H
 #define HOLDFAST_HIST_H
@@ -20,8 +21,17 @@ struct hist {
     uint64_t sum, bucket[HIST_BUCKETS + 1]; /* each for itself, not cumulative; the last one has no bound */
 };
 
+/* The same for owners who keep them by the thousand: it holds only the buckets that have a value, and nothing
+ * before the first one. The first value of a bucket allocates. Zero-initialise; hist_few_free. */
+struct hist_few {
+    struct hist_some *some;
+};
+
 void hist_add(struct hist *h, enum hist_scale scale, uint64_t value);
 uint64_t hist_count(const struct hist *h);
+void hist_few_add(struct hist_few *h, enum hist_scale scale, uint64_t value);
+struct hist hist_of_few(const struct hist_few *h);
+void hist_few_free(struct hist_few *h);
 /* "key=SUM COUNT LE:N LE:N ...", cumulative, ends with +Inf; nothing while it is empty. */
 void hist_write(FILE *f, const char *key, const struct hist *h, enum hist_scale scale);
 

@@ -20,8 +20,9 @@
 #define NONE UINT32_MAX /* no object: end of a chain, empty place in a table */
 
 struct slice {
-    uint8_t *buf;
+    uint8_t *buf; /* of malloc, or the sealed memfd itself */
     size_t len;
+    bool mapped;
     uint32_t generation;
     uint32_t nobj;
     struct slice_obj *obj;
@@ -271,7 +272,7 @@ static void index_build(struct slice *s)
  */
 
 /* Takes buf over. */
-static struct slice *slice_build(uint8_t *buf, size_t len, enum role role, struct err *e)
+static struct slice *slice_build(uint8_t *buf, size_t len, bool mapped, enum role role, struct err *e)
 {
     struct slice *s = xcalloc(1, sizeof *s);
     struct slice_head h;
@@ -279,6 +280,7 @@ static struct slice *slice_build(uint8_t *buf, size_t len, enum role role, struc
 
     s->buf = buf;
     s->len = len;
+    s->mapped = mapped;
     if (len < sizeof h) {
         refuse(e, "header cut short", 0);
         goto bad;
@@ -313,7 +315,7 @@ struct slice *slice_parse(const void *buf, size_t len, enum role role, struct er
     copy = xmalloc(len + 1);
     if (len > 0)
         memcpy(copy, buf, len);
-    return slice_build(copy, len, role, e);
+    return slice_build(copy, len, false, role, e);
 }
 
 struct slice *slice_open(int fd, enum role role, struct err *e)
@@ -322,7 +324,6 @@ struct slice *slice_open(int fd, enum role role, struct err *e)
     int seals = fcntl(fd, F_GET_SEALS);
     struct stat st;
     uint8_t *buf;
-    size_t len, got = 0;
 
     if (seals < 0 || (seals & want) != want) {
         refuse(e, "not a sealed memfd", 0);
@@ -332,30 +333,33 @@ struct slice *slice_open(int fd, enum role role, struct err *e)
         refuse(e, "larger than any configuration may be", 0);
         return NULL;
     }
-    len = (size_t)st.st_size;
-    buf = xmalloc(len + 1);
-    while (got < len) {
-        ssize_t n = pread(fd, buf + got, len - got, (off_t)got);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0) {
-            err_set(e, "HF-SLICE", "configuration slice", "cannot be read: %s",
-                    n < 0 ? strerror(errno) : "end of file");
-            free(buf);
-            return NULL;
-        }
-        got += (size_t)n;
+    if (st.st_size == 0)
+        return slice_parse("", 0, role, e);
+    buf = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0); /* the seals: it cannot change */
+    if (buf == MAP_FAILED) {
+        err_set(e, "HF-SLICE", "configuration slice", "cannot be read: %s", strerror(errno));
+        return NULL;
     }
-    return slice_build(buf, len, role, e);
+    return slice_build(buf, (size_t)st.st_size, true, role, e);
+}
+
+/* The pages come back from the memfd when somebody looks. */
+void slice_rest(const struct slice *s)
+{
+    if (s->mapped)
+        madvise(s->buf, s->len, MADV_DONTNEED);
 }
 
 void slice_free(struct slice *s)
 {
     if (s == NULL)
         return;
-    explicit_bzero(s->buf, s->len); /* may hold secrets */
-    free(s->buf);
+    if (s->mapped) {
+        munmap(s->buf, s->len);
+    } else {
+        explicit_bzero(s->buf, s->len); /* may hold secrets */
+        free(s->buf);
+    }
     free(s->obj);
     free(s->next_kin);
     free(s->next_blk);

@@ -38,12 +38,13 @@ struct slice_obj {
     uint32_t body_len;
 };
 
-/* Reading. The slice keeps its own copy: fd may be closed afterwards. */
+/* Reading. fd may be closed afterwards: the slice maps the memfd, which nobody can change. */
 struct slice *slice_open(int fd, enum role role, struct err *e); /* needs a sealed memfd */
 struct slice *slice_parse(const void *buf, size_t len, enum role role,
                           struct err *e);     /* copies buf; for tests, fuzzing */
 int slice_again(int fd, uint32_t generation); /* a sealed copy of another generation; -1 errno */
 void slice_free(struct slice *s);
+void slice_rest(const struct slice *s); /* nobody looks at it for now: its text needs no memory of ours */
 uint32_t slice_generation(const struct slice *s);
 size_t slice_count(const struct slice *s);
 const struct slice_obj *slice_at(const struct slice *s, size_t i);

@@ -275,9 +275,9 @@ static uint64_t auth_last_of(const struct auth_state *st, const struct ipaddr *f
 void auth_heard(const struct auth *a, struct auth_state *st, const struct ipaddr *from, uint64_t mark)
 {
     size_t n;
-    struct auth_sender *s = auth_senders(st, &n), *to = &s[0];
     if (a == NULL || mark == 0)
         return;
+    struct auth_sender *s = auth_senders(st, &n), *to = &s[0];
     for (size_t i = 0; i < n; i++) {
         if (s[i].addr.family == from->family && ipaddr_cmp(&s[i].addr, from) == 0) {
             to = &s[i];

@@ -21,8 +21,8 @@ static size_t bind_count(const struct slice *s, enum blk blk, uint32_t parent)
 /* The advertised addresses, in the order of the file. */
 static int bind_addrs(struct bind_vi *b, const struct slice *s, struct err *e)
 {
-    size_t n = 0;
-    b->addrs = xcalloc(bind_count(s, BLK_ADDR, b->id) + 1, sizeof *b->addrs);
+    size_t n = 0, most = bind_count(s, BLK_ADDR, b->id);
+    b->addrs = most > 0 ? xcalloc(most, sizeof *b->addrs) : NULL;
     for (const struct slice_obj *o = slice_next(s, NULL, BLK_ADDR, b->id); o != NULL;
          o = slice_next(s, o, BLK_ADDR, b->id)) {
         struct ipaddr a;
@@ -43,8 +43,8 @@ static int bind_addrs(struct bind_vi *b, const struct slice *s, struct err *e)
 
 static void bind_peers(struct bind_vi *b, const struct slice *s)
 {
-    size_t n = 0;
-    b->peers = xcalloc(bind_count(s, BLK_VI_PEER, b->id) + 1, sizeof *b->peers);
+    size_t n = 0, most = bind_count(s, BLK_VI_PEER, b->id);
+    b->peers = most > 0 ? xcalloc(most, sizeof *b->peers) : NULL;
     for (const struct slice_obj *o = slice_next(s, NULL, BLK_VI_PEER, b->id); o != NULL;
          o = slice_next(s, o, BLK_VI_PEER, b->id)) {
         struct check_peer *p = &b->peers[n];
@@ -128,12 +128,21 @@ static void bind_show(struct bind_vi *b, const struct slice_obj *o)
     b->garp_lower_repeat = (uint32_t)slice_uint(o, KW_VI_GARP_LOWER_PRIO_REPEAT, b->garp_repeat);
 }
 
+/* One piece of memory for both. */
+static void bind_names(struct bind_vi *b, const char *name, const char *sock)
+{
+    size_t n = strlen(name) + 1, k = strlen(sock) + 1;
+    b->name = xmalloc(n + k);
+    b->sock = b->name + n;
+    memcpy(b->name, name, n);
+    memcpy(b->sock, sock, k);
+}
+
 struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, struct err *e)
 {
     struct bind_vi *b = xcalloc(1, sizeof *b);
     b->id = o->id;
-    b->name = xstrdup(o->name);
-    b->sock = xstrdup(slice_str(o, KW_VI_X_SOCKET, ""));
+    bind_names(b, o->name, slice_str(o, KW_VI_X_SOCKET, ""));
     const char *iface = slice_str(o, KW_VI_INTERFACE, "");
     memcpy(b->iface, iface, strnlen(iface, sizeof b->iface - 1));
     const char *vmac = slice_str(o, KW_VI_X_VMAC, "");
@@ -180,7 +189,6 @@ void bind_vi_free(struct bind_vi *b)
     auth_free(b->sign);
     track_bind_free(b);
     free(b->name);
-    free(b->sock);
     free(b->addrs);
     free(b->peers);
     free(b);
@@ -189,7 +197,7 @@ void bind_vi_free(struct bind_vi *b)
 static bool bind_same_peers(const struct bind_vi *a, const struct bind_vi *b)
 {
     return a->check.npeers == b->check.npeers &&
-           memcmp(a->peers, b->peers, a->check.npeers * sizeof *a->peers) == 0;
+           (a->check.npeers == 0 || memcmp(a->peers, b->peers, a->check.npeers * sizeof *a->peers) == 0);
 }
 
 static bool bind_same_check(const struct check_cfg *a, const struct check_cfg *b)
@@ -228,7 +236,7 @@ bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b)
            a->engine.interval == b->engine.interval && bind_same_check(&a->check, &b->check) &&
            bind_same_peers(a, b) && bind_same_source(&a->src, &b->src) && a->ttl == b->ttl &&
            a->check.naddrs == b->check.naddrs &&
-           memcmp(a->addrs, b->addrs, a->check.naddrs * sizeof *a->addrs) == 0;
+           (a->check.naddrs == 0 || memcmp(a->addrs, b->addrs, a->check.naddrs * sizeof *a->addrs) == 0);
 }
 
 bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b)

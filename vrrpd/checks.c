@@ -66,7 +66,7 @@ static enum check_verdict check_ext(const struct check_cfg *c, struct check_stat
     int64_t skew;
     if (auth_kind(c->sign) != AUTH_HMAC)
         return CHECK_OK;
-    enum auth_result r = auth_verify(c->sign, &st->auth, rx, len, &st->mark, &skew);
+    enum auth_result r = auth_verify(c->sign, st->auth, rx, len, &st->mark, &skew);
     if (counters[r] != NULL)
         (*counters[r])++;
     if ((uint64_t)(skew < 0 ? -skew : skew) > auth_window(c->sign) / 2)
@@ -78,7 +78,7 @@ static enum check_verdict check_ah(const struct check_cfg *c, struct check_state
                                    const struct packet_rx *rx, size_t len)
 {
     int64_t skew;
-    enum auth_result r = auth_verify(c->sign, &st->auth, rx, len, &st->mark, &skew);
+    enum auth_result r = auth_verify(c->sign, st->auth, rx, len, &st->mark, &skew);
     if (r == AUTH_OK)
         return CHECK_OK;
     st->stats.auth_failure++;
@@ -264,5 +264,5 @@ enum check_verdict check_packet(const struct check_cfg *c, struct check_state *s
 
 void check_taken(const struct check_cfg *c, struct check_state *st, const struct packet_rx *rx)
 {
-    auth_heard(c->sign, &st->auth, &rx->src, st->mark);
+    auth_heard(c->sign, st->auth, &rx->src, st->mark);
 }

@@ -81,9 +81,9 @@ struct check_stats {
 
 struct check_state {
     struct check_stats stats;
-    struct ipaddr last_ok; /* last accepted sender */
-    struct auth_state auth;
-    uint64_t mark; /* of the advert that was CHECK_OK last; check_taken makes it count */
+    struct ipaddr last_ok;   /* last accepted sender */
+    struct auth_state *auth; /* of the owner; needed by whoever is configured to verify */
+    uint64_t mark;           /* of the advert that was CHECK_OK last; check_taken makes it count */
 };
 
 const char *check_text(enum check_verdict v); /* for the log */

@@ -44,7 +44,7 @@ static void data_state(FILE *f, const struct inst *i, uint64_t now)
         fprintf(f, "   Master router = %s\n   Master priority = %u\n", ipaddr_str(&i->e.master, a),
                 i->e.master_priority);
     fprintf(f, "   Wantstate = %s\n", vrrp_state_name(dump_wants(i)));
-    if (i->fault[0] != '\0')
+    if (i->fault != NULL)
         fprintf(f, "   Fault reason = %s\n", i->fault);
     if (b->group != NULL)
         fprintf(f, "   Sync group = %s\n", b->group);

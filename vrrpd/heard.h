@@ -1,7 +1,7 @@
 /*
  * heard.h - who has been heard on a virtual router, and what became of it: the last few senders with their
- * counts, for "explain". Pure, of fixed size, a handful of comparisons for an advert; whoever forges senders
- * can push out nobody who was accepted. Called by inst_rx.c (note) and report.c (read).
+ * counts, for "explain". Pure, of limited size, a handful of comparisons for an advert; whoever forges
+ * senders can push out nobody who was accepted. Called by inst_rx.c (note) and report.c (read).
  */
 #ifndef HOLDFAST_VRRPD_HEARD_H
 #define HOLDFAST_VRRPD_HEARD_H
@@ -15,7 +15,7 @@
 #define HEARD_MOST 8
 
 struct heard_one {
-    struct ipaddr src; /* family 0: a free place */
+    struct ipaddr src;
     uint64_t accepted, rejected;
     uint8_t priority;                  /* of the last accepted one */
     uint64_t interval;                 /* ... as it says, ns */
@@ -24,11 +24,13 @@ struct heard_one {
 };
 
 struct heard_all {
-    struct heard_one one[HEARD_MOST];
+    struct heard_one *one;
+    size_t n; /* how many there are; a new sender allocates, up to HEARD_MOST */
 };
 
 /* a: what it said, with CHECK_OK. */
 void heard_note(struct heard_all *h, const struct ipaddr *src, uint64_t at, enum check_verdict v,
                 const struct engine_advert *a);
+void heard_free(struct heard_all *h);
 
 #endif

@@ -130,7 +130,8 @@ void inst_snapshot(struct inst *i)
 {
     uint8_t buf[SNAPSHOT_MAX];
     struct snapshot s = { .vrid = i->b->vrid, .family = i->b->family, .stats = i->chk.stats };
-    snapshot_auth_take(&s, &i->chk.auth);
+    if (i->chk.auth != NULL)
+        snapshot_auth_take(&s, i->chk.auth);
     memcpy(s.name, i->b->name, strnlen(i->b->name, sizeof s.name - 1));
     memcpy(s.iface, i->b->iface, sizeof s.iface);
     engine_save(&i->e, ev_now(i->v->ev), &s.saved);
@@ -142,6 +143,15 @@ void inst_snapshot(struct inst *i)
 
 /* ---- life */
 
+/* Who signs, or hears signed adverts, has to remember; whoever did so once does not forget. */
+void inst_auth_state(struct inst *i)
+{
+    if (i->chk.auth == NULL && i->b->sign != NULL)
+        i->chk.auth = xcalloc(1, sizeof *i->chk.auth);
+    if (i->chk.auth != NULL)
+        auth_state_resize(i->chk.auth, i->b->check.unicast ? i->b->check.npeers : 0);
+}
+
 struct inst *inst_new(struct vrrpd *v, struct bind_vi *b)
 {
     struct inst *i = xcalloc(1, sizeof *i);
@@ -151,7 +161,7 @@ struct inst *inst_new(struct vrrpd *v, struct bind_vi *b)
     i->link = b->iface[0] != '\0' ? facts_link(v, b->iface) : NULL;
     i->vmac = b->vmac[0] != '\0' ? facts_link(v, b->vmac) : NULL;
     i->sock = facts_sock(v, b->sock);
-    auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
+    inst_auth_state(i);
     engine_init(&i->e, &b->engine, &inst_engine_ops, i);
     meter_init(&i->meter);
     ev_timer_init(&i->timer, inst_on_timer, i);
@@ -171,7 +181,12 @@ void inst_free(struct inst *i)
             }
         }
     }
-    auth_state_free(&i->chk.auth);
+    if (i->chk.auth != NULL)
+        auth_state_free(i->chk.auth);
+    free(i->chk.auth);
+    heard_free(&i->heard);
+    meter_free(&i->meter);
+    free(i->fault);
     bind_vi_free(i->b);
     free(i);
 }

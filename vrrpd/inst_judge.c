@@ -3,8 +3,10 @@
  * priority. Called whenever something it depends on has changed: facts.c, track_life.c, group.c, reload.c.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "vrrpd/inst_int.h"
 
 /* The source address now: configured, or the interface's own. */
@@ -184,6 +186,14 @@ void inst_judge_only(struct inst *i)
         inst_look(i, buf, sizeof buf);
 }
 
+static void inst_set_fault(struct inst *i, const char *why)
+{
+    if (i->fault == why || (i->fault != NULL && why != NULL && strcmp(i->fault, why) == 0))
+        return;
+    free(i->fault);
+    i->fault = why != NULL ? xstrdup(why) : NULL;
+}
+
 void inst_evaluate(struct inst *i)
 {
     char buf[ENGINE_CAUSE_MAX];
@@ -202,7 +212,7 @@ void inst_evaluate(struct inst *i)
         engine_set_source(&i->e, &src);
         inst_rebuild(i);
     }
-    snprintf(i->fault, sizeof i->fault, "%s", l.obstacle != NULL ? l.obstacle : "");
+    inst_set_fault(i, l.obstacle);
     if (i->waiting) {
         if (i->v->running && !l.wait && (l.obstacle != NULL || !l.pending))
             inst_begin(i, l.obstacle);

@@ -18,7 +18,6 @@ void inst_wire_free(struct inst *i)
     if (i->sock != NULL)
         io_forget(&i->sock->io, i);
     free(i->wire.out);
-    free(i->wire.bytes);
     i->wire = (struct wire){ 0 };
 }
 
@@ -78,14 +77,15 @@ void inst_rebuild(struct inst *i)
     if (i->e.src.family == 0)
         return;
     size_t addr = i->b->family == 6 ? 16 : 4;
-    size_t size = auth_before(i->b->sign) + PACKET_HEADER + i->b->check.naddrs * addr + PACKET_AUTH_LEN +
-                  auth_behind(i->b->sign);
+    size_t tail = i->b->engine.version == 2 ? PACKET_AUTH_LEN : 0;
+    size_t size =
+        auth_before(i->b->sign) + PACKET_HEADER + i->b->check.naddrs * addr + tail + auth_behind(i->b->sign);
     i->wire.ndest = i->b->check.unicast ? i->b->check.npeers : 1;
-    i->wire.out = xcalloc(2 * i->wire.ndest, sizeof *i->wire.out);
-    i->wire.bytes = xcalloc(2 * i->wire.ndest, size);
+    i->wire.out = xcalloc(2 * i->wire.ndest, sizeof *i->wire.out + size);
+    uint8_t *bytes = (uint8_t *)(i->wire.out + 2 * i->wire.ndest);
     for (size_t n = 0; n < i->wire.ndest; n++) {
-        inst_build(i, n, false, i->wire.bytes + n * size, size);
-        inst_build(i, n, true, i->wire.bytes + (i->wire.ndest + n) * size, size);
+        inst_build(i, n, false, bytes + n * size, size);
+        inst_build(i, n, true, bytes + (i->wire.ndest + n) * size, size);
     }
     if (i->e.state == VRRP_STATE_MASTER) {
         i->say_will = true;
@@ -101,10 +101,10 @@ static void inst_sign(struct inst *i, bool resign)
     const struct auth *a = i->b->sign;
     if (!auth_signs(a))
         return;
-    uint64_t mark = auth_mark(a, &i->chk.auth, clock_realtime_ns());
+    uint64_t mark = auth_mark(a, i->chk.auth, clock_realtime_ns());
     for (size_t n = 0; n < i->wire.ndest; n++) {
         struct io_out *o = &i->wire.out[resign ? i->wire.ndest + n : n];
-        auth_sign(a, mark, &i->e.src, inst_dest(i, n), o->iov.iov_base, i->wire.pdu);
+        auth_sign(a, mark, &i->e.src, inst_dest(i, n), o->buf, i->wire.pdu);
     }
 }
 
@@ -137,9 +137,9 @@ void inst_will(struct inst *i)
     struct msg_will m = { .inst = i->b->id, .data_len = (uint16_t)i->wire.len };
     if (ipvsd == NULL || i->wire.ndest == 0 || i->wire.len > sizeof m.data)
         return;
-    memcpy(m.data, i->wire.out[i->wire.ndest].iov.iov_base, i->wire.len);
+    memcpy(m.data, i->wire.out[i->wire.ndest].buf, i->wire.len);
     if (auth_signs(i->b->sign)) {
-        uint64_t mark = auth_mark_ahead(i->b->sign, &i->chk.auth, clock_realtime_ns(), INST_WILL_AHEAD);
+        uint64_t mark = auth_mark_ahead(i->b->sign, i->chk.auth, clock_realtime_ns(), INST_WILL_AHEAD);
         auth_sign(i->b->sign, mark, &i->e.src, inst_dest(i, 0), m.data, i->wire.pdu);
     }
     chan_send(ipvsd, MSG_will, &m, NULL, 0);

@@ -45,38 +45,18 @@ struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
 
 /* ---- prepared datagrams */
 
-static void io_cmsg_add(struct io_out *o, int level, int type, const void *data, size_t len)
-{
-    struct cmsghdr c = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
-    if (o->control_len + CMSG_SPACE(len) > sizeof o->control)
-        fatal("control buffer of an advert is too small");
-    memcpy(o->control + o->control_len, &c, sizeof c);
-    memcpy(o->control + o->control_len + CMSG_LEN(0), data, len);
-    o->control_len += CMSG_SPACE(len);
-}
-
 void io_out_set(struct io_out *o, void *owner, uint8_t *buf, size_t len, const struct io_out_spec *s)
 {
-    bool queued = o->queued;
-    memset(o, 0, sizeof *o);
-    o->owner = owner;
-    o->queued = queued;
-    o->iov = (struct iovec){ .iov_base = buf, .iov_len = len };
-    uint32_t scope = ipaddr_is_multicast(s->dst) || ipaddr_is_linklocal6(s->dst) ? s->ifindex : 0;
-    o->to_len = ipaddr_sockaddr(s->dst, 0, scope, &o->to);
-    if (s->dst->family == 4) {
-        struct in_pktinfo pi = { .ipi_ifindex = (int)s->ifindex };
-        memcpy(&pi.ipi_spec_dst, s->src->b, 4);
-        io_cmsg_add(o, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
-        if (s->ttl >= 0)
-            io_cmsg_add(o, IPPROTO_IP, IP_TTL, &s->ttl, sizeof s->ttl);
-    } else {
-        struct in6_pktinfo pi = { .ipi6_ifindex = s->ifindex };
-        memcpy(&pi.ipi6_addr, s->src->b, 16);
-        io_cmsg_add(o, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
-        if (s->ttl >= 0)
-            io_cmsg_add(o, IPPROTO_IPV6, IPV6_HOPLIMIT, &s->ttl, sizeof s->ttl);
-    }
+    if (len > UINT16_MAX || s->ttl > INT16_MAX)
+        fatal("a prepared advert of %zu bytes, TTL %d", len, s->ttl);
+    *o = (struct io_out){ .owner = owner,
+                          .buf = buf,
+                          .ifindex = s->ifindex,
+                          .len = (uint16_t)len,
+                          .ttl = (int16_t)s->ttl,
+                          .src = *s->src,
+                          .dst = *s->dst,
+                          .queued = o->queued };
 }
 
 /* ---- sending */
@@ -110,23 +90,67 @@ void io_forget(struct io_sock *s, const void *owner)
     s->ntx = kept;
 }
 
-static void io_fill(struct mmsghdr *m, struct io_out *o)
+/* What sendmmsg wants to be told of one, made on the stack: kept, it would be most of what an instance
+ * needs. */
+struct io_envelope {
+    struct iovec iov;
+    struct sockaddr_storage to;
+    _Alignas(struct cmsghdr) uint8_t control[96];
+    size_t control_len;
+};
+
+static void io_cmsg_add(struct io_envelope *v, int level, int type, const void *data, size_t len)
 {
+    struct cmsghdr c = { .cmsg_len = CMSG_LEN(len), .cmsg_level = level, .cmsg_type = type };
+    if (v->control_len + CMSG_SPACE(len) > sizeof v->control)
+        fatal("control buffer of an advert is too small");
+    memset(v->control + v->control_len, 0, CMSG_SPACE(len));
+    memcpy(v->control + v->control_len, &c, sizeof c);
+    memcpy(v->control + v->control_len + CMSG_LEN(0), data, len);
+    v->control_len += CMSG_SPACE(len);
+}
+
+static void io_fill_control(struct io_envelope *v, const struct io_out *o)
+{
+    int ttl = o->ttl;
+    v->control_len = 0;
+    if (o->dst.family == 4) {
+        struct in_pktinfo pi = { .ipi_ifindex = (int)o->ifindex };
+        memcpy(&pi.ipi_spec_dst, o->src.b, 4);
+        io_cmsg_add(v, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
+        if (ttl >= 0)
+            io_cmsg_add(v, IPPROTO_IP, IP_TTL, &ttl, sizeof ttl);
+    } else {
+        struct in6_pktinfo pi = { .ipi6_ifindex = o->ifindex };
+        memcpy(&pi.ipi6_addr, o->src.b, 16);
+        io_cmsg_add(v, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi);
+        if (ttl >= 0)
+            io_cmsg_add(v, IPPROTO_IPV6, IPV6_HOPLIMIT, &ttl, sizeof ttl);
+    }
+}
+
+static void io_fill(struct mmsghdr *m, struct io_envelope *v, const struct io_out *o)
+{
+    uint32_t scope = ipaddr_is_multicast(&o->dst) || ipaddr_is_linklocal6(&o->dst) ? o->ifindex : 0;
+    socklen_t to_len = ipaddr_sockaddr(&o->dst, 0, scope, &v->to);
+    v->iov = (struct iovec){ .iov_base = o->buf, .iov_len = o->len };
+    io_fill_control(v, o);
     memset(m, 0, sizeof *m);
-    m->msg_hdr = (struct msghdr){ .msg_name = &o->to,
-                                  .msg_namelen = o->to_len,
-                                  .msg_iov = &o->iov,
+    m->msg_hdr = (struct msghdr){ .msg_name = &v->to,
+                                  .msg_namelen = to_len,
+                                  .msg_iov = &v->iov,
                                   .msg_iovlen = 1,
-                                  .msg_control = o->control,
-                                  .msg_controllen = o->control_len };
+                                  .msg_control = v->control,
+                                  .msg_controllen = v->control_len };
 }
 
 /* Sends n prepared ones; the one that fails is reported and stepped over. */
 static void io_send_batch(struct io_sock *s, struct io_out **out, unsigned int n)
 {
     struct mmsghdr m[IO_BATCH];
+    struct io_envelope env[IO_BATCH];
     for (unsigned int i = 0; i < n; i++)
-        io_fill(&m[i], out[i]);
+        io_fill(&m[i], &env[i], out[i]);
     for (unsigned int at = 0; at < n;) {
         int got = sendmmsg(s->accept_fd, m + at, n - at, MSG_DONTWAIT);
         if (got < 0 && errno == EINTR)

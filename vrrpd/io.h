@@ -20,11 +20,11 @@ struct io;
 /* One prepared datagram. buf stays the owner's and must not move while prepared. */
 struct io_out {
     void *owner;
-    struct iovec iov;
-    struct sockaddr_storage to;
-    socklen_t to_len;
-    _Alignas(struct cmsghdr) uint8_t control[96];
-    size_t control_len;
+    uint8_t *buf;
+    uint32_t ifindex;
+    uint16_t len;
+    int16_t ttl;
+    struct ipaddr src, dst;
     bool queued;
 };
 

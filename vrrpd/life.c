@@ -69,6 +69,19 @@ static void life_wills(struct vrrpd *v)
             inst_will(v->inst[n]);
 }
 
+/* Of no use once every instance has begun: what is without one by then belongs to none. */
+static void life_snapshots_used(struct vrrpd *v)
+{
+    if (v->snaps == NULL)
+        return;
+    for (size_t n = 0; n < v->ninst; n++)
+        if (v->inst[n]->snapshot != NULL)
+            return;
+    free(v->snaps);
+    v->snaps = NULL;
+    v->nsnaps = 0;
+}
+
 /* Cheap on purpose, it must not show in the cost of an advert: one word a second while somebody is MASTER,
  * one instance's counters (they move without transitions) every ten. */
 static void life_heartbeat(struct vrrpd *v, uint64_t now)
@@ -76,6 +89,7 @@ static void life_heartbeat(struct vrrpd *v, uint64_t now)
     uint8_t buf[SNAPSHOT_MAX];
     v->heartbeat_at = now + LIFE_HEARTBEAT;
     alert_say_all(v); /* what found no room before */
+    life_snapshots_used(v);
     group_alert_say_all(v);
     life_wills(v);
     if (life_any_master(v)) {
@@ -248,8 +262,10 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
         if (i->snapshot == NULL)
             continue;
         i->chk.stats = i->snapshot->stats;
-        snapshot_auth_give(i->snapshot, &i->chk.auth);
-        auth_state_resume(i->b->sign, &i->chk.auth, clock_realtime_ns());
+        if (i->chk.auth == NULL)
+            continue;
+        snapshot_auth_give(i->snapshot, i->chk.auth);
+        auth_state_resume(i->b->sign, i->chk.auth, clock_realtime_ns());
     }
     return 0;
 }
@@ -442,6 +458,7 @@ int vrrpd_run(void)
         .on_dump = life_dump,
         .on_report = life_report,
         .on_metrics = life_metrics,
+        .slice_rests = true,
     };
     return child_run(ROLE_VRRPD, &ops, life_pre_jail, xcalloc(1, sizeof(struct vrrpd)));
 }

@@ -9,16 +9,24 @@ void meter_init(struct meter *m)
     m->least_rx = m->least_tx = TIME_NEVER;
 }
 
+void meter_free(struct meter *m)
+{
+    struct hist_few *const all[] = { &m->jitter_rx, &m->jitter_tx, &m->margin_rx,
+                                     &m->margin_tx, &m->takeover,  &m->failover };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        hist_few_free(all[i]);
+}
+
 static uint64_t meter_apart(uint64_t a, uint64_t b)
 {
     return a > b ? a - b : b - a;
 }
 
-static void meter_margin(struct hist *h, uint64_t *least, uint64_t left, uint64_t whole)
+static void meter_margin(struct hist_few *h, uint64_t *least, uint64_t left, uint64_t whole)
 {
     if (whole == 0)
         return;
-    hist_add(h, HIST_RATIO, (uint64_t)((double)left / (double)whole * (double)NS_PER_SEC));
+    hist_few_add(h, HIST_RATIO, (uint64_t)((double)left / (double)whole * (double)NS_PER_SEC));
     if (left < *least)
         *least = left;
 }
@@ -31,7 +39,7 @@ void meter_heard(struct meter *m, const struct engine *e, const struct engine_ad
     m->heard_at = rx_at;
     if (!regular)
         return;
-    hist_add(&m->jitter_rx, HIST_FINE, meter_apart(rx_at - e->heard_at, e->master_interval));
+    hist_few_add(&m->jitter_rx, HIST_FINE, meter_apart(rx_at - e->heard_at, e->master_interval));
     if (!e->held && !e->discarding && !e->resigned && e->down_at > e->down_from)
         meter_margin(&m->margin_rx, &m->least_rx, e->down_at > rx_at ? e->down_at - rx_at : 0,
                      e->down_at - e->down_from);
@@ -54,7 +62,7 @@ void meter_sent(struct meter *m, const struct engine *e, bool resign, uint64_t n
     m->sent_at = resign ? 0 : now;
     if (!regular)
         return;
-    hist_add(&m->jitter_tx, HIST_FINE, meter_apart(gap, e->cfg.interval));
+    hist_few_add(&m->jitter_tx, HIST_FINE, meter_apart(gap, e->cfg.interval));
     meter_margin(&m->margin_tx, &m->least_tx, patience > gap ? patience - gap : 0, patience);
 }
 
@@ -71,9 +79,9 @@ void meter_done(struct meter *m, uint64_t now)
 {
     if (m->decided_at == 0)
         return;
-    hist_add(&m->takeover, HIST_WORK, now - m->decided_at);
+    hist_few_add(&m->takeover, HIST_WORK, now - m->decided_at);
     if (m->heard_at != 0 && m->heard_at <= m->decided_at)
-        hist_add(&m->failover, HIST_WORK, now - m->heard_at);
+        hist_few_add(&m->failover, HIST_WORK, now - m->heard_at);
     m->decided_at = 0;
 }
 

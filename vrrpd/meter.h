@@ -1,7 +1,8 @@
 /*
  * meter.h - what the metrics tell of an instance beyond its counters: how evenly adverts come and go, how
  * close a time-out was, how long a take-over took, how late our timers are. Cheap enough for the path of an
- * advert: some additions, no memory, no clock of its own. Called by inst*.c and facts.c; read by metrics.c.
+ * advert: some additions, no clock of its own, memory only for what is measured for the first time. Called by
+ * inst*.c and facts.c; read by metrics.c.
  */
 #ifndef HOLDFAST_VRRPD_METER_H
 #define HOLDFAST_VRRPD_METER_H
@@ -15,10 +16,12 @@
 #define METER_LATE (20 * NS_PER_MS) /* a timer later than this is counted: the promise of DESIGN 3 */
 
 struct meter {
-    struct hist jitter_rx, jitter_tx; /* distance of two adverts from what the interval says */
-    struct hist margin_rx, margin_tx; /* share of the master-down interval that was left: ours, our peers' */
-    struct hist takeover, failover; /* from the decision, from the last advert heard; until addresses stand */
-    uint64_t least_rx, least_tx;    /* ns: smallest margins since the last change of state; TIME_NEVER */
+    struct hist_few jitter_rx, jitter_tx; /* distance of two adverts from what the interval says */
+    struct hist_few margin_rx,
+        margin_tx; /* share of the master-down interval that was left: ours, our peers' */
+    struct hist_few takeover,
+        failover;                /* from the decision, from the last advert heard; until addresses stand */
+    uint64_t least_rx, least_tx; /* ns: smallest margins since the last change of state; TIME_NEVER */
     uint64_t to[VRRP_STATE_STOP + 1]; /* changes of state, by the new one */
     uint64_t heard_at, sent_at;       /* last advert of another router, last one of ours; 0: none */
     uint64_t decided_at;              /* MASTER, addresses not yet confirmed; 0: nothing is awaited */
@@ -30,6 +33,7 @@ struct meter_all {
 };
 
 void meter_init(struct meter *m);
+void meter_free(struct meter *m);
 void meter_heard(struct meter *m, const struct engine *e, const struct engine_advert *a, uint64_t rx_at);
 void meter_sent(struct meter *m, const struct engine *e, bool resign, uint64_t now);
 void meter_state(struct meter *m, enum vrrp_state to, uint64_t now);

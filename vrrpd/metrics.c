@@ -54,18 +54,24 @@ static void metrics_rejected(FILE *f, const struct check_stats *c)
         fprintf(f, "rejected.%s=%" PRIu64 "\n", rows[i].reason, rows[i].n);
 }
 
+static void metrics_hist(FILE *f, const char *key, const struct hist_few *few, enum hist_scale scale)
+{
+    struct hist h = hist_of_few(few);
+    hist_write(f, key, &h, scale);
+}
+
 static void metrics_margins(FILE *f, const struct meter *m)
 {
-    hist_write(f, "jitter.received", &m->jitter_rx, HIST_FINE);
-    hist_write(f, "jitter.sent", &m->jitter_tx, HIST_FINE);
-    hist_write(f, "margin.received", &m->margin_rx, HIST_RATIO);
-    hist_write(f, "margin.sent", &m->margin_tx, HIST_RATIO);
+    metrics_hist(f, "jitter.received", &m->jitter_rx, HIST_FINE);
+    metrics_hist(f, "jitter.sent", &m->jitter_tx, HIST_FINE);
+    metrics_hist(f, "margin.received", &m->margin_rx, HIST_RATIO);
+    metrics_hist(f, "margin.sent", &m->margin_tx, HIST_RATIO);
     if (m->least_rx != TIME_NEVER)
         metrics_secs(f, "margin_least.received", m->least_rx);
     if (m->least_tx != TIME_NEVER)
         metrics_secs(f, "margin_least.sent", m->least_tx);
-    hist_write(f, "takeover", &m->takeover, HIST_WORK);
-    hist_write(f, "failover", &m->failover, HIST_WORK);
+    metrics_hist(f, "takeover", &m->takeover, HIST_WORK);
+    metrics_hist(f, "failover", &m->failover, HIST_WORK);
 }
 
 static void metrics_instance(FILE *f, const struct inst *i)

@@ -95,7 +95,7 @@ static bool operator_able(struct operator_order *o, const struct inst *i)
     if (i->e.state == VRRP_STATE_BACKUP || i->e.state == VRRP_STATE_MASTER)
         return true;
     snprintf(o->text, sizeof o->text, "%.100s is in %s%s%.160s: nothing was changed", i->b->name,
-             vrrp_state_name(i->e.state), i->fault[0] != '\0' ? ": " : "", i->fault);
+             vrrp_state_name(i->e.state), i->fault != NULL ? ": " : "", i->fault != NULL ? i->fault : "");
     return false;
 }
 

@@ -88,7 +88,7 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
     i->b = b;
     if (was->needs_src != b->needs_src || ipaddr_cmp(&was->src, &b->src) != 0)
         i->src_told = i->src_here = i->src_seen = false; /* ipvsd says it again */
-    auth_state_resize(&i->chk.auth, b->check.unicast ? b->check.npeers : 0);
+    inst_auth_state(i);
     if (changed) {
         i->snap = true;
         vrrpd_dirty(i);
@@ -155,8 +155,8 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
     if (was != NULL) {
         i->e.stats = was->e.stats;
         i->chk.stats = was->chk.stats;
-        if (auth_kind(was->b->sign) == auth_kind(b->sign))
-            i->chk.auth.own = was->chk.auth.own;
+        if (auth_kind(was->b->sign) == auth_kind(b->sign) && i->chk.auth != NULL && was->chk.auth != NULL)
+            i->chk.auth->own = was->chk.auth->own;
         reload_remove(was, "reload: another VRID, version, interface or socket; starting over", false);
     }
     return i;

@@ -73,7 +73,7 @@ static void report_inst_state(FILE *f, const struct inst *i)
     if (i->order != INST_ORDER_NONE)
         fprintf(f, "order=%s\norder_adds=%u\n", i->order == INST_ORDER_YIELD ? "yield" : "takeover",
                 i->raise);
-    if (i->fault[0] != '\0')
+    if (i->fault != NULL)
         report_line(f, "fault", "%s", i->fault);
     if (e->src.family != 0)
         report_line(f, "source", "%s", ipaddr_str(&e->src, a));
@@ -135,10 +135,8 @@ static void report_inst_counters(FILE *f, const struct inst *i)
 static void report_heard(FILE *f, const struct inst *i)
 {
     char a[IPADDR_STRLEN];
-    for (size_t n = 0; n < HEARD_MOST; n++) {
+    for (size_t n = 0; n < i->heard.n; n++) {
         const struct heard_one *o = &i->heard.one[n];
-        if (o->src.family == 0)
-            continue;
         report_section(f, "sender", ipaddr_str(&o->src, a));
         fprintf(f, "instance_id=%u\n", i->b->id);
         report_line(f, "instance", "%s", i->b->name);

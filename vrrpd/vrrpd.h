@@ -58,8 +58,7 @@ struct vsock {
 
 /* The prepared adverts of an instance: for each destination one with the priority, one with 0. */
 struct wire {
-    struct io_out *out; /* ndest normal ones, then ndest resignations */
-    uint8_t *bytes;
+    struct io_out *out;     /* ndest normal ones, then ndest resignations; their bytes behind them */
     size_t ndest, len, pdu; /* pdu: the advert itself, between the parts of a signature */
     uint32_t ifindex;       /* they leave by */
 };
@@ -97,7 +96,7 @@ struct inst {
     uint64_t changed_at;             /* CLOCK_REALTIME of the last transition */
     uint64_t lower_said_at;          /* when the parent was told last that somebody lower speaks */
     const struct snapshot *snapshot; /* of the former incarnation, until it is used */
-    char fault[ENGINE_CAUSE_MAX];
+    char *fault;                     /* why it cannot run now; NULL: nothing */
 };
 
 struct vrrpd_stash;
@@ -156,6 +155,7 @@ struct vsock *facts_sock(struct vrrpd *v, const char *name);
 /* inst.c, inst_wire.c, inst_rx.c, inst_judge.c */
 struct inst *inst_new(struct vrrpd *v, struct bind_vi *b); /* takes b */
 void inst_free(struct inst *i);
+void inst_auth_state(struct inst *i); /* after another configuration: what its authentication remembers */
 void inst_evaluate(struct inst *i);   /* begin, fault or clear, as the facts say */
 void inst_rebuild(struct inst *i);    /* prepared adverts */
 void inst_judge_only(struct inst *i); /* before the first evaluation: what stands against it */

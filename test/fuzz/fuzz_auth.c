@@ -64,7 +64,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .group = { .family = 4, .plen = 32, .b = { 224, 0, 0, 18 } },
                            .addrs = &vip,
                            .naddrs = 1 };
-    struct check_state st = { 0 };
+    struct auth_state memory = { 0 };
+    struct check_state st = { .auth = &memory };
     if (size < 1 || packet_split4(data + 1, size - 1, &rx) < 0 || packet_unwrap(&rx) < 0)
         return 0;
     rx.real_at = UINT64_C(1000000000) * NS_PER_SEC;
@@ -73,7 +74,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (v == CHECK_OK && (!bare || st.mark != 0))
         abort(); /* believed without the key */
     check_taken(&c, &st, &rx);
-    if (st.auth.own != 0 || st.auth.few[0].addr.family != 0)
+    if (memory.own != 0 || memory.few[0].addr.family != 0)
         abort(); /* something was remembered of a stranger */
     return 0;
 }

@@ -95,8 +95,8 @@ void io_out_set(struct io_out *o, void *owner, uint8_t *buf, size_t len, const s
 {
     (void)s;
     o->owner = owner;
-    o->iov.iov_base = buf;
-    o->iov.iov_len = len;
+    o->buf = buf;
+    o->len = (uint16_t)len;
 }
 
 void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
@@ -137,10 +137,10 @@ void io_send(struct io_sock *s, struct io_out *o)
     struct house *h = false_house(io);
     if (s->accept_fd < 0)
         return;
-    rule_on_send(h, o->owner, o->iov.iov_base, o->iov.iov_len);
+    rule_on_send(h, o->owner, o->buf, o->len);
     if (o->queued)
         return;
-    if (io->n == sizeof io->out / sizeof *io->out || o->iov.iov_len > ADVERT_MAX)
+    if (io->n == sizeof io->out / sizeof *io->out || o->len > ADVERT_MAX)
         rule_broken(h->t, "house %u: more to send than there is", h->nr);
     io->out[io->n++] = o;
     o->queued = true;
@@ -169,8 +169,8 @@ static void false_leave(struct house *h, const struct io_out *o)
             continue;
         struct post p = { .at = t->now + 1 + town_rnd(t, t->delay), .kind = POST_ADVERT, .to = to };
         p.d.src = h->addr;
-        p.d.len = o->iov.iov_len;
-        memcpy(p.d.bytes, o->iov.iov_base, o->iov.iov_len);
+        p.d.len = o->len;
+        memcpy(p.d.bytes, o->buf, o->len);
         town_post(t, &p);
         if (town_chance(t, t->doubles)) {
             p.at += town_rnd(t, t->delay);

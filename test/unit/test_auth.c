@@ -444,7 +444,8 @@ static void counted(void **state)
                            .group = ip("224.0.0.18"),
                            .addrs = &vip,
                            .naddrs = 1 };
-    struct check_state st = { 0 };
+    struct auth_state memory = { 0 };
+    struct check_state st = { .auth = &memory };
     struct engine_advert out;
     unsigned int remarks;
     struct wire w;
@@ -502,7 +503,8 @@ static void counted_ah(void **state)
                            .group = ip("224.0.0.18"),
                            .addrs = &vip,
                            .naddrs = 1 };
-    struct check_state st = { 0 };
+    struct auth_state memory = { 0 };
+    struct check_state st = { .auth = &memory };
     struct engine_advert out;
     unsigned int remarks;
     struct wire w;

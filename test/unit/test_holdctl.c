@@ -250,6 +250,7 @@ static void test_heard(void **state)
     struct engine_advert ad = { .priority = 99, .interval = NS_PER_SEC };
     (void)state;
     heard_note(&h, &a, 5, CHECK_OK, &ad);
+    assert_int_equal(h.n, 1);
     for (uint8_t i = 2; i < 100; i++) {
         struct ipaddr b = a;
         b.b[3] = i;
@@ -260,8 +261,10 @@ static void test_heard(void **state)
     heard_note(&h, &a, 500, CHECK_CHECKSUM, NULL);
     assert_int_equal(h.one[0].rejected, 1);
     assert_int_equal(h.one[0].accepted_at, 5);
+    assert_int_equal(h.n, HEARD_MOST);
     for (size_t i = 1; i < HEARD_MOST; i++)
         assert_int_equal(h.one[i].why, CHECK_TTL);
+    heard_free(&h);
 }
 
 /* show config: what is secret is named and never shown; what belongs to an object comes with it. */
