@@ -10,6 +10,7 @@
 #include "common/addr.h"
 #include "common/report.h"
 
+#define REPORT_KEY      80
 #define REPORT_SKIP_MAX 256 /* objects passed over in one piece */
 
 /* Text of a field without a form of its own; words lie behind each other, each with its NUL. */
@@ -77,13 +78,19 @@ static void report_ip(FILE *f, const char *key, const void *p, bool prefix)
         report_line(f, key, "%s", ipaddr_str(&a, text));
 }
 
+static const char *report_key(char key[REPORT_KEY], const struct kw_row *row)
+{
+    snprintf(key, REPORT_KEY, "option.%.70s", row->name);
+    return key;
+}
+
 static void report_field(FILE *f, const struct slice_obj *o, const struct kw_row *row, size_t i)
 {
-    char key[80];
+    char key[REPORT_KEY];
     size_t len = 0;
     uint64_t v;
     const void *p = slice_raw(o, row->kw, i, &len);
-    snprintf(key, sizeof key, "option.%.70s", row->name);
+    report_key(key, row);
     if (row->flags & KWF_SECRET)
         report_line(f, key, "(secret)");
     else if ((row->kind == KIND_IP || row->kind == KIND_PREFIX) && len == sizeof(struct ipaddr))
@@ -94,6 +101,64 @@ static void report_field(FILE *f, const struct slice_obj *o, const struct kw_row
         report_number(f, key, row, v);
     else
         report_words(f, key, p, len);
+}
+
+static bool report_is(enum kw kw, const enum kw *of, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (of[i] == kw)
+            return true;
+    return false;
+}
+
+static bool report_has_lines(enum blk blk)
+{
+    return blk == BLK_ADDR || blk == BLK_ROUTE || blk == BLK_NEXTHOP || blk == BLK_RULE;
+}
+
+/* mtu lock 1400: bits by RTAX number. */
+static bool report_locked(const struct slice_obj *o, enum kw kw)
+{
+    static const struct {
+        enum kw kw;
+        unsigned int bit;
+    } metrics[] = { { KW_ROUTE_MTU, 2 },        { KW_ROUTE_RTT, 4 },       { KW_ROUTE_RTTVAR, 5 },
+                    { KW_ROUTE_SSTHRESH, 6 },   { KW_ROUTE_CWND, 7 },      { KW_ROUTE_ADVMSS, 8 },
+                    { KW_ROUTE_REORDERING, 9 }, { KW_ROUTE_HOPLIMIT, 10 }, { KW_ROUTE_RTO_MIN, 13 } };
+    uint64_t locks = 0;
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+        if (metrics[i].kw == kw && slice_uint_at(o, KW_ROUTE_X_LOCK, 0, &locks))
+            return (locks >> metrics[i].bit & 1) != 0;
+    return false;
+}
+
+/* Values with a form of their own (parent/conf/parse_route.c), as a person writes them. */
+static bool report_special(FILE *f, const char *key, const struct slice_obj *o, const struct kw_row *row)
+{
+    static const enum kw via[] = { KW_ROUTE_VIA, KW_NEXTHOP_VIA, KW_ADDR_BRD };
+    static const enum kw realms[] = { KW_ROUTE_REALMS, KW_NEXTHOP_REALMS, KW_RULE_REALMS };
+    static const enum kw ranges[] = { KW_RULE_UIDRANGE, KW_RULE_SPORT, KW_RULE_DPORT };
+    size_t len = 0;
+    uint64_t v = 0, mask;
+    const void *p = slice_raw(o, row->kw, 0, &len);
+    if (report_is(row->kw, via, 3) && len == sizeof(struct ipaddr)) {
+        report_ip(f, key, p, false);
+        return true;
+    }
+    if (!slice_uint_at(o, row->kw, 0, &v))
+        return false;
+    uint64_t high = v >> 16, low = v & UINT16_MAX;
+    if (report_is(row->kw, ranges, 3))
+        report_line(f, key, "%" PRIu64 "-%" PRIu64, v >> 32, v & UINT32_MAX);
+    else if (report_is(row->kw, realms, 3) && high != 0)
+        report_line(f, key, "%" PRIu64 "/%" PRIu64, high, low);
+    else if (row->kw == KW_RULE_FWMARK && slice_uint_at(o, KW_RULE_X_FWMASK, 0, &mask))
+        report_line(f, key, "%" PRIu64 "/%" PRIu64, v, mask);
+    else if (report_locked(o, row->kw))
+        report_line(f, key, "lock %" PRIu64, v);
+    else
+        return false;
+    return true;
 }
 
 /* How a person opens it: the block, or the keyword whose lines they are. NULL: nobody wrote it. */
@@ -116,6 +181,7 @@ static void report_obj(FILE *f, const struct slice_obj *o)
 {
     unsigned int n;
     size_t len;
+    char key[REPORT_KEY];
     const struct kw_row *row = schema_rows(o->blk, &n);
     report_section(f, "object", o->name);
     report_line(f, "id", "%u", o->id);
@@ -124,7 +190,9 @@ static void report_obj(FILE *f, const struct slice_obj *o)
     report_line(f, "line", "%u", o->line);
     for (unsigned int r = 0; r < n; r++)
         for (size_t i = 0; row[r].name[0] != '\0' && slice_raw(o, row[r].kw, i, &len) != NULL; i++)
-            report_field(f, o, &row[r], i);
+            if (i > 0 || !report_has_lines(o->blk) ||
+                !report_special(f, report_key(key, &row[r]), o, &row[r]))
+                report_field(f, o, &row[r], i);
 }
 
 static bool report_below(const struct slice *s, const struct slice_obj *o, uint32_t id)

@@ -27,6 +27,7 @@
 #include "ipvsd/present.h"
 #include "ipvsd/route_kernel.h"
 #include "ipvsd/proctrack.h"
+#include "ipvsd/report.h"
 #include "ipvsd/sock.h"
 #include "ipvsd/syncd.h"
 #include "ipvsd/sysctl.h"
@@ -330,6 +331,12 @@ static bool main_ipvs(struct child *c, size_t *cursor, FILE *f, void *arg)
     return list_report(d->list, cursor, f);
 }
 
+static bool main_report(struct child *c, uint32_t obj, size_t *cursor, FILE *f, void *arg)
+{
+    (void)c;
+    return report_kernel(arg, obj, cursor, f);
+}
+
 /* Sockets in the namespace of net_namespace_ipvs, for which the jail leaves no way. */
 static int main_pre_jail(void *arg)
 {
@@ -357,6 +364,7 @@ int main(void)
         .on_stop = main_stop,
         .on_dump = main_dump,
         .on_ipvs = main_ipvs,
+        .on_report = main_report,
         .keep_fds = main_keep_fds,
     };
     return child_run(ROLE_IPVSD, &ops, main_pre_jail, xcalloc(1, sizeof(struct ipvsd)));

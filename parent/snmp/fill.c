@@ -91,6 +91,29 @@ bool fill_addresses_set(const struct fill *f, const char *instance)
     return doc_int(doc_named(&f->view->counts, "instance", instance), "addresses_set", 0) > 0;
 }
 
+int fill_scope(long long scope, const struct ipaddr *a)
+{
+    if (a->family == 6 && ipaddr_is_linklocal6(a))
+        return 2;
+    return scope == 254 ? 1 : scope == 253 ? 2 : scope == 200 ? 5 : 14;
+}
+
+static const struct doc_part *fill_syncd(const struct fill *f)
+{
+    const struct doc_part *o = fill_next(&f->view->kernel, NULL, "options of lvs_sync_daemon");
+    return o != NULL ? o : fill_next(&f->view->vrrp, NULL, "options of lvs_sync_daemon");
+}
+
+const char *fill_sync_interface(const struct fill *f)
+{
+    return view_global(f->view, "lvs_sync_daemon", NULL);
+}
+
+const char *fill_sync_instance(const struct fill *f)
+{
+    return fill_option(fill_syncd(f), "inst", NULL);
+}
+
 /* ---- global */
 
 static void fill_mail(const struct fill *f)

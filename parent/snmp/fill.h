@@ -12,6 +12,9 @@
 #define FILL_KEEPALIVED "1.3.6.1.4.1.9586.100.5"
 #define FILL_GLOBAL     FILL_KEEPALIVED ".1"
 #define FILL_VRRP       FILL_KEEPALIVED ".2"
+#define FILL_ROUTES     FILL_VRRP ".7.1"
+#define FILL_RULES      FILL_VRRP ".8.1"
+#define FILL_PATHS      FILL_VRRP ".11.1"
 #define FILL_INSTANCES  FILL_VRRP ".3.1"
 #define FILL_GROUPS     FILL_VRRP ".1.1"
 #define FILL_CHECK      FILL_KEEPALIVED ".3"
@@ -44,7 +47,10 @@ struct fill {
 void fill_global(const struct fill *f);
 void fill_vrrp(const struct fill *f);     /* KEEPALIVED-MIB: instances, groups, addresses */
 void fill_trackers(const struct fill *f); /* and what they watch */
+void fill_routes(const struct fill *f);   /* and their paths */
+void fill_rules(const struct fill *f);
 void fill_check(const struct fill *f);
+void fill_lvs(const struct fill *f); /* sync daemon, time-outs */
 void fill_rfc2787(const struct fill *f);
 void fill_rfc6527(const struct fill *f);
 
@@ -58,6 +64,15 @@ bool fill_option_yes(const struct doc_part *object, const char *key);
 uint32_t fill_id(const struct doc_part *p, const char *key);
 void fill_script(const struct fill *f, const struct image_row *r, uint32_t column, const char *owner,
                  const char *keyword);
+/* InetScopeType of a scope of rtnetlink: the same numbers only by name. */
+int fill_scope(long long scope, const struct ipaddr *a);
+/* Columns of routes and rules: protocol, realms, whether the kernel has it. */
+void fill_protocol_id(const struct image_row *r, uint32_t column, const struct doc_part *p);
+void fill_realms(const struct image_row *r, uint32_t dst, uint32_t src, const struct doc_part *p);
+void fill_set(const struct fill *f, const struct image_row *r, uint32_t column, const struct doc_part *p);
+/* lvs_sync_daemon: its interface and the instance it follows; NULL: none. */
+const char *fill_sync_interface(const struct fill *f);
+const char *fill_sync_instance(const struct fill *f);
 /* What names a virtual_server (columns 2 to 8), o: its object in the configuration. */
 void fill_service_name(const struct image_row *r, const struct doc_part *o);
 /* "[ADDRESS]:PROTOCOL:PORT" of a server. */

@@ -60,17 +60,9 @@ static bool fill_advertised(const struct doc_part *state, const struct ipaddr *a
     return false;
 }
 
-/* InetScopeType: the same numbers as rtnetlink's only by name. */
-static int fill_scope(long long scope, const struct ipaddr *a)
-{
-    if (a->family == 6 && ipaddr_is_linklocal6(a))
-        return 2;
-    return scope == 254 ? 1 : scope == 253 ? 2 : scope == 200 ? 5 : 14;
-}
-
-/* state NULL: of no instance, index 0. all: what the kernel has is all of them. */
+/* state NULL: of no instance, index 0. */
 static void fill_address(const struct fill *f, const struct doc_part *p, const struct doc_part *state,
-                         uint32_t vi, uint32_t n, bool all)
+                         uint32_t vi, uint32_t n)
 {
     struct image_row r = image_row(f->image, FILL_ADDRESSES);
     const char *text = fill_option(p, "ADDRESS[/LEN]", p->name);
@@ -92,19 +84,18 @@ static void fill_address(const struct fill *f, const struct doc_part *p, const s
         image_int(&r, 7, view_ifindex(f->view, dev));
     image_text(&r, 8, dev);
     image_text(&r, 9, fill_option(p, "label", NULL));
-    image_yes(&r, 10, all);
-    if (state != NULL)
-        image_yes(&r, 11, fill_advertised(state, &a));
+    fill_set(f, &r, 10, p);
+    image_yes(&r, 11, fill_advertised(state, &a));
     image_addr(&r, 12, &peer);
 }
 
 static void fill_addresses(const struct fill *f, const struct doc_part *o, const struct doc_part *state,
-                           uint32_t vi, bool all)
+                           uint32_t vi)
 {
     uint32_t n = 0;
     for (const struct doc_part *p = NULL;
          (p = fill_child(&f->view->vrrp, o, p, "virtual_ipaddress")) != NULL;)
-        fill_address(f, p, state, vi, ++n, all);
+        fill_address(f, p, state, vi, ++n);
 }
 
 /* ---- instances */
@@ -148,8 +139,10 @@ static void fill_instance(const struct fill *f, const struct doc_part *o, uint32
     image_text(&r, 10, doc_str(s, "interface", NULL));
     image_yes(&r, 11, !fill_option_yes(o, "dont_track_primary") && doc_str(s, "interface", NULL) != NULL);
     fill_timing(&r, o, s);
-    if (view_global(f->view, "lvs_sync_daemon", NULL) == NULL)
-        image_yes(&r, 16, false);
+    const char *follows = fill_sync_instance(f);
+    bool sync = fill_sync_interface(f) != NULL && follows != NULL && strcmp(follows, o->name) == 0;
+    image_yes(&r, 16, sync);
+    image_text(&r, 17, sync ? fill_sync_interface(f) : NULL);
     image_text(&r, 18, doc_str(s, "group", NULL));
     image_yes(&r, 20, fill_option_yes(o, "smtp_alert"));
     snprintf(owner, sizeof owner, "vrrp_instance %s", o->name);
@@ -162,7 +155,7 @@ static void fill_instance(const struct fill *f, const struct doc_part *o, uint32
         image_int(&r, 34, group.family == 6 ? 2 : 1);
         image_addr(&r, 35, &group);
     }
-    fill_addresses(f, o, s, n, all);
+    fill_addresses(f, o, s, n);
 }
 
 void fill_vrrp(const struct fill *f)
@@ -171,6 +164,10 @@ void fill_vrrp(const struct fill *f)
     uint32_t n = 0;
     for (const struct doc_part *g = NULL; (g = fill_next(d, g, "vrrp_sync_group")) != NULL;)
         fill_group(f, g, ++n);
+    n = 0;
+    for (const struct doc_part *p = NULL; (p = fill_next(d, p, "virtual_ipaddress")) != NULL;)
+        if (fill_id(p, "parent") == 0) /* static_ipaddress */
+            fill_address(f, p, NULL, 0, ++n);
     n = 0;
     for (const struct doc_part *o = NULL; (o = fill_next(d, o, "vrrp_instance")) != NULL;)
         fill_instance(f, o, ++n);

@@ -68,9 +68,13 @@ static void snmp_build(struct snmp *s)
     if (s->wish.vrrp) {
         fill_vrrp(&f);
         fill_trackers(&f);
+        fill_routes(&f);
+        fill_rules(&f);
     }
-    if (s->wish.check)
+    if (s->wish.check) {
         fill_check(&f);
+        fill_lvs(&f);
+    }
     if (s->wish.rfc2)
         fill_rfc2787(&f);
     if (s->wish.rfc3)
@@ -95,7 +99,8 @@ static void snmp_refresh(struct snmp *s)
     bool gone, table = s->wish.check && (s->table_at == 0 || now - s->table_at >= snmp_table_age(&s->view));
     if (s->asked_at != 0 && now - s->asked_at < SNMP_FRESH)
         return;
-    int rc = view_refresh(&s->view, s->o->daemon, SNMP_ASK_MS, table, &gone);
+    unsigned int parts = (table ? VIEW_TABLE : 0) | (s->wish.vrrp ? VIEW_KERNEL : 0);
+    int rc = view_refresh(&s->view, s->o->daemon, SNMP_ASK_MS, parts, &gone);
     s->asked_at = clock_monotonic_ns();
     if (rc == 0)
         s->answered_at = s->asked_at;
@@ -184,7 +189,7 @@ struct snmp *snmp_new(const struct snmp_opts *o)
     s->o = o;
     for (bool told = false; s->view.pid == 0; told = true) {
         bool gone;
-        if (view_refresh(&s->view, o->daemon, SNMP_ASK_MS, false, &gone) < 0 && !told)
+        if (view_refresh(&s->view, o->daemon, SNMP_ASK_MS, 0, &gone) < 0 && !told)
             dprintf(STDERR_FILENO, "holdfast-snmp: waiting for the daemon at %s\n", o->daemon);
         if (s->view.pid == 0)
             usleep(SNMP_WAIT_US);

@@ -35,8 +35,8 @@ void view_free(struct view *v)
 
 static bool view_has_id(const char *kind)
 {
-    static const char *const kinds[] = { "vrrp_instance", "vrrp_group", "tracker", "lvs_service",
-                                         "lvs_server" };
+    static const char *const kinds[] = { "vrrp_instance", "vrrp_group", "tracker",
+                                         "lvs_service",   "lvs_server", "kernel_entry" };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i], kind) == 0)
             return true;
@@ -169,7 +169,7 @@ static int view_config(struct view *v, const struct ask *a, const struct doc *st
     return 0;
 }
 
-static int view_state(const struct ask *a, struct doc *state, struct doc *counts)
+static int view_state(const struct ask *a, struct doc *state, struct doc *counts, bool kernel)
 {
     const struct msg_ctl_request status = { .verb = CTL_VERB_STATUS };
     if (view_ask(a, state, &status) < 0)
@@ -177,16 +177,18 @@ static int view_state(const struct ask *a, struct doc *state, struct doc *counts
     if (view_needs(state, "vrrpd") && (view_report(a, state, ROLE_VRRPD, REPORT_WHAT_STATE) < 0 ||
                                        view_report(a, counts, ROLE_VRRPD, REPORT_WHAT_METRICS) < 0))
         return -1;
+    if (kernel && view_needs(state, "vrrpd"))
+        (void)view_report(a, state, ROLE_IPVSD, REPORT_WHAT_STATE); /* without it that is not known */
     return view_needs(state, "checkd") ? view_report(a, state, ROLE_CHECKD, REPORT_WHAT_STATE) : 0;
 }
 
-int view_refresh(struct view *v, const char *socket, unsigned int wait_ms, bool with_table, bool *gone)
+int view_refresh(struct view *v, const char *socket, unsigned int wait_ms, unsigned int parts, bool *gone)
 {
     struct doc state = { 0 }, counts = { 0 };
     struct timespec ts;
     struct ask a;
     *gone = ask_open(&a, socket, wait_ms) < 0;
-    int rc = *gone ? -1 : view_state(&a, &state, &counts);
+    int rc = *gone ? -1 : view_state(&a, &state, &counts, (parts & VIEW_KERNEL) != 0);
     if (rc == 0)
         rc = view_config(v, &a, &state);
     int saved = errno;
@@ -200,9 +202,9 @@ int view_refresh(struct view *v, const char *socket, unsigned int wait_ms, bool 
         doc_free(&state);
         doc_free(&counts);
     }
-    if (*gone || (rc == 0 && with_table))
+    if (*gone || (rc == 0 && (parts & VIEW_TABLE)))
         v->ntable = 0;
-    if (rc == 0 && with_table)
+    if (rc == 0 && (parts & VIEW_TABLE))
         view_table(v, &a);
     clock_gettime(CLOCK_REALTIME, &ts);
     v->now = (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;

@@ -24,15 +24,19 @@ struct view {
     struct doc state, counts;                /* now; counts: vrrpd's metrics */
     struct doc vrrp, check, kernel, scripts; /* the configuration, as vrrpd, checkd and ipvsd have it */
     struct view_list objects;                /* of kernel */
-    struct view_list by_id;  /* of state: vrrp_instance, vrrp_group, tracker, lvs_service, lvs_server */
+    struct view_list
+        by_id; /* of state: vrrp_instance, vrrp_group, tracker, lvs_service, lvs_server, kernel_entry */
     struct table_row *table; /* IPVS, services and servers */
     size_t ntable;
     long long generation, pid; /* of the configuration kept; 0: none */
     double now;                /* when it was asked: seconds since 1970 */
 };
 
+/* What is not asked each time: the table of IPVS; which addresses, routes and rules the kernel has. */
+enum view_part { VIEW_TABLE = 1, VIEW_KERNEL = 2 };
+
 /* 0, or -1 with errno: the view is as it was, or (gone) empty, when nobody is there. */
-int view_refresh(struct view *v, const char *socket, unsigned int wait_ms, bool with_table, bool *gone);
+int view_refresh(struct view *v, const char *socket, unsigned int wait_ms, unsigned int parts, bool *gone);
 void view_free(struct view *v);
 
 /* The section of the state with this kind and id; NULL. */
