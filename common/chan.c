@@ -1,7 +1,7 @@
 /*
  * chan.c - see chan.h. Outgoing messages wait in a queue and leave together (sendmmsg) once the turn's work
- * is done; incoming ones are decoded one by one. Nothing here blocks, but for chan_flush_wait, the last words
- * of a process.
+ * is done, small ones many to a datagram; incoming ones are decoded one by one. Nothing here blocks, but for
+ * chan_flush_wait, the last words of a process.
  */
 #include "common/chan.h"
 
@@ -15,8 +15,10 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#define CHAN_READ_BUDGET 1024      /* datagrams a turn: nobody starves the timers */
+#define CHAN_READ_BUDGET 1024      /* messages a turn: nobody starves the timers */
 #define CHAN_SEND_BATCH  32        /* datagrams a sendmmsg */
+#define CHAN_PACK        3584      /* bytes of messages that share a datagram: one page in the kernel */
+#define CHAN_PACK_COUNT  64        /* as many at most */
 #define CHAN_QUEUE_MAX   65536     /* messages; a peer this far behind is not coming back */
 #define CHAN_QUEUE_KEEP  64        /* room kept for the next ones when all have left */
 #define CHAN_ROOM        4096      /* what chan_room grants: far below the limit above */
@@ -119,11 +121,10 @@ static void chan_tell(struct chan *c)
 /* ---- sending
  * -------------------------------------------------------------------------------------------------- */
 
-static void chan_out_header(struct chan_out *o, struct mmsghdr *mm, struct iovec *iov, void *control,
-                            size_t size)
+static void chan_out_header(const struct chan_out *o, struct mmsghdr *mm, struct iovec *iov, size_t niov,
+                            void *control, size_t size)
 {
-    *iov = (struct iovec){ .iov_base = o->buf, .iov_len = o->len };
-    mm->msg_hdr = (struct msghdr){ .msg_iov = iov, .msg_iovlen = 1 };
+    mm->msg_hdr = (struct msghdr){ .msg_iov = iov, .msg_iovlen = niov };
     if (o->nfds == 0)
         return;
     memset(control, 0, size);
@@ -136,21 +137,39 @@ static void chan_out_header(struct chan_out *o, struct mmsghdr *mm, struct iovec
     memcpy(CMSG_DATA(cm), o->fds, o->nfds * sizeof(int));
 }
 
-/* How many left the queue; -1 with errno. */
+/* The messages from q[i] on that share a datagram; one with descriptors, and all for a tool, travel alone.
+ * How many. */
+static size_t chan_pack(const struct chan *c, size_t i, struct iovec iov[CHAN_PACK_COUNT])
+{
+    size_t n = 0, size = 0;
+    do {
+        const struct chan_out *o = &c->q[i + n];
+        size += o->len;
+        iov[n++] = (struct iovec){ .iov_base = o->buf, .iov_len = o->len };
+    } while (c->peer != ROLE_CTL && n < CHAN_PACK_COUNT && i + n < c->tail && c->q[i].nfds == 0 &&
+             c->q[i + n].nfds == 0 && size + c->q[i + n].len <= CHAN_PACK);
+    return n;
+}
+
+/* How many datagrams left the queue; -1 with errno. */
 static int chan_send_batch(struct chan *c)
 {
     struct mmsghdr mm[CHAN_SEND_BATCH];
-    struct iovec iov[CHAN_SEND_BATCH];
+    struct iovec iov[CHAN_SEND_BATCH][CHAN_PACK_COUNT];
+    size_t count[CHAN_SEND_BATCH];
     union {
         struct cmsghdr align;
         char b[CMSG_SPACE(PROTO_MAX_FDS * sizeof(int))];
     } control[CHAN_SEND_BATCH];
     unsigned int n = 0;
-    for (size_t i = c->head; i < c->tail && n < CHAN_SEND_BATCH; i++, n++)
-        chan_out_header(&c->q[i], &mm[n], &iov[n], &control[n], sizeof control[n]);
+    for (size_t i = c->head; i < c->tail && n < CHAN_SEND_BATCH; i += count[n], n++) {
+        count[n] = chan_pack(c, i, iov[n]);
+        chan_out_header(&c->q[i], &mm[n], iov[n], count[n], &control[n], sizeof control[n]);
+    }
     int sent = sendmmsg(c->fd, mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     for (int i = 0; i < sent; i++)
-        chan_out_free(&c->q[c->head++]);
+        for (size_t k = 0; k < count[i]; k++)
+            chan_out_free(&c->q[c->head++]);
     return sent;
 }
 
@@ -341,14 +360,25 @@ static int chan_receive(struct chan *c, struct chan_in *in)
     return 0;
 }
 
-/* The handler's share of one datagram. Returns NULL, or why the peer is finished. */
-static const char *chan_handle(struct chan *c, struct chan_in *in)
+/* The message at the head of what is left: its length by its own word, if that can be true. */
+static size_t chan_frame(const struct chan_in *in, size_t at)
+{
+    size_t left = (size_t)in->len - at;
+    struct msg_header h;
+    if (in->nfds > 0 || left < sizeof h)
+        return left; /* descriptors belong to a message that is alone */
+    memcpy(&h, in->buf + at, sizeof h);
+    return h.length >= sizeof h && h.length < left ? h.length : left;
+}
+
+/* The handler's share of one message. Returns NULL, or why the peer is finished. */
+static const char *chan_handle(struct chan *c, struct chan_in *in, size_t at, size_t len)
 {
     struct msg_header h;
     union msg_any body;
     if (in->flags & (MSG_TRUNC | MSG_CTRUNC))
         return "truncated message";
-    enum proto_error pe = proto_decode(in->buf, (size_t)in->len, c->peer, c->self, in->nfds, &h, &body);
+    enum proto_error pe = proto_decode(in->buf + at, len, c->peer, c->self, in->nfds, &h, &body);
     if (pe != PROTO_OK)
         return proto_error_name(pe);
     struct chan_msg m = { .type = (enum msg_type)h.type,
@@ -363,43 +393,55 @@ static const char *chan_handle(struct chan *c, struct chan_in *in)
     return rc < 0 ? "message not allowed now" : NULL;
 }
 
+/* All messages of one datagram, until one is the last the peer may say. How many. */
+static int chan_handle_all(struct chan *c, struct chan_in *in)
+{
+    int n = 0;
+    for (size_t at = 0, len; at < (size_t)in->len && !c->dead; at += len, n++) {
+        len = chan_frame(in, at);
+        const char *why = chan_handle(c, in, at, len);
+        if (why != NULL)
+            chan_die(c, CHAN_END_PROTOCOL, why);
+    }
+    return n;
+}
+
 static bool chan_hung_up(const struct chan *c)
 {
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
     return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0;
 }
 
-/* One datagram. True: go on reading. */
-static bool chan_read_one(struct chan *c)
+/* One datagram: how many messages it was (a nudge counts as one). 0: do not go on reading. */
+static int chan_read_one(struct chan *c)
 {
     struct chan_in in;
+    int n = 1;
     if (chan_receive(c, &in) < 0) {
         if (errno == ECONNRESET)
-            return true; /* it died with our words unread; said once, its own last words stand behind */
+            return n; /* it died with our words unread; said once, its own last words stand behind */
         if (errno == EAGAIN && c->mute)
             chan_die(c, CHAN_END_EOF, "closed by the peer");
         else if (errno != EAGAIN && errno != EINTR)
             chan_die(c, CHAN_END_ERROR, "receiving failed");
-        return false;
+        return 0;
     }
     if (in.len == 0) {
         bool eof = in.nfds == 0 && chan_hung_up(c);
         chan_die(c, eof ? CHAN_END_EOF : CHAN_END_PROTOCOL, eof ? "closed by the peer" : "empty message");
     } else {
-        const char *why = chan_handle(c, &in);
-        if (why != NULL)
-            chan_die(c, CHAN_END_PROTOCOL, why);
+        n = chan_handle_all(c, &in);
     }
     for (unsigned int i = 0; i < in.nfds; i++)
         if (in.fds[i] >= 0)
             close(in.fds[i]);
-    return !c->dead;
+    return c->dead ? 0 : n;
 }
 
 static void chan_read(struct chan *c)
 {
-    for (int budget = CHAN_READ_BUDGET; budget > 0 && chan_read_one(c);)
-        budget--;
+    for (int budget = CHAN_READ_BUDGET, n = 1; budget > 0 && n > 0; budget -= n)
+        n = chan_read_one(c);
 }
 
 /* At the end of every callback of the loop. */

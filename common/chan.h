@@ -1,8 +1,8 @@
 /*
  * chan.h - one end of a SEQPACKET socketpair between two roles. Never blocks: messages queue and leave
- * together at the end of the turn (sendmmsg); what the peer does not read is treated by the message's policy.
- * Incoming datagrams are decoded by proto_decode; a peer that breaks a rule is reported through on_dead and
- * never heard again.
+ * together at the end of the turn (sendmmsg), small ones without descriptors many to a datagram; what the
+ * peer does not read is treated by the message's policy. Incoming messages are decoded by proto_decode, one
+ * after the other; a peer that breaks a rule is reported through on_dead and never heard again.
  */
 #ifndef HOLDFAST_CHAN_H
 #define HOLDFAST_CHAN_H

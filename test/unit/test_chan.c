@@ -40,6 +40,50 @@ static void test_talk(void **state)
     shut(&i);
 }
 
+/* Small messages share datagrams, in their order; one with descriptors is alone, and everything for a tool.
+ */
+static size_t datagrams(enum role peer, size_t messages, size_t *bytes)
+{
+    struct msg_inst_done m = { .inst = 1, .seq = 1 };
+    struct msg_ctl_reply r = { .last = 1 };
+    struct end e = { .ev = ev_new(NULL) };
+    uint8_t buf[PROTO_MAX_SIZE];
+    size_t n = 0;
+    int pair[2];
+    ssize_t got;
+
+    assert_int_equal(chan_pair(pair), 0);
+    e.c = chan_new(e.ev, pair[0], peer == ROLE_CTL ? ROLE_PARENT : ROLE_IPVSD, peer, &OPS, &e);
+    for (size_t k = 0; k < messages; k++)
+        if (peer == ROLE_CTL)
+            assert_int_equal(chan_send(e.c, MSG_ctl_reply, &r, NULL, 0), 0);
+        else if (k == 20)
+            assert_int_equal(chan_send(e.c, MSG_sock, &(struct msg_sock){ .sock = 3 }, (int[]){ dup(0) }, 1),
+                             0);
+        else
+            assert_int_equal(chan_send(e.c, MSG_inst_done, &m, NULL, 0), 0);
+    turns(&e, 1);
+    for (*bytes = 0; (got = recv(pair[1], buf, sizeof buf, MSG_DONTWAIT)) > 0; n++)
+        *bytes += (size_t)got;
+    shut(&e);
+    close(pair[1]);
+    return n;
+}
+
+static void test_packed(void **state)
+{
+    size_t one, many;
+
+    (void)state;
+    assert_int_equal(datagrams(ROLE_VRRPD, 1, &one), 1);
+    assert_int_equal(datagrams(ROLE_VRRPD, 20, &many), 1);
+    assert_int_equal(many, 20 * one);
+    assert_int_equal(datagrams(ROLE_VRRPD, 21, &many), 2); /* the last has a descriptor */
+    assert_int_equal(datagrams(ROLE_VRRPD, 30, &many), 3);
+    assert_in_range(datagrams(ROLE_VRRPD, 1000, &many), 16, 40);
+    assert_int_equal(datagrams(ROLE_CTL, 20, &many), 20);
+}
+
 static void test_fds(void **state)
 {
     struct msg_sock m = { .sock = 3, .ok = 1 };
@@ -261,10 +305,15 @@ static void test_flush_wait(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_talk),         cmocka_unit_test(test_fds),
-        cmocka_unit_test(test_refused_send), cmocka_unit_test(test_must_keeps_all),
-        cmocka_unit_test(test_coalesce),     cmocka_unit_test(test_coalesce_newest),
-        cmocka_unit_test(test_drop),         cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_talk),
+        cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_fds),
+        cmocka_unit_test(test_refused_send),
+        cmocka_unit_test(test_must_keeps_all),
+        cmocka_unit_test(test_coalesce),
+        cmocka_unit_test(test_coalesce_newest),
+        cmocka_unit_test(test_drop),
+        cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_flush_wait),
     };
 

@@ -67,6 +67,89 @@ static void test_not_allowed_now(void **state)
     close(fd);
 }
 
+/* Many messages in one datagram: each is judged by itself, and nothing behind the first bad one is heard. */
+static void test_packed(void **state)
+{
+    struct msg_inst_state m = { .inst = 7, .state = 1, .seq = 1 };
+    static uint8_t buf[PROTO_MAX_SIZE];
+    static struct end e;
+    size_t one = (size_t)proto_encode(MSG_inst_state, &m, 1, 9, 0, buf, sizeof buf);
+    const uint32_t lies[] = { 0, 19, (uint32_t)one - 4, (uint32_t)one + 4, UINT32_MAX };
+    int fd;
+
+    (void)state;
+    for (size_t k = 1; k < 4; k++)
+        memcpy(buf + k * one, buf, one);
+    open_raw(&e, &fd);
+    assert_int_equal(send(fd, buf, 4 * one, 0), (ssize_t)(4 * one));
+    turns(&e, 1);
+    assert_int_equal(e.n, 4);
+    assert_int_equal(e.dead, 0);
+    assert_int_equal(send(fd, buf, 2 * one + 3, 0), (ssize_t)(2 * one + 3));
+    turns(&e, 2);
+    assert_int_equal(e.n, 6);
+    assert_int_equal(e.how, CHAN_END_PROTOCOL);
+    shut(&e);
+    close(fd);
+    for (size_t k = 0; k < sizeof lies / sizeof *lies; k++) { /* the second lies about its length */
+        memcpy(buf + one + offsetof(struct msg_header, length), &lies[k], sizeof lies[k]);
+        open_raw(&e, &fd);
+        assert_int_equal(send(fd, buf, 4 * one, 0), (ssize_t)(4 * one));
+        turns(&e, 2);
+        assert_int_equal(e.n, 1);
+        assert_int_equal(e.dead, 1);
+        assert_int_equal(e.how, CHAN_END_PROTOCOL);
+        shut(&e);
+        close(fd);
+    }
+}
+
+/* Who frees the channel at the first hears no second; who refuses the first neither. */
+static void test_packed_last(void **state)
+{
+    struct msg_inst_state m = { .inst = 7, .state = 1, .seq = 1 };
+    static uint8_t buf[PROTO_MAX_SIZE];
+    size_t one = (size_t)proto_encode(MSG_inst_state, &m, 1, 9, 0, buf, sizeof buf);
+
+    (void)state;
+    memcpy(buf + one, buf, one);
+    for (int refuse = 0; refuse < 2; refuse++) {
+        static struct end e;
+        int fd;
+
+        open_raw(&e, &fd);
+        e.free_on_msg = refuse == 0;
+        e.answer = refuse ? -1 : 0;
+        assert_int_equal(send(fd, buf, 2 * one, 0), (ssize_t)(2 * one));
+        turns(&e, 2);
+        assert_int_equal(e.n, 1);
+        assert_int_equal(e.dead, refuse);
+        shut(&e);
+        close(fd);
+    }
+}
+
+/* With descriptors a message is alone: whose they are would be a guess. */
+static void test_packed_fds(void **state)
+{
+    struct msg_inst_state m = { .inst = 7, .state = 1, .seq = 1 };
+    static uint8_t buf[PROTO_MAX_SIZE];
+    size_t one = (size_t)proto_encode(MSG_inst_state, &m, 1, 9, 0, buf, sizeof buf);
+    int before = open_fds(), fd;
+    static struct end e;
+
+    (void)state;
+    memcpy(buf + one, buf, one);
+    open_raw(&e, &fd);
+    raw_send_fds(fd, buf, 2 * one, 0, 1);
+    turns(&e, 2);
+    assert_int_equal(e.n, 0);
+    assert_int_equal(e.how, CHAN_END_PROTOCOL);
+    shut(&e);
+    close(fd);
+    assert_int_equal(open_fds(), before);
+}
+
 /* Descriptors nobody asked for, a few and too many: all closed. */
 static void test_foreign_fds(void **state)
 {
@@ -267,10 +350,17 @@ static void test_in_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_protocol),         cmocka_unit_test(test_not_allowed_now),
-        cmocka_unit_test(test_foreign_fds),      cmocka_unit_test(test_free_inside),
-        cmocka_unit_test(test_last_words_reset), cmocka_unit_test(test_last_words_pipe),
-        cmocka_unit_test(test_last_words_many),  cmocka_unit_test(test_deaf),
+        cmocka_unit_test(test_protocol),
+        cmocka_unit_test(test_not_allowed_now),
+        cmocka_unit_test(test_foreign_fds),
+        cmocka_unit_test(test_free_inside),
+        cmocka_unit_test(test_packed),
+        cmocka_unit_test(test_packed_last),
+        cmocka_unit_test(test_packed_fds),
+        cmocka_unit_test(test_last_words_reset),
+        cmocka_unit_test(test_last_words_pipe),
+        cmocka_unit_test(test_last_words_many),
+        cmocka_unit_test(test_deaf),
         cmocka_unit_test(test_in_flight),
     };
 
