@@ -78,7 +78,6 @@ struct checker {
     bool up, running, ever_passed, ever_done;
     int64_t weight;       /* what it adds to the server's weight */
     uint64_t began;       /* the attempt; its next one is counted from here */
-    uint64_t next_in;     /* asked by checker_next_in, TIME_NEVER: not asked */
     uint64_t identity;    /* hash of what is checked, timers left out: see identity.c */
     struct checker *next; /* of the same server */
     struct checker *overdue_next;
@@ -97,9 +96,6 @@ void checker_failed(struct checker *k, const char *fmt, ...) __attribute__((form
  * a server that is down is up again when all urls have passed in a row). */
 void checker_continues(struct checker *k, uint64_t delay_ns, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* The attempt passed, but the kind wants its next one after delay_ns instead of delay_loop (HTTP: next url at
- * once). Call before checker_passed. */
-void checker_next_in(struct checker *k, uint64_t delay_ns);
 /* This checker's share of the server's weight: absolute (MISC_CHECK dynamic: replaces the configured weight)
  * or added (FILE_CHECK). */
 void checker_weight_set(struct checker *k, uint32_t weight);

@@ -256,7 +256,6 @@ static void attempt_begin(struct checkd *d, struct checker *k, uint64_t now)
     d->attempts++;
     d->running++;
     k->running = true;
-    k->next_in = TIME_NEVER;
     meter_begin(d, k, late, now);
     k->kind->start(k);
 }
@@ -312,8 +311,6 @@ static uint64_t next_time(const struct checker *k, uint64_t now)
 {
     uint64_t loop = k->common.delay_loop, at;
 
-    if (k->next_in != TIME_NEVER)
-        return now + k->next_in;
     at = k->began < TIME_NEVER - loop ? k->began + loop : TIME_NEVER;
     return at > now + loop / 4 ? at : now + loop / 4;
 }
@@ -432,11 +429,6 @@ void engine_present(struct checkd *d, struct service *v, bool present)
 
 /* ---- what the kinds ask
  * ---------------------------------------------------------------------------------------- */
-
-void checker_next_in(struct checker *k, uint64_t delay_ns)
-{
-    k->next_in = delay_ns;
-}
 
 static void weight_change(struct checker *k, int64_t weight)
 {

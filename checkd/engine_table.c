@@ -57,7 +57,7 @@ static int build_one(struct checkd *d, struct service_table *t, const struct sli
     if (kind == NULL)
         return err_set(e, "HF-SLICE", r->label, "line %u: no engine for %s in this build", o->line,
                        schema_blk(o->blk)->name);
-    *k = (struct checker){ .kind = kind, .d = d, .server = r, .id = o->id, .obj = o, .next_in = TIME_NEVER };
+    *k = (struct checker){ .kind = kind, .d = d, .server = r, .id = o->id, .obj = o };
     checker_common_read(&k->common, o, r->obj, d->log_all);
     ev_timer_init(&k->due, engine_due, k);
     k->left = k->common.retry;
@@ -197,7 +197,6 @@ static void timers_take_over(struct checkd *d, struct checker *k, struct checker
     if (o->running && k->kind->take_over != NULL && k->kind->take_over(k, o)) {
         k->running = true;
         k->began = o->began;
-        k->next_in = o->next_in;
         o->running = false;
     } else if (o->running) {
         engine_cancel(d, o);

@@ -31,17 +31,6 @@ struct mail *mail_new(struct ev *ev, struct tls_store *tls)
     return m;
 }
 
-void mail_free(struct mail *m)
-{
-    if (m == NULL)
-        return;
-    mail_office_close(m);
-    mail_queue_free(&m->queue);
-    mail_config_free(m->now);
-    mail_config_free(m->next);
-    free(m);
-}
-
 /* ---- configuration */
 
 int mail_prepare(struct mail *m, const struct slice *next, struct err *e)

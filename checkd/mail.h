@@ -25,7 +25,6 @@ void mail_pre_jail(void);
 
 /* tls: where contexts come from, outlives the mail. Nothing is mailed before the first commit. */
 struct mail *mail_new(struct ev *ev, struct tls_store *tls);
-void mail_free(struct mail *m); /* NULL: nothing. What waits is lost */
 
 /* Decode aside, then swap; what waits stays and goes to the new recipients by the new server. now must stay
  * valid until the next commit has returned. */

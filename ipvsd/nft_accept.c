@@ -3,21 +3,16 @@
 
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "common/err.h"
 #include "ipvsd/addr_apply.h"
 #include "ipvsd/addr_plan.h"
 #include "ipvsd/model.h"
 #include "ipvsd/nft_accept_batch.h"
+#include "ipvsd/nft_link.h"
 
-#define ACCEPT_RCVBUF       (1 << 20)
-#define ACCEPT_BUFFER       (16u * 1024)
 #define ACCEPT_RETRY        NS_PER_SEC
 #define ACCEPT_REPAIR_PAUSE (100 * NS_PER_MS)
 #define ACCEPT_SAY_EVERY    NS_PER_SEC
@@ -25,9 +20,7 @@
 
 struct nft_accept {
     struct ipvsd *d;
-    struct nlsock cmd, mon;
-    struct ev_io *mon_io;
-    bool open;
+    struct nft_link link;
     struct nft_accept_shape want;
     struct nft_accept_elems elems;
     char table[64]; /* of what is in the kernel; "": nothing of ours */
@@ -47,48 +40,12 @@ struct nft_accept {
 
 static void accept_on_news(struct ev_io *w, unsigned int got, void *arg);
 
-static int accept_socket(struct nlsock *s, uint32_t groups)
-{
-    int fd = nft_msgs_socket();
-    return fd < 0 ? -1 : nlsock_open_fd(s, fd, groups, ACCEPT_RCVBUF);
-}
-
 static int accept_open(struct nft_accept *n)
 {
-    if (n->open)
+    if (n->link.open)
         return 0;
-    if (accept_socket(&n->cmd, 0) < 0)
-        return -1;
-    if (accept_socket(&n->mon, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
-        int saved = errno;
-        nlsock_close(&n->cmd);
-        errno = saved;
-        return -1;
-    }
-    n->mon_io = ev_io_add(n->d->ev, n->mon.fd, EV_READ, accept_on_news, n);
-    n->open = true;
-    return 0;
-}
-
-/* Who has no tables hears no news of those of others. */
-static void accept_close(struct nft_accept *n)
-{
-    if (!n->open)
-        return;
-    ev_io_del(n->d->ev, n->mon_io);
-    nlsock_close(&n->mon);
-    nlsock_close(&n->cmd);
-    n->open = false;
-}
-
-/* Frees b. -1 errno: the kernel has changed nothing. */
-static int accept_send(struct nft_accept *n, struct nft_msgs *b)
-{
-    n->cmd.seq = b->seq;
-    int rc = nft_msgs_talk(n->cmd.fd, b), saved = errno;
-    nft_msgs_free(b);
-    errno = saved;
-    return rc;
+    int cmd = nft_msgs_socket(), mon = cmd >= 0 ? nft_msgs_socket() : -1;
+    return nft_link_open(&n->link, cmd, mon, accept_on_news, n);
 }
 
 static void accept_say(struct nft_accept *n, int error)
@@ -137,8 +94,8 @@ static void accept_rebuild(struct nft_accept *n)
         accept_failed(n, errno);
         return;
     }
-    nft_accept_build(&b, n->cmd.seq, n->table[0] != '\0' ? n->table : NULL, &n->want, &n->elems);
-    if (accept_send(n, &b) < 0) {
+    nft_accept_build(&b, n->link.cmd.seq, n->table[0] != '\0' ? n->table : NULL, &n->want, &n->elems);
+    if (nft_link_send(&n->link, &b) < 0) {
         accept_failed(n, errno);
         return;
     }
@@ -153,8 +110,8 @@ static void accept_rebuild(struct nft_accept *n)
     if (n->error != 0)
         log_notice("no_accept: the tables %s stand now", n->want.table);
     accept_say(n, 0);
-    if (!guards)
-        accept_close(n);
+    if (!guards) /* who has no tables hears no news of those of others */
+        nft_link_close(&n->link);
 }
 
 static void accept_on_retry(struct ev_timer *t, uint64_t now, void *arg)
@@ -195,22 +152,12 @@ static void accept_hurt(struct nft_accept *n, bool lost, uint32_t who)
 
 static void accept_on_news(struct ev_io *w, unsigned int got, void *arg)
 {
-    alignas(struct nlmsghdr) uint8_t buf[ACCEPT_BUFFER];
     struct nft_accept *n = arg;
-    bool hurt = false, lost = false;
-    uint32_t who = 0;
-    ssize_t len;
     (void)w;
     (void)got;
-    while ((len = recv(n->mon.fd, buf, sizeof buf, MSG_DONTWAIT)) > 0 || (len < 0 && errno != EAGAIN)) {
-        if (len < 0 && errno != ENOBUFS && errno != EINTR)
-            break;
-        lost = lost || (len < 0 && errno == ENOBUFS);
-        if (len > 0 && !hurt)
-            hurt = nft_msgs_hurts(buf, (size_t)len, n->table, n->cmd.portid, &who);
-    }
-    if ((hurt || lost) && n->table[0] != '\0')
-        accept_hurt(n, !hurt, who);
+    struct nft_link_news news = nft_link_read(&n->link, n->table);
+    if ((news.hurt || news.lost) && n->table[0] != '\0')
+        accept_hurt(n, !news.hurt, news.who);
 }
 
 /* ---- what is needed
@@ -288,9 +235,9 @@ void nft_accept_flush(struct nft_accept *n, bool up)
     struct nft_msgs b;
     if (!n->standing || (!n->dirty && (up || !n->leaving)))
         return;
-    if (nft_accept_change(&b, n->cmd.seq, &n->want, &n->elems, up) == 0) {
+    if (nft_accept_change(&b, n->link.cmd.seq, &n->want, &n->elems, up) == 0) {
         nft_msgs_free(&b);
-    } else if (accept_send(n, &b) == 0) {
+    } else if (nft_link_send(&n->link, &b) == 0) {
         accept_mark_changed(n, up);
         n->changes++;
     } else {
@@ -316,7 +263,7 @@ struct nft_accept *nft_accept_new(struct ipvsd *d)
     struct child_snapshot s;
     size_t cursor = 0;
     n->d = d;
-    n->cmd.fd = n->mon.fd = -1;
+    n->link = (struct nft_link){ .ev = d->ev, .cmd.fd = -1, .mon.fd = -1 };
     ev_timer_init(&n->retry, accept_on_retry, n);
     while (child_snapshot_next(d->child, &cursor, &s))
         if (s.key == ACCEPT_KEY && s.len == sizeof n->table)
@@ -341,13 +288,13 @@ static void accept_sweep(struct nft_accept *n)
         return; /* no nftables, no tables */
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         struct nft_msgs b;
-        nft_msgs_ask(&b, n->cmd.seq, families[i], n->want.table);
-        n->cmd.seq = b.seq;
-        nft_msgs_converse(n->cmd.fd, &b, accept_on_table, &ours);
+        nft_msgs_ask(&b, n->link.cmd.seq, families[i], n->want.table);
+        n->link.cmd.seq = b.seq;
+        nft_msgs_converse(n->link.cmd.fd, &b, accept_on_table, &ours);
         nft_msgs_free(&b);
     }
     if (!ours) {
-        accept_close(n);
+        nft_link_close(&n->link);
         return;
     }
     log_notice("no_accept: the tables %s of a former life of holdfast are removed", n->want.table);
@@ -418,8 +365,8 @@ void nft_accept_stop(struct nft_accept *n)
     n->standing = false;
     if (n->table[0] == '\0' || accept_open(n) < 0)
         return;
-    nft_accept_build(&b, n->cmd.seq, n->table, &none, &n->elems);
-    if (accept_send(n, &b) < 0)
+    nft_accept_build(&b, n->link.cmd.seq, n->table, &none, &n->elems);
+    if (nft_link_send(&n->link, &b) < 0)
         log_err("no_accept: the tables %s cannot be removed: %s; nft delete table does it", n->table,
                 strerror(errno));
     n->table[0] = '\0';

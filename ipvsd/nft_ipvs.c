@@ -3,9 +3,6 @@
 
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
-#include <stdalign.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +11,15 @@
 #include "common/err.h"
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/nft_batch.h"
+#include "ipvsd/nft_link.h"
 
-#define NFT_SNDBUF (16 << 20) /* a transaction is one message to the kernel */
-#define NFT_RCVBUF (1 << 20)
-#define NFT_BUFFER (16u * 1024)
-#define NFT_RETRY  NS_PER_SEC
-#define NFT_KEY    0x4e465400u /* snapshots: "NFT" and 0 state, 1... one mark each */
-#define NFT_KEYS   4096u
+#define NFT_RETRY NS_PER_SEC
+#define NFT_KEY   0x4e465400u /* snapshots: "NFT" and 0 state, 1... one mark each */
+#define NFT_KEYS  4096u
 
 struct nft_ipvs {
     struct ipvsd *d;
-    struct nlsock cmd, mon;
-    struct ev_io *mon_io;
-    bool open;
+    struct nft_link link;
     struct nft_marks *now, *next;
     char table[64];  /* of what is in the kernel; "": nothing of ours */
     uint64_t digest; /* of it */
@@ -44,46 +37,25 @@ struct nft_state {
 /* ---- the kernel
  * ------------------------------------------------------------------------------------------------------ */
 
-/* Frees b. -1 errno: the kernel has changed nothing. */
-static int nft_send(struct nft_ipvs *n, struct nft_msgs *b)
-{
-    n->cmd.seq = b->seq;
-    int rc = nft_msgs_talk(n->cmd.fd, b), saved = errno;
-    nft_msgs_free(b);
-    errno = saved;
-    return rc;
-}
-
 static void nft_on_news(struct ev_io *w, unsigned int got, void *arg);
 
-static int nft_socket(const struct nft_ipvs *n, struct nlsock *s, enum other_ns_use use, uint32_t groups)
+static int nft_socket(const struct nft_ipvs *n, enum other_ns_use use)
 {
-    int fd, size = NFT_SNDBUF;
+    int fd, size = NFT_MSGS_SNDBUF;
     if (other_ns_take(&n->d->other, use, &fd) < 0)
         return -1;
     if (fd < 0)
-        fd = nft_msgs_socket();
-    if (nlsock_open_fd(s, fd, groups, NFT_RCVBUF) < 0)
-        return -1;
-    setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
-    return 0;
+        return nft_msgs_socket();
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);
+    return fd;
 }
 
 static int nft_open(struct nft_ipvs *n)
 {
-    if (n->open)
+    if (n->link.open)
         return 0;
-    if (nft_socket(n, &n->cmd, OTHER_NS_NFT, 0) < 0)
-        return -1;
-    if (nft_socket(n, &n->mon, OTHER_NS_NFT_NEWS, 1u << (NFNLGRP_NFTABLES - 1)) < 0) {
-        int saved = errno;
-        nlsock_close(&n->cmd);
-        errno = saved;
-        return -1;
-    }
-    n->mon_io = ev_io_add(n->d->ev, n->mon.fd, EV_READ, nft_on_news, n);
-    n->open = true;
-    return 0;
+    int cmd = nft_socket(n, OTHER_NS_NFT), mon = cmd >= 0 ? nft_socket(n, OTHER_NS_NFT_NEWS) : -1;
+    return nft_link_open(&n->link, cmd, mon, nft_on_news, n);
 }
 
 static bool nft_is_there(struct nft_ipvs *n, const struct nft_marks *m)
@@ -99,8 +71,8 @@ static bool nft_is_there(struct nft_ipvs *n, const struct nft_marks *m)
             wanted = m->ranges[k].first.family == families[i].family;
         if (!wanted)
             continue;
-        nft_msgs_ask(&b, n->cmd.seq, families[i].nf, m->table);
-        if (nft_send(n, &b) < 0)
+        nft_msgs_ask(&b, n->link.cmd.seq, families[i].nf, m->table);
+        if (nft_link_send(&n->link, &b) < 0)
             return false;
     }
     return true;
@@ -196,8 +168,8 @@ static void nft_apply(struct nft_ipvs *n, bool force)
     if (same && !force && nft_is_there(n, m))
         return;
     struct nft_msgs b;
-    nft_batch_build(&b, n->cmd.seq, n->table[0] != '\0' ? n->table : NULL, wanted ? m : NULL);
-    if (nft_send(n, &b) < 0) {
+    nft_batch_build(&b, n->link.cmd.seq, n->table[0] != '\0' ? n->table : NULL, wanted ? m : NULL);
+    if (nft_link_send(&n->link, &b) < 0) {
         nft_fail(n);
         return;
     }
@@ -223,19 +195,11 @@ static void nft_on_retry(struct ev_timer *t, uint64_t now, void *arg)
 /* A burst of news of one foreign change makes one repair, and no more than one a second. */
 static void nft_on_news(struct ev_io *w, unsigned int got, void *arg)
 {
-    alignas(struct nlmsghdr) uint8_t buf[NFT_BUFFER];
     struct nft_ipvs *n = arg;
-    bool hurt = false;
-    ssize_t len;
     (void)w;
     (void)got;
-    while ((len = recv(n->mon.fd, buf, sizeof buf, MSG_DONTWAIT)) > 0 || (len < 0 && errno != EAGAIN)) {
-        if (len < 0 && errno != ENOBUFS && errno != EINTR)
-            break;
-        hurt = hurt || len < 0 ||
-               (n->table[0] != '\0' && nft_msgs_hurts(buf, (size_t)len, n->table, n->cmd.portid, NULL));
-    }
-    if (!hurt || n->table[0] == '\0' || ev_timer_armed(&n->retry))
+    struct nft_link_news news = nft_link_read(&n->link, n->table);
+    if (!(news.hurt || news.lost) || n->table[0] == '\0' || ev_timer_armed(&n->retry))
         return;
     n->repairs++;
     log_notice("nftables_ipvs: somebody else took something out of table %s: put back", n->table);
@@ -249,25 +213,10 @@ struct nft_ipvs *nft_ipvs_new(struct ipvsd *d)
 {
     struct nft_ipvs *n = xcalloc(1, sizeof *n);
     n->d = d;
-    n->cmd.fd = n->mon.fd = -1;
+    n->link = (struct nft_link){ .ev = d->ev, .cmd.fd = -1, .mon.fd = -1 };
     ev_timer_init(&n->retry, nft_on_retry, n);
     n->now = nft_recall(n);
     return n;
-}
-
-void nft_ipvs_free(struct nft_ipvs *n)
-{
-    if (n == NULL)
-        return;
-    ev_timer_stop(n->d->ev, &n->retry);
-    if (n->open) {
-        ev_io_del(n->d->ev, n->mon_io);
-        nlsock_close(&n->mon);
-        nlsock_close(&n->cmd);
-    }
-    nft_marks_free(n->now);
-    nft_marks_free(n->next);
-    free(n);
 }
 
 const struct nft_marks *nft_ipvs_prepare(struct nft_ipvs *n, const struct slice *next)
@@ -309,8 +258,8 @@ void nft_ipvs_stop(struct nft_ipvs *n)
     ev_timer_stop(n->d->ev, &n->retry);
     if (n->table[0] == '\0' || nft_open(n) < 0)
         return;
-    nft_batch_build(&b, n->cmd.seq, n->table, NULL);
-    if (nft_send(n, &b) < 0)
+    nft_batch_build(&b, n->link.cmd.seq, n->table, NULL);
+    if (nft_link_send(&n->link, &b) < 0)
         log_err("nftables_ipvs: table %s cannot be removed: %s; nft delete table does it", n->table,
                 strerror(errno));
     n->table[0] = '\0';

@@ -12,7 +12,6 @@ struct ipvsd;
 struct nft_ipvs;
 
 struct nft_ipvs *nft_ipvs_new(struct ipvsd *d);
-void nft_ipvs_free(struct nft_ipvs *n);
 /* The marks of the next configuration, built aside: start and prepare. Ours until commit or abort. */
 const struct nft_marks *nft_ipvs_prepare(struct nft_ipvs *n, const struct slice *next);
 void nft_ipvs_commit(struct nft_ipvs *n); /* in force, and into the kernel */

@@ -25,9 +25,8 @@
 #include "common/err.h"
 #include "ipvsd/kevent.h"
 
-#define MSG_ROOM     16384u     /* one message: an element list is closed well below */
-#define MSG_SNDBUF   (16 << 20) /* a transaction is one datagram to the kernel */
-#define MSG_PATIENCE 200        /* ms without an answer mean that it was lost */
+#define MSG_ROOM     16384u /* one message: an element list is closed well below */
+#define MSG_PATIENCE 200    /* ms without an answer mean that it was lost */
 
 static void *msg_must(void *p)
 {
@@ -333,7 +332,7 @@ int nft_msgs_converse(int fd, const struct nft_msgs *b, nft_msgs_fn *fn, void *a
 
 int nft_msgs_socket(void)
 {
-    int size = MSG_SNDBUF,
+    int size = NFT_MSGS_SNDBUF,
         fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
     if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size);

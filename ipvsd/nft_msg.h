@@ -1,7 +1,8 @@
 /*
  * nft_msg.h - what every nftables transaction of ours is made of: messages in one buffer, all of them or
  * none; expressions of rules; the exchange with the kernel; whether news of the kernel say that others took
- * something of ours away. Bytes through libnftnl. Called by nft_batch.c, nft_vmac.c, nft_accept*.c.
+ * something of ours away. Bytes through libnftnl. Called by
+ * nft_link.c, nft_batch.c, nft_vmac.c, nft_accept*.c.
  */
 #ifndef HOLDFAST_IPVSD_NFT_MSG_H
 #define HOLDFAST_IPVSD_NFT_MSG_H
@@ -80,7 +81,8 @@ int nft_msgs_talk(int fd, const struct nft_msgs *b);
 /* The same; fn gets every datagram of the answer. */
 typedef void nft_msgs_fn(void *buf, size_t len, void *arg);
 int nft_msgs_converse(int fd, const struct nft_msgs *b, nft_msgs_fn *fn, void *arg);
-int nft_msgs_socket(void); /* -1 errno */
+int nft_msgs_socket(void);         /* -1 errno */
+#define NFT_MSGS_SNDBUF (16 << 20) /* a transaction is one datagram to the kernel */
 
 /* An answer to nft_msgs_ask: is the table one that we made? buf is aligned for a netlink header. */
 bool nft_msgs_ours(void *buf, size_t len);

@@ -292,11 +292,6 @@ bool notify_queues_idle(const struct notify_queues *q)
     return q->waiting == 0 && q->running == 0;
 }
 
-size_t notify_queues_waiting(const struct notify_queues *q)
-{
-    return q->waiting;
-}
-
 void notify_queues_hurry(struct notify_queues *q)
 {
     q->hurry = true;

@@ -20,7 +20,6 @@ void notify_queues_free(struct notify_queues *q);
 void notify_queue_add(struct notify_queues *q, const char *key, struct script *s, const char *const *extra,
                       size_t nextra);
 bool notify_queues_idle(const struct notify_queues *q); /* nothing waits, nothing runs */
-size_t notify_queues_waiting(const struct notify_queues *q);
 /* The daemon ends: what still waits starts now, in order, and is left to itself. */
 void notify_queues_hurry(struct notify_queues *q);
 

@@ -15,6 +15,7 @@
 #include "parent/conf/model.h"
 #include "parent/ctl/check.h"
 #include "parent/ctl/ctl.h"
+#include "parent/ctl/render.h"
 #include "parent/ctl/simulate.h"
 #include "parent/ctl/tool.h"
 #include "parent/options.h"
@@ -223,10 +224,7 @@ static int check_models(struct check *k)
                   (k->strict_warnings && findings_count(&k->found, FINDING_WARNING) > 0)))
         status = CTL_BAD;
     if (k->c->json) {
-        json_t *root = check_json(k, s, nsim, status);
-        json_dumpf(root, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(root);
+        render_print(check_json(k, s, nsim, status));
     } else if (whole) {
         check_say(k, s, nsim);
     }

@@ -3,9 +3,6 @@
  */
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "parent/ctl/ctl.h"
 #include "parent/ctl/show.h"
@@ -34,34 +31,22 @@ int cmd_status(struct ctl *c, int argc, char **argv)
 int cmd_restart(struct ctl *c, int argc, char **argv)
 {
     enum role role;
-    char *text;
-    int status;
     if (argc != 1 || role_parse(argv[0], &role) < 0 || role < ROLE_VRRPD || role > ROLE_IPVSD)
         return ctl_misused("restart");
     struct msg_ctl_request r = { .verb = CTL_VERB_RESTART, .role = (uint8_t)role };
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    free(text);
-    return status;
+    return ctl_order(c, &r);
 }
 
 int cmd_stop(struct ctl *c, int argc, char **argv)
 {
     struct msg_ctl_request r = { .verb = CTL_VERB_STOP };
-    char *text;
-    int status;
     (void)argv;
     if (argc != 0)
         return ctl_misused("stop");
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    free(text);
+    int rc = ctl_order(c, &r);
     /* The daemon keeps the connection until the very end. */
     struct pollfd p = { .fd = c->fd, .events = POLLIN };
-    poll(&p, 1, CTL_STOP_MS);
-    return status;
+    if (rc == 0)
+        poll(&p, 1, CTL_STOP_MS);
+    return rc;
 }

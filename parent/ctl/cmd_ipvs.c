@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "parent/ctl/conns.h"
 #include "parent/ctl/ctl.h"
 #include "parent/ctl/ipvs_text.h"
+#include "parent/ctl/render.h"
 #include "parent/ctl/table.h"
 
 struct ipvs_opts {
@@ -100,22 +100,12 @@ static void ipvs_json_row(const struct table_row *r, void *arg)
     }
 }
 
-static void ipvs_json_print(json_t *root)
-{
-    char *out = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (out == NULL)
-        fatal("out of memory");
-    printf("%s\n", out);
-    free(out);
-}
-
 static void ipvs_json_table(char *text)
 {
     struct ipvs_json j = { .root = json_object(), .services = json_array() };
     json_object_set_new(j.root, "services", j.services);
     table_read_sorted(text, ipvs_json_row, &j);
-    ipvs_json_print(j.root);
+    render_print(j.root);
 }
 
 /* ---- text */
@@ -160,7 +150,7 @@ static int ipvs_connections(struct ctl *c)
     if (c->json) {
         json_t *list = json_array();
         conns_read(text, ipvs_json_conn, list);
-        ipvs_json_print(json_pack("{s:o}", "connections", list));
+        render_print(json_pack("{s:o}", "connections", list));
     } else {
         conns_print(text, stdout);
     }

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/err.h"
 #include "parent/ctl/amount.h"
 #include "parent/ctl/ctl.h"
-#include "parent/ctl/table.h"
+#include "parent/ctl/render.h"
 
 /* "ROLE\tTEXT" a line. */
 static void plan_json(char *text)
@@ -28,12 +27,7 @@ static void plan_json(char *text)
                                               what != NULL ? what : json_string("(not UTF-8)")));
     }
     json_object_set_new(root, "plan", list);
-    char *out = json_dumps(root, JSON_INDENT(2));
-    json_decref(root);
-    if (out == NULL)
-        fatal("out of memory");
-    printf("%s\n", out);
-    free(out);
+    render_print(root);
 }
 
 static void plan_people(char *text)
@@ -81,8 +75,6 @@ int cmd_reload(struct ctl *c, int argc, char **argv)
     struct msg_ctl_request r = { .verb = CTL_VERB_RELOAD };
     bool plan = false;
     uint64_t s = 0;
-    char *text;
-    int status;
     optind = 0; /* main.c has used getopt before */
     for (int k; (k = getopt_long(argc + 1, argv - 1, "", longs, NULL)) != -1;) {
         if (k == 'p')
@@ -97,15 +89,11 @@ int cmd_reload(struct ctl *c, int argc, char **argv)
     if (plan)
         return plan_run(c);
     r.number = (uint32_t)s;
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    free(text);
-    if (status == 0 && s > 0)
+    int rc = ctl_order(c, &r);
+    if (rc == 0 && s > 0)
         printf("reload complete; it is taken back in %llu s unless holdctl confirm comes\n",
                (unsigned long long)s);
-    else if (status == 0)
+    else if (rc == 0)
         ctl_print("reload complete\n");
-    return status;
+    return rc;
 }

@@ -22,6 +22,7 @@
 #include "common/err.h"
 #include "parent/ctl/ctl.h"
 #include "parent/ctl/procfs.h"
+#include "parent/ctl/render.h"
 
 #define RS_DIR      "/run/holdfast"
 #define RS_LOOPBACK "lo"
@@ -306,11 +307,8 @@ static void rs_show(const struct rs *t)
     size_t i;
     json_t *v;
     if (t->c->json) {
-        json_t *doc = json_pack("{s:i,s:O,s:O,s:i}", "format", 1, "vips", t->vips, "sysctls_before",
-                                t->sysctls, "changes", (int)t->changes);
-        json_dumpf(doc, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(doc);
+        render_print(json_pack("{s:i,s:O,s:O,s:i}", "format", 1, "vips", t->vips, "sysctls_before",
+                               t->sysctls, "changes", (int)t->changes));
         return;
     }
     if (t->changes == 0)

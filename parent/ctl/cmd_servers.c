@@ -144,19 +144,13 @@ static int servers_run(struct ctl *c, const char *word, uint8_t action, uint32_t
                        char **argv, const struct servers_opts *o)
 {
     struct msg_ctl_request r = { .verb = CTL_VERB_SERVER, .action = action, .number = weight };
-    char *text;
-    int status;
     if (argc < 1 || argc > 2)
         return ctl_misused(word);
     if (servers_key(argv[0], argc == 2 ? argv[1] : NULL, r.name, sizeof r.name) < 0 ||
         (o->service != NULL && servers_key(o->service, NULL, r.scope, sizeof r.scope) < 0))
         return ctl_lost("that name is too long");
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    free(text);
-    return status == 0 && o->until_idle ? servers_wait(c, &r, o->deadline_s) : status;
+    int rc = ctl_order(c, &r);
+    return rc == 0 && o->until_idle ? servers_wait(c, &r, o->deadline_s) : rc;
 }
 
 int cmd_drain(struct ctl *c, int argc, char **argv)

@@ -2,28 +2,19 @@
  * cmd_switch.c - holdctl yield, takeover: planned switching of an instance or a sync group; and confirm, for
  * a reload on trial.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "parent/ctl/ctl.h"
-#include "parent/ctl/table.h"
 
 static int switch_run(struct ctl *c, const char *word, enum inst_order_what what, int argc, char **argv)
 {
     struct msg_ctl_request r = { .verb = CTL_VERB_SWITCH, .action = (uint8_t)what };
-    char *text;
-    int status;
     if (argc != 1)
         return ctl_misused(word);
     if (strlen(argv[0]) >= sizeof r.name)
         return ctl_lost("that name is too long");
     memcpy(r.name, argv[0], strlen(argv[0]) + 1);
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    free(text);
-    return status;
+    return ctl_order(c, &r);
 }
 
 int cmd_yield(struct ctl *c, int argc, char **argv)
@@ -39,15 +30,6 @@ int cmd_takeover(struct ctl *c, int argc, char **argv)
 int cmd_confirm(struct ctl *c, int argc, char **argv)
 {
     struct msg_ctl_request r = { .verb = CTL_VERB_CONFIRM };
-    char *text;
-    int status;
     (void)argv;
-    if (argc != 0)
-        return ctl_misused("confirm");
-    int rc = ctl_ask(c, &r, &text, &status);
-    if (rc != 0)
-        return rc;
-    ctl_print(text);
-    free(text);
-    return status;
+    return argc == 0 ? ctl_order(c, &r) : ctl_misused("confirm");
 }

@@ -41,9 +41,8 @@ int ctl_lost(const char *what) __attribute__((cold));
 /* What the row says of its arguments, on stderr; returns CTL_USAGE. */
 int ctl_misused(const char *word);
 
-/* 0, or an exit status when nobody answers (said on stderr). What was open is closed. The second: to ask
- * this; by the read-only socket when that will do. */
-int ctl_connect(struct ctl *c);
+/* To ask this; by the read-only socket when that will do. 0, or an exit status when nobody answers (said on
+ * stderr). What was open is closed. */
 int ctl_connect_for(struct ctl *c, enum ctl_verb verb);
 int ctl_send(const struct ctl *c, const struct msg_ctl_request *r);
 
@@ -57,6 +56,9 @@ int ctl_receive_part(const struct ctl *c, struct msg_ctl_reply *r, int timeout_m
 /* Connect, ask, receive; again as long as the daemon says that something came between. 0, or an exit status;
  * *text is set only with 0. */
 int ctl_ask(struct ctl *c, const struct msg_ctl_request *r, char **text, int *status);
+
+/* Asks, and prints what the daemon says. Its verdict, or the exit status of ctl_ask. */
+int ctl_order(struct ctl *c, const struct msg_ctl_request *r);
 
 void ctl_print(const char *text);
 

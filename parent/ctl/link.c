@@ -1,5 +1,6 @@
 /*
- * link.c - holdctl's connection to the daemon; see ctl.h. The one message protocol, over the control socket.
+ * link.c - holdctl's connection to the daemon, see ctl.h: the one message protocol, over the control socket
+ * or, for questions, the read-only one.
  */
 #include <errno.h>
 #include <poll.h>
@@ -48,11 +49,6 @@ int ctl_connect_for(struct ctl *c, enum ctl_verb verb)
             : reads         ? "; who is in the group holdfast may ask (usermod -aG holdfast USER)"
                             : "; only root may give orders to the daemon");
     return CTL_FAILED;
-}
-
-int ctl_connect(struct ctl *c)
-{
-    return ctl_connect_for(c, CTL_VERB_STOP); /* for orders */
 }
 
 int ctl_send(const struct ctl *c, const struct msg_ctl_request *r)
@@ -114,6 +110,17 @@ int ctl_ask(struct ctl *c, const struct msg_ctl_request *r, char **text, int *st
         free(*text);
         poll(NULL, 0, CTL_AGAIN_MS);
     }
+}
+
+int ctl_order(struct ctl *c, const struct msg_ctl_request *r)
+{
+    char *text;
+    int status, rc = ctl_ask(c, r, &text, &status);
+    if (rc != 0)
+        return rc;
+    ctl_print(text);
+    free(text);
+    return status;
 }
 
 void ctl_print(const char *text)

@@ -1,5 +1,7 @@
 /*
- * listen.h - the packet socket of `vrrp watch` and of doctor's probes (cmd_wire.c).
+ * listen.h - the packet socket of `vrrp watch` (cmd_wire.c) and of doctor's probes (doctor_probe.c): opened
+ * with the caller's right, which is dropped for ever before a byte is read from it. What comes is hostile:
+ * wire.h takes it apart.
  */
 #ifndef HOLDFAST_PARENT_CTL_LISTEN_H
 #define HOLDFAST_PARENT_CTL_LISTEN_H

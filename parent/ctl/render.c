@@ -154,6 +154,14 @@ char *render_dump(json_t *root, size_t flags)
     return line;
 }
 
+void render_print(json_t *root)
+{
+    char *text = render_dump(root, JSON_INDENT(2));
+    fputs(text, stdout);
+    fflush(stdout);
+    free(text);
+}
+
 void render_schema(FILE *f)
 {
     static const char *const types[] = { [RENDER_TEXT] = "text",
@@ -176,33 +184,4 @@ void render_schema(FILE *f)
         if (r->type == RENDER_SECTION)
             fprintf(f, "| `name` | text | |\n");
     }
-}
-
-/* ---- one text */
-
-char *render_json(char *text)
-{
-    struct doc d = { 0 };
-    doc_add(&d, text);
-    char *out = render_dump(render_doc(&d, NULL, NULL), JSON_INDENT(2));
-    doc_free(&d);
-    return out;
-}
-
-char *render_people(char *text)
-{
-    char *out = NULL;
-    size_t len;
-    struct doc d = { 0 };
-    FILE *f = open_memstream(&out, &len);
-    doc_add(&d, text);
-    for (size_t i = 0; f != NULL && i < d.n; i++) {
-        fprintf(f, "%s%s%s\n", d.v[i].kind, d.v[i].name[0] != '\0' ? " " : "", d.v[i].name);
-        for (size_t k = 0; k < d.v[i].n; k++)
-            fprintf(f, "    %-18s %s\n", d.v[i].v[k].key, d.v[i].v[k].value);
-    }
-    if (f == NULL || fclose(f) != 0)
-        fatal("out of memory");
-    doc_free(&d);
-    return out;
 }

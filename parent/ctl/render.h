@@ -18,11 +18,8 @@ json_t *render_doc(const struct doc *d, const char *command, const char *const *
 json_t *render_part(const struct doc_part *p); /* one section's object */
 /* Its text with a newline; frees it. Caller frees the text. */
 char *render_dump(json_t *root, size_t flags);
+void render_print(json_t *root); /* the same, indented, on stdout */
 /* What stands in fields.def, as doc/JSON.md has it. */
 void render_schema(FILE *f);
-
-/* For texts of other commands: the same, from one text. Both return malloc'ed text ending in a newline. */
-char *render_json(char *text);
-char *render_people(char *text);
 
 #endif

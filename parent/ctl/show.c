@@ -73,9 +73,7 @@ int show_find(const struct doc *s, const char *name, struct show_found *out)
 
 int show_json(const struct doc *d, const char *command, const char *const *also)
 {
-    char *text = render_dump(render_doc(d, command, also), JSON_INDENT(2));
-    ctl_print(text);
-    free(text);
+    render_print(render_doc(d, command, also));
     return CTL_OK;
 }
 

@@ -7,7 +7,7 @@ import stat
 import time
 
 from case import case, check
-from lab import Skip, conf, run
+from lab import Skip, run
 
 JSON_SIGNAL = signal.SIGRTMIN + 2
 CLEAR_SIGNAL = signal.SIGRTMAX - 1

@@ -1,5 +1,4 @@
 """What a reload costs: kernel operations counted on our side (strace) and on the kernel's (ip monitor), adverts on the wire."""
-import os
 import re
 import signal
 import subprocess

@@ -4,7 +4,7 @@ import os
 import time
 
 from case import case, check
-from lab import Speaker, conf, in_netns, run  # noqa: F401
+from lab import Speaker, conf, run  # noqa: F401
 
 VIPS = ("10.77.0.100",)
 
