@@ -192,6 +192,7 @@ BINDIR  := $(DESTDIR)$(PREFIX)/bin
 LIBEXEC := $(DESTDIR)$(PREFIX)/libexec/holdfast
 UNITDIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 USERDIR := $(DESTDIR)$(PREFIX)/lib/sysusers.d
+TMPFDIR := $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
 BUSDIR  := $(DESTDIR)$(PREFIX)/share/dbus-1/system.d
 DOCDIR  := $(DESTDIR)$(PREFIX)/share/doc/holdfast
 LOCALEDIR := $(DESTDIR)$(PREFIX)/share/locale
@@ -240,6 +241,7 @@ install: all completions man
 ifeq ($(HAVE_SNMP),yes)
 	sed 's,@PREFIX@,$(PREFIX),g' etc/holdfast-snmp.service > $(UNITDIR)/holdfast-snmp.service
 	chmod 0644 $(UNITDIR)/holdfast-snmp.service
+	install -D -m 0644 etc/holdfast-snmp.tmpfiles $(TMPFDIR)/holdfast-snmp.conf
 endif
 ifneq ($(LIBS_dbus),)
 	install -d $(BUSDIR)
@@ -258,7 +260,7 @@ endif
 # The configuration and the system users stay: they are the administrator's.
 uninstall:
 	rm -f $(SBINDIR)/holdfast $(BINDIR)/holdctl $(BINDIR)/genhash
-	rm -f $(UNITDIR)/holdfast-snmp.service
+	rm -f $(UNITDIR)/holdfast-snmp.service $(TMPFDIR)/holdfast-snmp.conf
 	rm -f $(BUSDIR)/holdfast-dbus.conf $(UNITDIR)/holdfast-dbus.service
 	rm -f $(UNITDIR)/holdfast.service $(UNITDIR)/holdfast-metrics.service $(UNITDIR)/keepalived.service.d/holdfast.conf $(USERDIR)/holdfast.conf
 	[ ! -d $(UNITDIR)/keepalived.service.d ] || rmdir --ignore-fail-on-non-empty $(UNITDIR)/keepalived.service.d

@@ -1,6 +1,6 @@
 #!/bin/bash
 # In the VM, under systemd: the life of the installed service. PASS name / FAIL name: why.
-. /deb/names
+. /deb/names # also the packages, as run.py named them
 vip=192.0.2.10 bad=0
 conf=/etc/keepalived/keepalived.conf
 export DEBIAN_FRONTEND=noninteractive
@@ -36,6 +36,8 @@ configure() { # PRIORITY
     cat >$conf <<CONF
 global_defs {
     router_id boot
+    enable_dbus
+    enable_snmp_vrrp
 }
 vrrp_instance VI_1 {
     state MASTER
@@ -61,10 +63,12 @@ virtual_server $vip 80 {
 CONF
 }
 
+. /deb/clients.sh
+. /deb/switch.sh
 mkdir -p /run/systemd/system
 modprobe dummy; modprobe ip_vs
 ip link add lan0 type dummy && ip link set lan0 up && ip address add 192.0.2.1/24 dev lan0
-ip -o monitor address >/run/monitor &
+ip -o monitor address >>/run/monitor &
 
 # ---- installed, not configured
 systemctl start holdfast
@@ -124,9 +128,15 @@ for role in vrrpd checkd ipvsd; do
     verdict crash-$role-unseen $? "address lost $(losses) times, $(property ActiveState)"
 done
 
+# ---- the clients, each beside what it speaks to
+clients_start
+clients_are_small
+clients_outlive
+
 # ---- upgrades
+clients_before=$(client_pids)
 before=$(all_pids)
-dpkg -i "$newer" >/run/upgrade 2>&1
+dpkg -i $newer >/run/upgrade 2>&1
 verdict upgrade $? "$(cat /run/upgrade)"
 sleep 2
 within 15 three
@@ -137,13 +147,19 @@ for p in $before; do case " $now " in *" $p "*) differ=1 ;; esac; done
 verdict upgrade-replaces-the-processes $? "before $before, now $now: $(cat /run/upgrade)"
 there && [ "$(losses)" = 0 ]
 verdict upgrade-unseen $? "address lost $(losses) times"
+differ=0
+for p in $(client_pids); do case " $clients_before " in *" $p "*) differ=1 ;; esac; done
+[ $differ = 0 ] && both_active
+verdict upgrade-replaces-the-clients $? "before $clients_before, now $(client_pids)"
+clients_answer answers-upgraded
 before=$(all_pids)
-dpkg -i "$other" >/run/upgrade 2>&1
+dpkg -i $other >/run/upgrade 2>&1
 [ "$before" = "$(all_pids)" ] && there && [ "$(losses)" = 0 ] && grep -q "systemctl restart holdfast" /run/upgrade
 verdict upgrade-foreign-waits $? "before $before, now $(all_pids), lost $(losses): $(cat /run/upgrade)"
 systemctl restart holdfast
 within 20 there
 verdict restart $? "no address after the restart"
+clients_without_the_daemon
 
 # ---- the parent's death: systemd starts it again
 main=$(property MainPID)
@@ -152,6 +168,7 @@ within 10 gone
 verdict parent-gone-no-address $? "the address stays without a daemon"
 within 30 there && active && [ "$(property MainPID)" != "$main" ]
 verdict parent-again $? "$(property ActiveState)"
+clients_answer answers-the-next-parent
 
 # ---- metrics
 systemctl start holdfast-metrics
@@ -185,9 +202,14 @@ systemctl start holdfast && within 15 there
 verdict start-again $? "no address"
 dpkg -r holdfast-keepalived >/run/removal 2>&1 && active && there
 verdict link-package-removed $? "$(cat /run/removal)"
+clients_go
 dpkg -P holdfast >/run/removal 2>&1 && gone && [ -z "$(all_pids | tr -d ' ')" ] && [ ! -e /run/holdfast ] && [ -e $conf ]
 verdict purge $? "$(cat /run/removal; ls -d /run/holdfast*; ip -o address show dev lan0)"
 left=$(find / -xdev -name '*holdfast*' -not -path '/deb/*' -not -path '/var/cache/*' -not -path '/var/lib/dpkg/*' -not -path '/proc/*' 2>/dev/null)
 [ -z "$left" ]
 verdict purge-leaves-nothing $? "$left"
+
+# ---- keepalived's machine becomes ours, and goes back
+switch_to_holdfast
+switch_back
 exit $bad

@@ -21,6 +21,8 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 CACHE = os.environ.get("HOLDFAST_PACKAGE", "/var/cache/holdfast-package")
 KERNEL = os.environ.get("HOLDFAST_VM", "/var/cache/holdfast-vm")
 INSIDE = "HOLDFAST_PACKAGE_INSIDE"
+# What `systemd-analyze security` of Debian 12 gives the units at most, here and in the VM.
+EXPOSURE = {"holdfast": 4.5, "holdfast-metrics": 1.4, "holdfast-dbus": 0.7, "holdfast-snmp": 1.6}
 USERS = re.findall(r"(?m)^u (\S+)", open(TOP + "/etc/holdfast.sysusers").read())
 SAMPLE = "/usr/share/doc/holdfast/holdfast.conf.sample"
 APT = "apt-get install -y -qq --no-install-recommends -o Dpkg::Use-Pty=0 "
@@ -93,20 +95,23 @@ class Lane:
         self.version = re.search(r'OPTIONS_VERSION\s+"(.*)"', open(TOP + "/parent/options.h").read())[1]
         arch = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True).stdout.strip()
         self.deb = "%s/holdfast_%s_%s.deb" % (debs, self.version, arch)
+        self.snmp = "%s/holdfast-snmp_%s_%s.deb" % (debs, self.version, arch)
         self.link = "%s/holdfast-keepalived_%s_all.deb" % (debs, self.version)
-        self.newer = self.other = None
+        self.newer, self.other = [], []  # holdfast and holdfast-snmp, which go together
 
     def root(self):
-        return Root(self.work, [d for d in (self.deb, self.link, self.newer, self.other) if d])
+        return Root(self.work, [self.deb, self.snmp, self.link, *self.newer, *self.other])
 
-    def repacked(self, version, contract=None):
+    def repacked(self, deb, version, contract=None):
         """The same package as a later version; with another contract: one whose processes the running parent does not know."""
-        tree = os.path.join(self.work, "tree-" + version)
-        out = os.path.join(self.work, "holdfast_%s.deb" % version)
-        subprocess.run(["dpkg-deb", "-R", self.deb, tree], check=True)
+        name = os.path.basename(deb).split("_")[0]
+        tree = os.path.join(self.work, "tree-%s-%s" % (name, version))
+        out = os.path.join(self.work, "%s_%s.deb" % (name, version))
+        subprocess.run(["dpkg-deb", "-R", deb, tree], check=True)
         control = open(tree + "/DEBIAN/control").read()
+        control = re.sub("(?m)^Version: .*", "Version: " + version, control)
         with open(tree + "/DEBIAN/control", "w") as f:
-            f.write(re.sub("(?m)^Version: .*", "Version: " + version, control))
+            f.write(control.replace("holdfast (= %s)" % self.version, "holdfast (= %s)" % version))
         if contract:
             with open(tree + "/usr/share/holdfast/contract", "w") as f:
                 f.write(contract + "\n")
@@ -124,6 +129,10 @@ def newest_source():
     return out
 
 
+def inside(*debs):
+    return " ".join("/deb/" + os.path.basename(d) for d in debs)
+
+
 # ---- tests, in this order -----------------------------------------------------------------------------------------
 
 def test_make_deb(lane):
@@ -131,15 +140,16 @@ def test_make_deb(lane):
         p = subprocess.run(["make", "--no-print-directory", "B=" + os.path.abspath(lane.o.build), "deb"], cwd=TOP,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         need(p.returncode == 0, p.stdout[-3000:])
-    need(os.path.exists(lane.deb) and os.path.exists(lane.link), "%s and %s were not made" % (lane.deb, lane.link))
-    lane.newer = lane.repacked(lane.version + "+1")
-    lane.other = lane.repacked(lane.version + "+2", contract="0" * 64)
+    for deb in (lane.deb, lane.snmp, lane.link):
+        need(os.path.exists(deb), deb + " was not made")
+    lane.newer = [lane.repacked(lane.deb, lane.version + "+1"), lane.repacked(lane.snmp, lane.version + "+1")]
+    lane.other = [lane.repacked(lane.deb, lane.version + "+2", contract="0" * 64), lane.repacked(lane.snmp, lane.version + "+2")]
 
 
 def test_lintian(lane):
     if not shutil.which("lintian"):
         return "lintian is not installed"
-    p = subprocess.run(["lintian", "--fail-on", "error", lane.deb, lane.link], capture_output=True, text=True)
+    p = subprocess.run(["lintian", "--fail-on", "error", lane.deb, lane.snmp, lane.link], capture_output=True, text=True)
     need(p.returncode == 0, p.stdout + p.stderr)
 
 
@@ -185,22 +195,36 @@ def test_upgrade(lane):
     root.run(APT + "/deb/" + os.path.basename(lane.deb))
     root.configure()
     before = root.run("md5sum /etc/keepalived/keepalived.conf; getent passwd | grep holdfast")
-    out = root.run(APT + "/deb/" + os.path.basename(lane.newer))
+    out = root.run(APT + "/deb/" + os.path.basename(lane.newer[0]))
     need(root.run("dpkg-query -W -f '${Version} ${Status}' holdfast") == lane.version + "+1 install ok installed", out)
     need(root.run("md5sum /etc/keepalived/keepalived.conf; getent passwd | grep holdfast") == before, "the upgrade changed files that are not its own")
 
 
 def test_purge_leaves_nothing(lane):
     root = lane.root()
-    root.run(APT + "/deb/%s /deb/%s" % (os.path.basename(lane.deb), os.path.basename(lane.link)))
+    root.run(APT + inside(lane.deb, lane.snmp, lane.link))
     need("/usr/sbin/holdfast" in root.left(), "left() sees nothing of an installed package: %s" % root.left())
-    root.run("systemctl enable holdfast.service holdfast-metrics.service")
-    root.run("apt-get purge -y -qq holdfast holdfast-keepalived && apt-get autoremove --purge -y -qq")
+    root.run("systemctl enable holdfast.service holdfast-metrics.service holdfast-dbus.service holdfast-snmp.service")
+    root.run("apt-get purge -y -qq holdfast holdfast-snmp holdfast-keepalived && apt-get autoremove --purge -y -qq")
     need(not root.left(), "left: " + " ".join(root.left()))
     found = root.run("find / -xdev \\( -name '*holdfast*' -o -name '*keepalived*' \\) -not -path '/deb/*' -not -path '/var/cache/apt/*'"
                      " -not -path '/proc/*'").split()
     need(not found, "left: " + " ".join(found))
     need("holdfast" not in root.run("cat /var/lib/dpkg/status"), "dpkg still knows it")
+
+
+def test_snmp_apart(lane):
+    """The AgentX client's package: its own files, the library its own dependency, and it goes alone."""
+    root = lane.root()
+    root.run(APT + inside(lane.deb))
+    need(not root.has("/usr/libexec/holdfast/holdfast-snmp"), "the daemon's package has the SNMP client")
+    root.run(APT + inside(lane.snmp))
+    files = [f for f in root.run("dpkg -L holdfast-snmp").split() if os.path.isfile(root.at + f) and not f.startswith("/usr/share/")]
+    need(sorted(files) == ["/lib/systemd/system/holdfast-snmp.service", "/usr/lib/tmpfiles.d/holdfast-snmp.conf", "/usr/libexec/holdfast/holdfast-snmp"], " ".join(files))
+    need(not root.has("/etc/systemd/system/multi-user.target.wants/holdfast-snmp.service"), "the service was enabled by its installation")
+    root.run("apt-get purge -y -qq holdfast-snmp")
+    need(not any(root.has(f) for f in files), "left of: " + " ".join(files))
+    need(lane.version in root.run("holdfast --version"), "holdfast does not start any more")
 
 
 def test_removal_keeps_the_configuration(lane):
@@ -252,8 +276,9 @@ def test_hardening(lane):
     if not shutil.which("systemd-analyze"):
         return "systemd-analyze is not installed"
     tree = os.path.join(lane.work, "units")
-    subprocess.run(["dpkg-deb", "-x", lane.deb, tree], check=True)
-    for unit, most in (("holdfast", 4.5), ("holdfast-metrics", 1.4)):
+    for deb in (lane.deb, lane.snmp):
+        subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)
+    for unit, most in EXPOSURE.items():
         path = "%s/lib/systemd/system/%s.service" % (tree, unit)
         p = subprocess.run(["systemd-analyze", "security", "--offline=yes", path], capture_output=True, text=True)
         m = re.search(r"exposure level for \S+: ([\d.]+)", p.stdout)
@@ -261,7 +286,7 @@ def test_hardening(lane):
 
 
 TESTS = [test_make_deb, test_lintian, test_hardening, test_install, test_sample_is_valid, test_runs_there, test_upgrade,
-         test_purge_leaves_nothing, test_removal_keeps_the_configuration, test_beside_keepalived, test_in_the_place_of_keepalived,
+         test_purge_leaves_nothing, test_snmp_apart, test_removal_keeps_the_configuration, test_beside_keepalived, test_in_the_place_of_keepalived,
          test_not_enabled_with_mistakes]
 
 
@@ -272,18 +297,23 @@ def boot(lane):
         print("SKIP boot: no test kernel here: " + (made.stdout.strip().splitlines() or ["?"])[-1])
         return 0
     root = lane.root()
-    root.run(APT + "/deb/" + os.path.basename(lane.deb))
+    root.run(APT + inside(lane.deb, lane.snmp) + " dbus snmpd snmp", limit=300)
     modules = KERNEL + "/image/lib/modules"
     os.makedirs(root.at + modules)
     subprocess.run(["mount", "--bind", modules, root.at + modules], check=True)
-    shutil.copy(HERE + "/boot.sh", root.at + "/deb/boot.sh")
+    for script in ("boot.sh", "clients.sh", "switch.sh"):
+        shutil.copy(HERE + "/" + script, root.at + "/deb/" + script)
     os.remove(root.at + "/usr/sbin/policy-rc.d")
     with open(root.at + "/deb/names", "w") as f:
-        f.write("newer=/deb/%s other=/deb/%s link=/deb/%s\n" % tuple(os.path.basename(d) for d in (lane.newer, lane.other, lane.link)))
+        for name, debs in (("deb", [lane.deb]), ("newer", lane.newer), ("other", lane.other), ("link", [lane.link])):
+            f.write("%s='%s'\n" % (name, inside(*debs)))
+        for unit, most in EXPOSURE.items():
+            f.write("most_%s=%s\n" % (unit.replace("-", "_"), most))
     run = subprocess.Popen([TOP + "/test/vm/vmrun", "-t", str(lane.o.boot_limit), "-m", "1G", "-r", root.at, "-g", HERE + "/init.sh"],
                            stdout=subprocess.PIPE, text=True, errors="replace")
     seen = bad = 0
     for line in run.stdout:
+        line = re.sub(r"^.*\x1b\[[0-9;]*m\W*(?=(PASS|FAIL) )", "", line)  # the console's colours, before the first verdict
         seen += bool(re.match("(PASS|FAIL) ", line))
         bad += line.startswith("FAIL ")
         print(line, end="", flush=True)
