@@ -24,7 +24,7 @@
 #include "parent/parent.h"
 #include "parent/status.h"
 
-#define DUMP_WHATS 4
+#define DUMP_WHATS 5
 #define DUMP_MAX   (16u << 20) /* as the jails' file size */
 #define DUMP_UMASK 0177
 
@@ -88,7 +88,8 @@ static void dump_instance(const struct dumps *d, char *buf, size_t size)
 static bool dump_where(const struct dumps *d, enum role r, enum dump_what what, struct dump_place *out)
 {
     static const enum kw file[DUMP_WHATS] = { KW_GLOBAL_STATE_DUMP_FILE, KW_GLOBAL_STATS_DUMP_FILE,
-                                              KW_GLOBAL_STATS_DUMP_FILE, KW_GLOBAL_JSON_DUMP_FILE };
+                                              KW_GLOBAL_STATS_DUMP_FILE, KW_GLOBAL_JSON_DUMP_FILE,
+                                              KW_GLOBAL_STATE_DUMP_FILE };
     const struct slice_obj *g = dump_global(d);
     char inst[NAME_MAX + 1];
     bool too_long;
@@ -163,6 +164,8 @@ static void dump_put(struct dumps *d, enum role r, enum dump_what what, const ch
     struct dump_place at;
     if (!dump_where(d, r, what, &at))
         return;
+    if (len == 0 && what == DUMP_WHAT_BFD)
+        return;     /* there are no sessions */
     if (len == 0) { /* an older dump is worth more than an empty one; the room has said why */
         log_info("%s has nothing to write to %s/%s", role_name(r), at.dir, at.name);
         return;
@@ -249,6 +252,8 @@ void dump_request(struct dumps *d, enum dump_what what)
         dump_parent(d);
     for (int r = ROLE_VRRPD; r <= ROLE_IPVSD; r++)
         dump_order(d, &d->p->room[r], what, NULL);
+    if (what == DUMP_WHAT_DATA)
+        dump_order(d, &d->p->room[ROLE_VRRPD], DUMP_WHAT_BFD, NULL);
 }
 
 void dump_save(struct dumps *d, enum role who, const char *path)

@@ -18,6 +18,9 @@ static bool dump_names(enum role r, enum dump_what what, struct dump_names *n)
     case DUMP_WHAT_DATA:
         *n = (struct dump_names){ "keepalived", suffix[r], ".data", true };
         return suffix[r] != NULL;
+    case DUMP_WHAT_BFD:
+        *n = (struct dump_names){ "keepalived", "_bfd", ".data", true };
+        return r == ROLE_VRRPD;
     case DUMP_WHAT_STATS:
     case DUMP_WHAT_STATS_CLEAR:
         *n = (struct dump_names){ "keepalived", "", ".stats", false };

@@ -1,6 +1,6 @@
 /*
  * bfd_int.h - what bfd_life.c (whose sessions, who hears of them) and bfd_io.c (bytes in and out, whose
- * packet is it) share. Nobody else includes it.
+ * packet is it) share, and what dump_bfd.c tells of. Nobody else includes it.
  */
 #ifndef HOLDFAST_VRRPD_BFD_INT_H
 #define HOLDFAST_VRRPD_BFD_INT_H

@@ -1,6 +1,7 @@
 /*
  * dump.c - what an operator may read: the statistics file (form of the incumbent, reference/cli.md section
- * 5); the state dump is dump_data.c's, JSON dump_json.c's. Secrets never appear. Called by life.c on a dump
+ * 5); the state dump is dump_data.c's, JSON dump_json.c's, BFD's
+ * dump_bfd.c's. Secrets never appear. Called by life.c on a dump
  * message; the fd stays the caller's.
  */
 #include <inttypes.h>
@@ -73,6 +74,8 @@ void dump_write(struct vrrpd *v, enum dump_what what, int fd)
         dump_put_data(v, f);
     else if (what == DUMP_WHAT_JSON)
         dump_put_json(v, f);
+    else if (what == DUMP_WHAT_BFD)
+        dump_put_bfd(v, f);
     else
         for (size_t n = 0; n < v->ninst; n++)
             dump_stats_one(f, v->inst[n]);

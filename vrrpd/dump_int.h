@@ -12,6 +12,7 @@
 
 void dump_put_json(struct vrrpd *v, FILE *f);
 void dump_put_data(struct vrrpd *v, FILE *f);
+void dump_put_bfd(struct vrrpd *v, FILE *f); /* dump_bfd.c; nothing when there are no sessions */
 
 /* One BLK_ADDR, BLK_ROUTE or BLK_RULE the way iproute2 and the incumbent write it; set: the kernel holds it.
  * Without the newline. Caller frees. */

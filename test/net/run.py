@@ -38,6 +38,7 @@ import life  # noqa: E402,F401
 import links  # noqa: E402,F401
 import mail  # noqa: E402,F401
 import dumps  # noqa: E402,F401
+import dump_bfd  # noqa: E402,F401
 import metrics  # noqa: E402,F401
 import process  # noqa: E402,F401
 import orders  # noqa: E402,F401

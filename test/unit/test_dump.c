@@ -32,6 +32,8 @@ static void test_place(void **state)
     place(ROLE_CHECKD, DUMP_WHAT_DATA, NULL, NULL, "/tmp|keepalived_check.data|tmp");
     place(ROLE_VRRPD, DUMP_WHAT_DATA, NULL, "foo", "/tmp|keepalived.foo.data|tmp");
     place(ROLE_PARENT, DUMP_WHAT_DATA, NULL, "ns_foo", "/tmp|keepalived_parent.ns_foo.data|tmp");
+    place(ROLE_VRRPD, DUMP_WHAT_BFD, NULL, NULL, "/tmp|keepalived_bfd.data|tmp");
+    place(ROLE_VRRPD, DUMP_WHAT_BFD, "/var/x.y/state.txt", "foo", "/var/x.y|state_bfd.foo.txt");
     place(ROLE_VRRPD, DUMP_WHAT_STATS, NULL, "foo", "/tmp|keepalived.stats|tmp");
     place(ROLE_VRRPD, DUMP_WHAT_STATS_CLEAR, NULL, NULL, "/tmp|keepalived.stats|tmp");
     place(ROLE_VRRPD, DUMP_WHAT_JSON, NULL, "foo", "/tmp|keepalived.json|tmp");
@@ -53,6 +55,7 @@ static void test_place_none(void **state)
     assert_false(dump_place(ROLE_CHECKD, DUMP_WHAT_JSON, &w, &p, &too_long));
     assert_false(too_long);
     assert_false(dump_place(ROLE_IPVSD, DUMP_WHAT_DATA, &w, &p, &too_long));
+    assert_false(dump_place(ROLE_CHECKD, DUMP_WHAT_BFD, &w, &p, &too_long));
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
     w.file = name;
