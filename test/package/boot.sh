@@ -10,7 +10,7 @@ verdict() { # NAME STATUS WHY
         echo "PASS $1"
     else
         echo "FAIL $1: $3"
-        journalctl -u holdfast --no-pager -n 25 -o cat | sed 's/^/    /'
+        journalctl -u holdfast --no-pager -n 15 -o cat | sed 's/^/    /'
         bad=1
     fi
 }

@@ -259,6 +259,8 @@ def test_in_the_place_of_keepalived(lane):
     root.run(APT + "keepalived")
     need(root.run("dpkg-query -W -f '${db:Status-Status}' keepalived holdfast") == "installedinstalled", "there is no way back")
     need(root.has("/etc/keepalived/keepalived.conf"), "the configuration is gone")
+    root.run("systemctl -q disable holdfast.service; ip link add eth0 type veth peer name peer0; " + APT + inside(lane.link))
+    need(root.has("/etc/systemd/system/multi-user.target.wants/holdfast.service"), "the second time keepalived went and nothing came")
 
 
 def test_not_enabled_with_mistakes(lane):

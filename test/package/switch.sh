@@ -1,5 +1,5 @@
 #!/bin/bash
-# Sourced by boot.sh at its end, holdfast purged: a machine with Debian's keepalived at work becomes one with holdfast, and goes back.
+# Sourced by boot.sh at its end, holdfast purged, holdfast-keepalived removed and not purged: a machine with Debian's keepalived at work becomes one with holdfast, and goes back.
 # apt without a network: what it installs is in the cache of the base, or in /deb.
 apt="apt-get install -y -q --no-install-recommends -o Dpkg::Use-Pty=0"
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -32,7 +32,8 @@ switch_to_holdfast() {
     verdict switch-configuration-unchanged $? "$(cat $conf)"
     [ "$(losses)" = 1 ] # keepalived's own end, and not once more
     verdict switch-one-loss $? "$(grep " $vip/" /run/monitor)"
-    [ -z "$(pgrep -x keepalived)" ] && [ "$(property Id keepalived.service)" = holdfast.service ] && keepalived --version 2>&1 | grep -qi holdfast
+    [ -z "$(pgrep -x keepalived)" ] && [ "$(property Id keepalived.service)" = holdfast.service ] && keepalived --version 2>&1 | grep -qi holdfast &&
+        [ ! -e /run/holdfast-keepalived.new ]
     verdict switch-names $? "$(pgrep -a keepalived; property Id keepalived.service; keepalived --version 2>&1)"
     reached && active && is_holdfast
     verdict switch-holdfast-after-a-boot $? "$(what_is)"
