@@ -6,8 +6,6 @@
  */
 #include "checkd/check_bfd.h"
 
-#include <stdlib.h>
-
 #include "checkd/checkd.h"
 
 struct check_bfd {
@@ -49,16 +47,10 @@ static int bfd_build(struct checker *k, const struct slice *sl, const struct sli
     return 0;
 }
 
-static void bfd_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 const struct checker_kind *check_bfd_kind(void)
 {
     static const struct checker_kind kind = {
-        .blk = BLK_BFDCHK, .name = "BFD_CHECK", .build = bfd_build, .free = bfd_free, .passive = true
+        .blk = BLK_BFDCHK, .name = "BFD_CHECK", .build = bfd_build, .passive = true
     };
 
     return &kind;

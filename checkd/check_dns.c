@@ -170,20 +170,11 @@ static void dns_cancel(struct checker *k)
         dns_end(s->attempt);
 }
 
-static void dns_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 const struct checker_kind *check_dns_kind(void)
 {
-    static const struct checker_kind kind = { .blk = BLK_DNS,
-                                              .name = "DNS_CHECK",
-                                              .build = dns_build,
-                                              .start = dns_start,
-                                              .cancel = dns_cancel,
-                                              .free = dns_free };
+    static const struct checker_kind kind = {
+        .blk = BLK_DNS, .name = "DNS_CHECK", .build = dns_build, .start = dns_start, .cancel = dns_cancel
+    };
 
     return &kind;
 }

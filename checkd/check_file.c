@@ -7,8 +7,6 @@
  */
 #include "checkd/check_file.h"
 
-#include <stdlib.h>
-
 #include "checkd/checkd.h"
 
 struct check_file {
@@ -74,16 +72,10 @@ static int file_build(struct checker *k, const struct slice *sl, const struct sl
     return 0;
 }
 
-static void file_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 const struct checker_kind *check_file_kind(void)
 {
     static const struct checker_kind kind = {
-        .blk = BLK_FILE, .name = "FILE_CHECK", .build = file_build, .free = file_free, .passive = true
+        .blk = BLK_FILE, .name = "FILE_CHECK", .build = file_build, .passive = true
     };
 
     return &kind;

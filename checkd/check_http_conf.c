@@ -204,7 +204,6 @@ void check_http_free(struct checker *k)
 {
     struct check_http *c = k->state;
 
-    k->state = NULL;
     if (c == NULL)
         return;
     for (uint32_t i = 0; i < c->nurls; i++) {
@@ -214,5 +213,4 @@ void check_http_free(struct checker *k)
     }
     free(c->urls);
     tls_ctx_unref(c->tls);
-    free(c);
 }

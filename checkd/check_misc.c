@@ -7,7 +7,6 @@
  */
 #include "checkd/check_misc.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "checkd/checkd.h"
@@ -173,12 +172,6 @@ static bool misc_take_over(struct checker *now, struct checker *old)
     return true;
 }
 
-static void misc_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 const struct checker_kind *check_misc_kind(void)
 {
     static const struct checker_kind kind = { .blk = BLK_MISC,
@@ -186,7 +179,6 @@ const struct checker_kind *check_misc_kind(void)
                                               .build = misc_build,
                                               .start = misc_start,
                                               .cancel = misc_cancel,
-                                              .free = misc_free,
                                               .take_over = misc_take_over };
 
     return &kind;

@@ -197,8 +197,6 @@ static void ping_free(struct checker *k)
 {
     if (k->state != NULL)
         ping_hang_up(k->state);
-    free(k->state);
-    k->state = NULL;
 }
 
 const struct checker_kind *check_ping_kind(void)

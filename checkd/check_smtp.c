@@ -286,8 +286,6 @@ static void smtp_free(struct checker *k)
 
     if (s != NULL)
         free(s->helo);
-    free(s);
-    k->state = NULL;
 }
 
 const struct checker_kind *check_smtp_kind(void)

@@ -4,8 +4,6 @@
  */
 #include "checkd/check_tcp.h"
 
-#include <stdlib.h>
-
 #include "checkd/conn.h"
 
 struct check_tcp {
@@ -66,12 +64,6 @@ static bool tcp_take_over(struct checker *now, struct checker *old)
     return true;
 }
 
-static void tcp_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 const struct checker_kind *check_tcp_kind(void)
 {
     static const struct checker_kind kind = { .blk = BLK_TCP,
@@ -79,7 +71,6 @@ const struct checker_kind *check_tcp_kind(void)
                                               .build = tcp_build,
                                               .start = tcp_start,
                                               .cancel = tcp_cancel,
-                                              .free = tcp_free,
                                               .take_over = tcp_take_over };
 
     return &kind;

@@ -179,20 +179,11 @@ static void udp_cancel(struct checker *k)
         udp_end(s->attempt);
 }
 
-static void udp_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 const struct checker_kind *check_udp_kind(void)
 {
-    static const struct checker_kind kind = { .blk = BLK_UDP,
-                                              .name = "UDP_CHECK",
-                                              .build = udp_build,
-                                              .start = udp_start,
-                                              .cancel = udp_cancel,
-                                              .free = udp_free };
+    static const struct checker_kind kind = {
+        .blk = BLK_UDP, .name = "UDP_CHECK", .build = udp_build, .start = udp_start, .cancel = udp_cancel
+    };
 
     return &kind;
 }

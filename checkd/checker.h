@@ -48,12 +48,14 @@ struct checker_dest {
 struct checker_kind {
     enum blk blk;
     const char *name; /* "TCP_CHECK" */
-    /* Reads the options into k->state (may be NULL for none). At prepare: nothing outside k may change. -1
-     * with e: the configuration is rejected. k and the slice stay where they are until free. */
+    /* Reads the options into k->state, one piece of the heap that is freed with k (may be NULL). At prepare:
+     * nothing outside k may change. -1 with e: the configuration is rejected. k and the slice stay where they
+     * are until free. */
     int (*build)(struct checker *k, const struct slice *s, const struct slice_obj *o, struct err *e);
     void (*start)(struct checker *k);
     void (*cancel)(struct checker *k);
-    void (*free)(struct checker *k); /* k->state; never while an attempt runs */
+    /* May be NULL. What k->state (may be NULL) holds, but for itself; never while an attempt runs. */
+    void (*free)(struct checker *k);
     bool passive; /* FILE_CHECK, BFD_CHECK: no attempts, the verdict follows from what others tell */
     /* May be NULL. After a reload: now takes over the attempt old is in the middle of (old is not cancelled
      * then, it must let go of everything). Both are the same by their options. NULL, or false: the engine

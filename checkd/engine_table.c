@@ -325,6 +325,7 @@ void engine_drop(struct checkd *d, struct service_table *t)
         free(t->checkers[i].evidence);
         if (t->checkers[i].kind->free != NULL)
             t->checkers[i].kind->free(&t->checkers[i]);
+        free(t->checkers[i].state);
     }
     service_table_free(t);
 }

@@ -115,21 +115,27 @@ static void wire_want(struct mail_session *s, enum wire_done again)
     ev_io_want(s->ev, s->io, again == WIRE_AGAIN_WRITE ? EV_WRITE : EV_READ);
 }
 
+/* What a call of the socket or of TLS has come to: on with it? */
+static bool wire_on(struct mail_session *s, enum wire_done d)
+{
+    switch (d) {
+    case WIRE_OK: return true;
+    case WIRE_BROKEN: break; /* said, and ended */
+    case WIRE_EOF:
+        mail_wire_fail(s, "%s: the server has closed the connection", mail_session_step_name(s));
+        break;
+    case WIRE_AGAIN_READ:
+    case WIRE_AGAIN_WRITE: wire_want(s, d); break;
+    }
+    return false;
+}
+
 static void wire_out(struct mail_session *s)
 {
     size_t n;
     while (s->out_len > 0) {
-        enum wire_done d = wire_write(s, &n);
-        if (d == WIRE_BROKEN)
+        if (!wire_on(s, wire_write(s, &n)))
             return;
-        if (d == WIRE_EOF) {
-            mail_wire_fail(s, "%s: the server has closed the connection", mail_session_step_name(s));
-            return;
-        }
-        if (d != WIRE_OK) {
-            wire_want(s, d);
-            return;
-        }
         s->out += n;
         s->out_len -= n;
     }
@@ -174,18 +180,7 @@ static void wire_in(struct mail_session *s)
     char buf[2048];
     size_t n;
     for (int i = 0; i < WIRE_READS; i++) {
-        enum wire_done d = wire_read(s, buf, sizeof buf, &n);
-        if (d == WIRE_BROKEN)
-            return;
-        if (d == WIRE_EOF) {
-            mail_wire_fail(s, "%s: the server has closed the connection", mail_session_step_name(s));
-            return;
-        }
-        if (d != WIRE_OK) {
-            wire_want(s, d);
-            return;
-        }
-        if (!wire_fed(s, buf, n))
+        if (!wire_on(s, wire_read(s, buf, sizeof buf, &n)) || !wire_fed(s, buf, n))
             return;
     }
 }

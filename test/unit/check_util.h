@@ -40,14 +40,8 @@ static void fake_start(struct checker *k)
     (void)k;
 }
 
-static void fake_free(struct checker *k)
-{
-    free(k->state);
-    k->state = NULL;
-}
-
 static const struct checker_kind fake_kind = {
-    .blk = BLK_TCP, .name = "TCP_CHECK", .start = fake_start, .cancel = fake_start, .free = fake_free
+    .blk = BLK_TCP, .name = "TCP_CHECK", .start = fake_start, .cancel = fake_start
 };
 
 static void rig_init(struct rig *r)

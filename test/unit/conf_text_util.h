@@ -61,6 +61,17 @@ static inline void unload(struct loaded *l)
     conf_text_free(&l->t);
 }
 
+/* The text is read without error as these lines. */
+static inline void expect_lines(const char *text, const char *want, const struct conf_text_opts *o)
+{
+    struct loaded l;
+
+    load_bytes(&l, text, strlen(text), o);
+    assert_string_equal(l.lines, want);
+    assert_int_equal(diag_count(l.d, DIAG_ERROR), 0);
+    unload(&l);
+}
+
 /* The n-th diagnostic (from 0) with this code; false: there is none. */
 static inline bool find_diag(const struct loaded *l, const char *code, size_t n, struct diag_view *out)
 {

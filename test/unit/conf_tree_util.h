@@ -100,6 +100,21 @@ static inline struct slice *tree_slice(struct tree *s, enum role role)
     return sl;
 }
 
+/* Does the text get a diagnostic of this severity and code, and no error besides? Shows what it got if not.
+ */
+static inline bool tree_gets(const char *text, enum diag_severity sev, const char *code, const char *part)
+{
+    struct tree s;
+    tree_load(&s, text);
+    bool ok = tree_said(&s, sev, code, 0, part) && tree_errors(&s) == (sev == DIAG_ERROR);
+    if (!ok) {
+        fprintf(stderr, "wanted %s (%s) of:\n%s", code, part, text);
+        tree_show(&s);
+    }
+    tree_unload(&s);
+    return ok;
+}
+
 /* A complete instance with extra lines. */
 #define VI_TEXT(name, vrid, extra)                                                                           \
     "vrrp_instance " name " {\n state BACKUP\n interface eth0\n virtual_router_id " vrid                     \

@@ -246,8 +246,8 @@ static void no_tls(void **state)
     end(&b, &s);
 }
 
-/* A server that streams as fast as it can gets about 20 MiB a second of us, not a whole processor: what it was
- * rid of in half a second is within the rests' arithmetic and what sockets hold (it was some 500 MiB). */
+/* A server that streams as fast as it can gets about 20 MiB a second of us, not a whole processor: what it
+ * was rid of in half a second is within the rests' arithmetic and what sockets hold (it was some 500 MiB). */
 static void a_flood_of_body(void **state)
 {
     static const char block[65536];
@@ -290,11 +290,8 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(over_a_reload),
-        cmocka_unit_test(dropped),
-        cmocka_unit_test(wrong),
-        cmocka_unit_test(no_tls),
-        cmocka_unit_test(a_flood_of_body),
+        cmocka_unit_test(over_a_reload), cmocka_unit_test(dropped),         cmocka_unit_test(wrong),
+        cmocka_unit_test(no_tls),        cmocka_unit_test(a_flood_of_body),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

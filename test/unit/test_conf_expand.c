@@ -19,12 +19,7 @@ static const struct conf_text_opts opts = { .config_id = "me", .no_files = true,
 
 static void expect(const char *text, const char *want)
 {
-    struct loaded l;
-
-    load_bytes(&l, text, strlen(text), &opts);
-    assert_string_equal(l.lines, want);
-    assert_int_equal(diag_count(l.d, DIAG_ERROR), 0);
-    unload(&l);
+    expect_lines(text, want, &opts);
 }
 
 static void expect_error(const char *text, const char *code, uint32_t line, const char *message)

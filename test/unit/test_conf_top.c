@@ -23,15 +23,7 @@
 
 static void expect(const char *text, enum diag_severity sev, const char *code, const char *part)
 {
-    struct tree s;
-    tree_load(&s, text);
-    bool ok = tree_said(&s, sev, code, 0, part) && tree_errors(&s) == (sev == DIAG_ERROR);
-    if (!ok) {
-        print_error("wanted %s (%s) of:\n%s", code, part, text);
-        tree_show(&s);
-    }
-    tree_unload(&s);
-    assert_true(ok);
+    assert_true(tree_gets(text, sev, code, part));
 }
 
 static struct slice *slice_for(const char *text, enum role r)

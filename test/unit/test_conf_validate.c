@@ -16,18 +16,9 @@
 
 #define VIP1 VIPS("10.0.0.1/24\n")
 
-/* One diagnostic of this severity and code, and no error besides. */
 static void expect(const char *text, enum diag_severity sev, const char *code, const char *part)
 {
-    struct tree s;
-    tree_load(&s, text);
-    bool ok = tree_said(&s, sev, code, 0, part) && tree_errors(&s) == (sev == DIAG_ERROR);
-    if (!ok) {
-        print_error("wanted %s (%s) of:\n%s", code, part, text);
-        tree_show(&s);
-    }
-    tree_unload(&s);
-    assert_true(ok);
+    assert_true(tree_gets(text, sev, code, part));
 }
 
 static uint64_t value_of(const char *text, enum kw kw)
