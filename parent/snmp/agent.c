@@ -26,6 +26,7 @@ struct agent {
     struct agent_tree tree[AGENT_TREES];
     size_t n;
     agent_image_fn *fn;
+    agent_refused_fn *refused;
     void *arg;
 };
 
@@ -113,25 +114,43 @@ static void agent_answer(const struct image *m, netsnmp_agent_request_info *info
     snmp_set_var_typed_value(q->requestvb, agent_type(c->type), p, len);
 }
 
+/* The first step of a set is the last one: an error in it ends them all. */
+static void agent_refuse(const struct agent *a, const struct image *m, netsnmp_agent_request_info *info,
+                         netsnmp_request_info *q)
+{
+    uint32_t asked[IMAGE_OID_MAX];
+    size_t n;
+    bool there = agent_asked(q->requestvb, asked, &n) && image_get(m, asked, n) != NULL;
+    netsnmp_set_request_error(info, q, there ? SNMP_ERR_NOTWRITABLE : SNMP_ERR_NOCREATION);
+    a->refused(asked, n, a->arg);
+}
+
 static int agent_handle(netsnmp_mib_handler *handler, netsnmp_handler_registration *reg,
                         netsnmp_agent_request_info *info, netsnmp_request_info *requests)
 {
     const struct agent *a = handler->myvoid;
-    if (info->mode != MODE_GET && info->mode != MODE_GETNEXT)
-        return SNMP_ERR_GENERR;
+    bool set = info->mode == MODE_SET_RESERVE1;
+    if (info->mode != MODE_GET && info->mode != MODE_GETNEXT && !set)
+        return SNMP_ERR_NOERROR; /* the rest of a set that was refused */
     const struct image *m = a->fn(a->arg);
-    for (netsnmp_request_info *q = requests; q != NULL; q = q->next)
-        if (!q->processed)
+    for (netsnmp_request_info *q = requests; q != NULL; q = q->next) {
+        if (q->processed)
+            continue;
+        if (set)
+            agent_refuse(a, m, info, q);
+        else
             agent_answer(m, info, q, reg);
+    }
     return SNMP_ERR_NOERROR;
 }
 
 /* ---- the connection */
 
-struct agent *agent_new(const char *socket, agent_image_fn *fn, void *arg)
+struct agent *agent_new(const char *socket, agent_image_fn *fn, agent_refused_fn *refused, void *arg)
 {
     struct agent *a = xcalloc(1, sizeof *a);
     a->fn = fn;
+    a->refused = refused;
     a->arg = arg;
     snmp_enable_stderrlog();
     netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);
@@ -179,7 +198,7 @@ void agent_show(struct agent *a, const char *root, bool on)
         fatal("out of memory");
     h->myvoid = a;
     t->reg = netsnmp_handler_registration_create(AGENT_NAME, h, name, agent_oid(numbers, n, name),
-                                                 HANDLER_CAN_RONLY);
+                                                 HANDLER_CAN_RWRITE);
     if (t->reg == NULL || netsnmp_register_handler(t->reg) != MIB_REGISTERED_OK)
         fatal("the subtree %s cannot be registered", root);
 }

@@ -6,15 +6,20 @@
 #ifndef HOLDFAST_SNMP_AGENT_H
 #define HOLDFAST_SNMP_AGENT_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "parent/snmp/image.h"
 
 /* The image to answer from, as fresh as it should be. */
 typedef const struct image *agent_image_fn(void *arg);
+/* A manager wants to set this, and hears notWritable or noCreation. */
+typedef void agent_refused_fn(const uint32_t *oid, size_t n, void *arg);
 
 struct agent;
 
 /* Before the jail: the library reads no file afterwards. socket NULL: the library's default. */
-struct agent *agent_new(const char *socket, agent_image_fn *fn, void *arg);
+struct agent *agent_new(const char *socket, agent_image_fn *fn, agent_refused_fn *refused, void *arg);
 /* This subtree is ours, or is not any more. name: for the log. */
 void agent_show(struct agent *a, const char *root, bool on);
 /* Waits for the master agent's questions and answers them, for so long at most. */

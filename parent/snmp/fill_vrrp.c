@@ -1,7 +1,9 @@
 /* fill_vrrp.c - see fill.h: KEEPALIVED-MIB vrrp(2): instances, sync groups, their members and addresses. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "parent/snmp/fill.h"
 
 #define FILL_MEMBERS   FILL_VRRP ".2.1"
@@ -49,25 +51,51 @@ static void fill_group(const struct fill *f, const struct doc_part *g, uint32_t 
 
 /* ---- addresses */
 
-static bool fill_advertised(const struct doc_part *state, const struct ipaddr *a)
+/* The addresses of an instance's adverts, sorted. */
+struct fill_adverts {
+    struct ipaddr *v;
+    size_t n;
+};
+
+static int fill_order(const void *a, const void *b)
 {
-    const char *text;
-    for (size_t i = 0; (text = doc_at(state, "address", i)) != NULL; i++) {
-        struct ipaddr b = view_addr(text);
-        if (ipaddr_same(a, &b))
-            return true;
-    }
-    return false;
+    return ipaddr_cmp(a, b);
+}
+
+static struct fill_adverts fill_adverts(const struct doc_part *state)
+{
+    struct fill_adverts a = { 0 };
+    while (doc_at(state, "address", a.n) != NULL)
+        a.n++;
+    a.v = xcalloc(a.n + 1, sizeof *a.v);
+    size_t n = 0;
+    for (size_t i = 0; i < state->n && n < a.n; i++)
+        if (strcmp(state->v[i].key, "address") == 0) {
+            a.v[n] = view_addr(state->v[i].value);
+            a.v[n++].plen = 0;
+        }
+    qsort(a.v, a.n, sizeof *a.v, fill_order);
+    return a;
+}
+
+static bool fill_advertised(const struct fill_adverts *in, struct ipaddr a)
+{
+    a.plen = 0;
+    return in != NULL && in->n > 0 && bsearch(&a, in->v, in->n, sizeof a, fill_order) != NULL;
+}
+
+static const char *fill_address_text(const struct doc_part *p)
+{
+    return fill_option(p, "ADDRESS[/LEN]", p->name);
 }
 
 /* state NULL: of no instance, index 0. */
 static void fill_address(const struct fill *f, const struct doc_part *p, const struct doc_part *state,
-                         uint32_t vi, uint32_t n)
+                         bool advertised, uint32_t vi, uint32_t n)
 {
     struct image_row r = image_row(f->image, FILL_ADDRESSES);
-    const char *text = fill_option(p, "ADDRESS[/LEN]", p->name);
     const char *dev = fill_option(p, "dev", doc_str(state, "interface", NULL));
-    struct ipaddr a = view_addr(text), peer = view_addr(fill_option(p, "peer", NULL));
+    struct ipaddr a = view_addr(fill_address_text(p)), peer = view_addr(fill_option(p, "peer", NULL));
     struct ipaddr brd = view_addr(fill_option(p, "brd", NULL));
     if (a.family == 0)
         return;
@@ -85,17 +113,22 @@ static void fill_address(const struct fill *f, const struct doc_part *p, const s
     image_text(&r, 8, dev);
     image_text(&r, 9, fill_option(p, "label", NULL));
     fill_set(f, &r, 10, p);
-    image_yes(&r, 11, fill_advertised(state, &a));
+    image_yes(&r, 11, advertised);
     image_addr(&r, 12, &peer);
 }
 
+/* Those in the adverts first, then virtual_ipaddress_excluded, wherever that is written. */
 static void fill_addresses(const struct fill *f, const struct doc_part *o, const struct doc_part *state,
                            uint32_t vi)
 {
+    struct fill_adverts adverts = fill_adverts(state);
     uint32_t n = 0;
-    for (const struct doc_part *p = NULL;
-         (p = fill_child(&f->view->vrrp, o, p, "virtual_ipaddress")) != NULL;)
-        fill_address(f, p, state, vi, ++n);
+    for (int pass = 0; pass < 2; pass++)
+        for (const struct doc_part *p = NULL;
+             (p = fill_child(&f->view->vrrp, o, p, "virtual_ipaddress")) != NULL;)
+            if (fill_advertised(&adverts, view_addr(fill_address_text(p))) == (pass == 0))
+                fill_address(f, p, state, pass == 0, vi, ++n);
+    free(adverts.v);
 }
 
 /* ---- instances */
@@ -167,7 +200,7 @@ void fill_vrrp(const struct fill *f)
     n = 0;
     for (const struct doc_part *p = NULL; (p = fill_next(d, p, "virtual_ipaddress")) != NULL;)
         if (fill_id(p, "parent") == 0) /* static_ipaddress */
-            fill_address(f, p, NULL, 0, ++n);
+            fill_address(f, p, NULL, false, 0, ++n);
     n = 0;
     for (const struct doc_part *o = NULL; (o = fill_next(d, o, "vrrp_instance")) != NULL;)
         fill_instance(f, o, ++n);

@@ -14,6 +14,8 @@
 #include "common/clock.h"
 #include "common/err.h"
 #include "parent/ctl/ask.h"
+#include "parent/snmp/refuse.h"
+#include "parent/snmp/trap_error.h"
 
 #define SNMP_FRESH   NS_PER_SEC
 #define SNMP_STALE   (30 * NS_PER_SEC)
@@ -29,6 +31,8 @@ struct snmp {
     struct view view;
     struct image image;
     struct traps traps;
+    struct trap_errors errors;
+    struct refuse refused;
     struct agent *agent;
     uint64_t asked_at, answered_at, table_at, looked_at, events_at;
 };
@@ -120,13 +124,24 @@ static const struct image *snmp_image(void *arg)
     return &s->image;
 }
 
+static void snmp_refused(const uint32_t *oid, size_t n, void *arg)
+{
+    struct snmp *s = arg;
+    refuse_log(&s->refused, clock_monotonic_ns(), oid, n, STDERR_FILENO);
+}
+
 /* ---- events */
+
+static struct trap_on snmp_on(const struct snmp *s)
+{
+    return (struct trap_on){ s->wish.vrrp, s->wish.check, s->wish.rfc2, s->wish.rfc3 };
+}
 
 static void snmp_on_event(const struct doc_part *e, void *arg)
 {
     struct snmp *s = arg;
     struct fill f = snmp_fill(s, NULL);
-    const struct trap_on on = { s->wish.vrrp, s->wish.check, s->wish.rfc2, s->wish.rfc3 };
+    const struct trap_on on = snmp_on(s);
     if (s->wish.traps)
         trap_send(&on, &f, e);
 }
@@ -180,6 +195,10 @@ static bool snmp_look(struct snmp *s)
         return false;
     s->wish = now;
     snmp_show(s);
+    struct fill f = snmp_fill(s, NULL);
+    const struct trap_on on = snmp_on(s);
+    if (now.traps)
+        trap_errors_look(&s->errors, &on, &f);
     return true;
 }
 
@@ -195,7 +214,7 @@ struct snmp *snmp_new(const struct snmp_opts *o)
             usleep(SNMP_WAIT_US);
     }
     snmp_wish(&s->view, o, &s->wish);
-    s->agent = agent_new(s->wish.socket[0] != '\0' ? s->wish.socket : NULL, snmp_image, s);
+    s->agent = agent_new(s->wish.socket[0] != '\0' ? s->wish.socket : NULL, snmp_image, snmp_refused, s);
     return s;
 }
 

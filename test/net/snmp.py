@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from case import case, check
-from lab import conf, run
+from lab import Skip, Speaker, conf, run
 from metrics import SERVICE, beside, listen, socket_of, status_of
 
 KA = ".1.3.6.1.4.1.9586.100.5"
@@ -50,6 +50,8 @@ class Master:
             f.write("disableAuthorization yes\n")
         self.procs = {}
         self.snmpd()
+        if traps == "none of ours": # the incumbent is its own sub-agent
+            return
         if traps:
             self.spawn("trapd", "snmptrapd", "-f", "-On", "-Oe", "-m", "", "-Lf", self.log, "-C", "-c", self.base + ".trapd", "udp:127.0.0.1:1162")
         self.agent()
@@ -63,8 +65,13 @@ class Master:
         self.lab.wait(lambda: os.path.exists(self.sock), 10, "snmpd's socket", 0.1)
 
     def agent(self):
-        self.procs["agent"] = subprocess.Popen(["nsenter", "-t", str(self.d.pid), "-m", "-n", beside(self.lane, "holdfast-snmp"), *self.more],
-                                               stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with open(self.base + ".agentlog", "ab") as log:
+            self.procs["agent"] = subprocess.Popen(["nsenter", "-t", str(self.d.pid), "-m", "-n", beside(self.lane, "holdfast-snmp"), *self.more],
+                                                   stdin=subprocess.DEVNULL, stderr=log)
+
+    def said(self):
+        with open(self.base + ".agentlog", errors="replace") as f:
+            return f.read()
 
     def __enter__(self):
         return self
@@ -144,8 +151,16 @@ def vrrp(lane):
             check(got[V3 + ".1.2.5.1.2" + row] == 3 and got[V3 + ".1.1.1.1.12" + row] > 0, "reason and uptime")
             want = {V3 + ".1.1.2.1.2%s.4.%s" % (row, a) for a in conf.VIPS}
             check(want == {k for k in got if k.startswith(V3 + ".1.1.2.")}, "associated addresses %s", sorted(got))
-            p = m.ask("snmpset", VI + "7.1", "i", "1")
-            check(p.returncode != 0 and m.walk(VI + "7") == {VI + "7.1": 200}, "it was set: %s", p.stdout)
+            for column, instead in ((7, "holdctl takeover"), (13, "nopreempt"), (27, "no_accept"), (28, "promote_secondaries"),
+                                    (29, "linkbeat_use_polling"), (33, "notify_deleted")):
+                before = m.walk(VI + str(column))
+                time.sleep(1.1) # of the log's lines one a second
+                p = m.ask("snmpset", VI + "%d.1" % column, "i", "1")
+                check(p.returncode != 0 and "notWritable" in p.stderr and m.walk(VI + str(column)) == before, "it was set: %s", p.stdout + p.stderr)
+                check(instead in m.said() and VI[1:] + "%d.1: refused" % column in m.said(), "the log says %s", m.said())
+            p = m.ask("snmpset", VI + "7.99", "i", "1")
+            check("noCreation" in p.stderr, "an instance that is not there: %s", p.stdout + p.stderr)
+            check("No Such" not in m.ask("snmpget", VI + "7.1").stdout, "it answers no more")
             check("No Such" in m.ask("snmpget", VI + "7.99").stdout, "an instance that is not there")
             st = status_of(m.procs["agent"].pid)
             check(st["Uid"].split()[0] != "0" and int(st["CapPrm"], 16) == 0 and st["Seccomp"].strip() == "2" and st["NoNewPrivs"].strip() == "1", "no jail")
@@ -242,3 +257,162 @@ def keywords(lane):
             check(m.walk(KA) and m.walk(KA + ".2"), "-x does not show all")
             m.procs["agent"].send_signal(signal.SIGTERM)
             check(m.procs["agent"].wait(5) in (0, -signal.SIGTERM), "SIGTERM")
+
+
+@case("snmp-refused-adverts", "a wrong password, another kind of authentication, a wrong TTL: each told once, by the MIB whose business it is", limit=90)
+def refused(lane):
+    with lane.lab("ab") as lab:
+        d = lab.a.start(lane.daemon, text(*on(lab, "a", *EVERYTHING), priority=200, version=2, interval=1, auth="right"))
+        lab.wait_master("a", conf.VIPS)
+        with Master(lane, lab, d) as m:
+            m.until(VI + "4")
+            time.sleep(3)
+            check(not m.traps(V2 + ".0.2"), "told what nobody did")
+            for key, kind in (("wrong", 3), (None, 2)):
+                s = Speaker(lab, "b", 1, vips=conf.VIPS, version=2, priority=100, auth=key)
+                for _ in range(4):
+                    s.once()
+                    time.sleep(0.1)
+                want = {V2 + ".1.5.0": lab.b.ip, V2 + ".1.6.0": kind}
+                got = lab.wait(lambda: [t for t in m.traps(V2 + ".0.2") if t.get(V2 + ".1.6.0") == kind], 15, "vrrpTrapAuthFailure %d" % kind, 0.3)
+                time.sleep(2.5)
+                got = [t for t in m.traps(V2 + ".0.2") if t.get(V2 + ".1.6.0") == kind]
+                check(len(got) == 1 and want.items() <= got[0].items(), "it says %s", got)
+                check(not m.traps(V3 + ".0.2"), "that is no protocol error: %s", m.traps(V3 + ".0.2"))
+            time.sleep(8) # of one sender not more than one in ten seconds
+            s = Speaker(lab, "b", 1, vips=conf.VIPS, version=3, priority=100)
+            for _ in range(4):
+                s.once()
+                time.sleep(0.1)
+            got = lab.wait(lambda: m.traps(V3 + ".0.2"), 15, "vrrpv3ProtoError", 0.3)
+            check(len(got) == 1 and [v for k, v in got[0].items() if k.startswith(V3 + ".1.2.5.1.6.")] == [2], "it says %s", got)
+
+
+ROUTES = """static_ipaddress {
+    10.78.0.5/24 dev eth0
+    2001:db8:77::5/64 dev eth0
+    10.78.0.6/24 brd 10.78.0.255 dev eth0 label eth0:x
+}
+static_routes {
+    10.80.1.0/24 dev eth0 no_track protocol static
+    10.80.6.0/24 dev eth0 realms 9
+    10.80.7.0/24 dev eth0 scope 200 ssthresh lock 7 dsfield 8
+    default6 via 2001:db8:77::9 dev eth0 table 57
+    10.90.0.0/24 via 10.77.0.99 dev eth0
+    10.90.1.0/24 dev eth0
+    unreachable 10.90.3.0/24
+    prohibit 10.90.4.0/24 metric 9
+    throw 10.90.5.0/24 table 55
+    blackhole 10.90.6.0/24
+    10.90.7.0/24 nexthop via 10.77.0.98 dev eth0 weight 3 nexthop via 10.77.0.99 dev eth0 weight 5
+    10.90.8.0/24 via 10.77.0.99 tos 0x10 realms 3/4
+    10.90.9.0/24 via 10.99.9.9 dev eth0 onlink
+    10.90.13.0/24 dev eth0 mtu lock 1400 advmss 1300 window 5000 congctl cubic hoplimit 9 reordering 4
+    10.90.14.0/24 dev eth0 scope host append
+    10.90.15.0/24 dev eth0 rtt 300ms rttvar lock 250ms rto_min 200ms cwnd lock 10 ssthresh 40 initcwnd 11 initrwnd 12 quickack 1 features ecn fastopen_no_cookie 1
+    10.90.16.0/24 via 10.77.0.99 dev eth0 src 10.77.0.1
+    2001:db8:8::/48 dev eth0 metric 12 pref high
+    2001:db8:9::/48 dev eth0 expires 1000
+    10.90.20.0/24 encap ip id 5 dst 10.1.1.1 src 10.1.1.2 tos 16 ttl 9 dev eth0
+    10.90.21.0/24 nexthop via 10.77.0.98 dev eth0 onlink realms 7/8 nexthop dev eth0 encap ip id 6 dst 10.2.2.2 ttl 8
+}
+static_rules {
+    fwmark 9 table 90 preference 1100
+    iif eth0 table 91 preference 1101
+    fwmark 8/0xffffffff table 92 preference 1102 suppress_ifgroup 3
+    from default table 94 preference 1104
+    from 10.91.0.0/24 table 71 preference 1071
+    to 10.92.0.0/24 fwmark 0x5/0xff iif eth0 lookup 72 priority 1072
+    from all tos 0x10 oif eth0 blackhole preference 1073
+    from 10.93.0.0/16 prohibit preference 1074
+    from 10.93.1.0/24 unreachable preference 1075
+    from 10.94.0.0/16 goto 1080 preference 1076
+    from 10.94.0.0/16 nop preference 1080
+    not from 10.95.0.0/16 table 73 suppress_prefixlength 24 preference 1081
+    from 10.95.0.0/16 table 74 suppress_ifgroup default preference 1082
+    from 10.96.0.0/16 table 75 uidrange 5-10 preference 1083
+    from 10.97.0.0/16 table 76 ipproto tcp sport 10-20 dport 30-40 preference 1084
+    from 10.98.0.0/16 table 77 realms 5/6 preference 1085
+    from 10.99.0.0/16 table 80
+    from 10.99.0.0/16 tunnel-id 4294967300 table 81 preference 1087
+    from 10.99.0.0/16 l3mdev preference 1088
+    from 2001:db8:1::/48 table 82
+    from 10.1.0.0/16 to 10.2.0.0/16 table 83 preference 1090
+}
+"""
+VIRTUAL = """    virtual_ipaddress_excluded {
+        10.77.0.110/24
+    }
+    virtual_routes {
+        10.99.0.0/24 via 10.77.0.250 dev eth0
+        10.99.1.0/24 via 10.77.0.251 or 10.77.0.252
+        src 10.77.0.100 to 10.99.2.0/24 via 10.77.0.250 dev eth0 metric 5 scope global table 100
+    }
+    virtual_rules {
+        from 10.77.0.100 table 100 priority 1000
+        to 10.77.0.100 dev eth0 table main priority 1001
+    }"""
+TABLES = (KA + ".2.6.1.", KA + ".2.7.1.", KA + ".2.8.1.", KA + ".2.11.1.")
+# columns that are a link's number; differ between two laboratories
+NUMBERS = (KA + ".2.6.1.7.", KA + ".2.7.1.11.", KA + ".2.11.1.4.")
+R, U, N = TABLES[1], TABLES[2], TABLES[3]
+
+
+def expected(theirs):
+    """What ours says for what the incumbent says: the MIB's numbers (keepalived is protocol 112, IP encapsulation 2), the higher half
+    of a tunnel id first, and what it leaves out of the MIB's columns."""
+    want = {}
+    for k, v in theirs.items():
+        if k.startswith(R + "18."):
+            v = 112 if v == 19 else v
+        if k.startswith(R + "46."):
+            v -= 1
+        want[k] = v
+    for n in (i.rsplit(".", 1)[1] for i in theirs if i.startswith(U + "25.0.")):
+        want[U + "33.0." + n] = 112
+    for n in (i.rsplit(".", 1)[1] for i in theirs if i.startswith(U + "25.1.")):
+        want[U + "33.1." + n] = 112
+    tunnel = next(k.rsplit(".", 1)[1] for k in theirs if k.startswith(U + "28.0."))
+    want[U + "28.0." + tunnel], want[U + "29.0." + tunnel] = 1, 4
+    tcp = next(k.rsplit(".", 1)[1] for k, v in theirs.items() if k.startswith(U + "6.0.") and v == 76)
+    want.update({U + "%d.0.%s" % (c, tcp): v for c, v in ((34, 6), (35, 10), (36, 20), (37, 30), (38, 40))})
+    last = max((k for k in theirs if k.startswith(N + "7.0.")), key=lambda k: [int(x) for x in k[1:].split(".")])
+    of = last[len(N + "7.0."):]
+    want.update({N + "12.0." + of: 6, N + "13.0." + of: bytes([10, 2, 2, 2]), N + "16.0." + of: 8})
+    return want
+
+
+def walked(lane, program, ours):
+    """The four tables of a MASTER with that configuration."""
+    with lane.lab("a") as lab:
+        lab.a.batch("addr add 2001:db8:77::1/64 dev eth0 nodad")
+        body = conf.whole("global_defs {\n    enable_snmp_vrrp\n    snmp_socket unix:%s/a.agentx\n}\n" % lab.root, ROUTES,
+                          conf.instance(interval=1, version=2, priority=200, vips=("10.77.0.100",), extra=VIRTUAL))
+        if ours:
+            d = lab.a.start(program, body)
+            master = Master(lane, lab, d, traps=False)
+        else:
+            node = type("Off", (), {"node": lab.a, "pid": 0})
+            master = Master(lane, lab, node, traps="none of ours")
+            lab.a.start(program, body)
+        with master as m:
+            lab.wait(lambda: m.walk(VI + "4").get(VI + "4.1") == 2, 25, "MASTER in the table", 0.3)
+            time.sleep(2)
+            got = {}
+            for t in TABLES:
+                got.update(m.walk(t.rstrip(".")))
+            return got
+
+
+@case("snmp-routes", "addresses, routes, paths and rules, virtual and static: cell by cell what the incumbent's own sub-agent says of the same file", limit=150)
+def routes(lane):
+    if not lane.incumbent:
+        raise Skip("no keepalived here")
+    need()
+    theirs = {k: v for k, v in walked(lane, lane.incumbent, False).items() if not k.startswith(NUMBERS)}
+    check(len(theirs) > 500, "the incumbent shows %d cells", len(theirs))
+    ours = {k: v for k, v in walked(lane, lane.daemon, True).items() if not k.startswith(NUMBERS)}
+    want = expected(theirs)
+    wrong = ["%s: %r, not %r" % (k[len(KA):], ours.get(k), want.get(k)) for k in sorted(set(want) | set(ours)) if ours.get(k) != want.get(k)]
+    check(not wrong, "%d of %d cells differ: %s", len(wrong), len(want), "; ".join(wrong[:12]))
+    return "%d cells" % len(want)
