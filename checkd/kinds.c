@@ -1,7 +1,7 @@
 /*
  * kinds.c - the list of the kinds of checks; a kind adds its header and its line. And the part every kind
- * reads the same way: where to connect, from where, and the timers. Called by engine.c and the kinds at
- * prepare.
+ * reads the same way: where to connect, from where, and the timers. Called by engine_table.c and
+ * the kinds at prepare.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
  * meter.h - what the metrics tell of checks beyond verdicts: how long attempts take, how many passed and
- * failed, until when a server's certificate is valid. Some additions an attempt. Called by engine.c and
- * check_http.c; read by metrics.c.
+ * failed, until when a server's certificate is valid. Some additions an attempt. Called by engine.c;
+ * check_http.c notes the certificate; read by metrics.c.
  */
 #ifndef HOLDFAST_CHECKD_METER_H
 #define HOLDFAST_CHECKD_METER_H

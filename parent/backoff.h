@@ -1,7 +1,7 @@
 /*
  * backoff.h - when a dead child is started again, and when its deaths are a crash loop. Pure arithmetic on
  * times. A child that had worked for a while is started again at once: the crash stays invisible. Only short
- * lives are held back, so that a child that cannot live does not burn the machine. Called by supervise.c.
+ * lives are held back, so that a child that cannot live does not burn the machine. Called by mourn.c.
  */
 #ifndef HOLDFAST_PARENT_BACKOFF_H
 #define HOLDFAST_PARENT_BACKOFF_H

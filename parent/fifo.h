@@ -1,6 +1,6 @@
 /*
  * fifo.h - the notify FIFOs: created when missing, written line by line without ever blocking, their reader
- * scripts kept running. Called by notify.c (lines) and lifecycle.c, reload.c (life).
+ * scripts kept running. Called by notify.c (lines) and script_life.c (life).
  */
 #ifndef HOLDFAST_PARENT_FIFO_H
 #define HOLDFAST_PARENT_FIFO_H

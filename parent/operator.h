@@ -2,7 +2,8 @@
  * operator.h - what the operator ordered: weights of real servers (drain), mastership of instances (yield,
  * takeover). Kept here by natural key, so that an order outlives a reload and the death of any room, and in a
  * file below /run, so that it outlives the daemon. Names come from holdctl (root) and are compared with those
- * of the slice; rooms hear ids. Called by control.c, supervise.c, hear.c, reload.c, status.c.
+ * of the slice; rooms hear ids. Called by control_serve.c, supervise.c,
+ * mourn.c, lifecycle.c, hear.c, reload.c, status.c.
  */
 #ifndef HOLDFAST_PARENT_OPERATOR_H
 #define HOLDFAST_PARENT_OPERATOR_H

@@ -1,7 +1,8 @@
 /*
  * runner_check.h - scripts that children ask for by the id of an object (run, run_cancel) and whose end they
  * are told (ran): MISC_CHECK for checkd, vrrp_script for vrrpd. One at a time for an object, a bounded number
- * altogether; what must wait waits in the order asked. Called by hear.c, reload.c, lifecycle.c, mourn.c.
+ * altogether; what must wait waits in the order asked. Called by hear.c, reload.c, script_life.c,
+ * mourn.c.
  */
 #ifndef HOLDFAST_PARENT_RUNNER_CHECK_H
 #define HOLDFAST_PARENT_RUNNER_CHECK_H
