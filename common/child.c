@@ -58,7 +58,7 @@ struct child {
     struct ev_timer start_wait;
     struct procset proc;
     struct reports *reports; /* what an operator asked for */
-    bool started, restarted, keep_addresses, keep_ipvs, stopping;
+    bool started, restarted, keep_addresses, keep_ipvs, watch_addresses, stopping;
     bool logging; /* inside the sink: a failing channel must not log about logging */
 };
 
@@ -144,6 +144,11 @@ bool child_keep_addresses(struct child *c)
 bool child_keep_ipvs(struct child *c)
 {
     return c->keep_ipvs;
+}
+
+bool child_watch_addresses(struct child *c)
+{
+    return c->watch_addresses;
 }
 
 /* ---- log: to the parent, or stderr once it is gone
@@ -318,6 +323,7 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     c->restarted = s->restart != 0;
     c->keep_addresses = s->keep_addresses != 0;
     c->keep_ipvs = s->keep_ipvs != 0;
+    c->watch_addresses = s->watch_addresses != 0;
     log_set_level((enum log_level)s->log_level);
     ev_timer_stop(c->ev, &c->start_wait);
     child_set_generation(c);

@@ -68,9 +68,10 @@ struct chan *child_parent(struct child *c);               /* NULL once gone */
 struct chan *child_peer(struct child *c, enum role peer); /* NULL: not connected now */
 const struct slice *child_slice(struct child *c);         /* for this turn, with slice_rests */
 uint32_t child_generation(struct child *c);
-bool child_restarted(struct child *c);      /* this incarnation replaces one that died */
-bool child_keep_addresses(struct child *c); /* -V */
-bool child_keep_ipvs(struct child *c);      /* -I */
+bool child_restarted(struct child *c);       /* this incarnation replaces one that died */
+bool child_keep_addresses(struct child *c);  /* -V */
+bool child_keep_ipvs(struct child *c);       /* -I */
+bool child_watch_addresses(struct child *c); /* -a */
 
 /* Snapshots of the former incarnation, valid during on_start. */
 bool child_snapshot_next(struct child *c, size_t *cursor, struct child_snapshot *out);
