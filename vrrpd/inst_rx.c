@@ -73,6 +73,19 @@ static void inst_remarks(struct inst *i, const struct packet_rx *rx, unsigned in
     }
 }
 
+/* What we have signed ourselves nobody else can have said: somebody sends it back. */
+static enum check_verdict inst_own(struct inst *i, const struct packet_rx *rx)
+{
+    if (i->chk.mark == 0 || !ipaddr_same(&rx->src, &i->e.src))
+        return CHECK_OK;
+    if (auth_kind(i->b->sign) == AUTH_AH) {
+        i->chk.stats.auth_failure++;
+        return CHECK_AUTH_REPLAY;
+    }
+    i->chk.stats.ext_replay++;
+    return CHECK_EXT_REPLAY;
+}
+
 void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg)
 {
     struct vrrpd *v = arg;
@@ -93,6 +106,8 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
         return;
     struct ipaddr before = i->chk.last_ok;
     enum check_verdict verdict = check_packet(&i->b->check, &i->chk, rx, &a, &remarks);
+    if (verdict == CHECK_OK && (verdict = inst_own(i, rx)) != CHECK_OK)
+        i->chk.last_ok = before;
     if (verdict != CHECK_OK) {
         heard_note(&i->heard, &rx->src, rx_at, verdict, NULL);
         inst_refused(i, rx, verdict);

@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "vrrpd/vrrpd.h"
 
-#define TRACK_BFD_KEY UINT32_C(0x80000000)
+#define TRACK_BFD_KEY UINT32_C(0x40000000) /* apart from ids, and from the session's own BFD_SNAPSHOT_KEY */
 
 struct tracked {
     struct vrrpd *v;
@@ -72,7 +72,7 @@ static struct tracked *track_by_id(const struct vrrpd *v, enum track_kind kind, 
 
 /* ---- results */
 
-/* A BFD session keeps its own snapshot under its id. */
+/* A BFD session is kept under its id as well, by bfd_life.c: ours stands beside it. */
 static uint32_t track_key(enum track_kind kind, uint32_t id)
 {
     return kind == TRACK_BFD ? id | TRACK_BFD_KEY : id;

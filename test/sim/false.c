@@ -9,7 +9,7 @@
 #include "common/err.h"
 #include "test/sim/house.h"
 
-#define FALSE_FD 1000 /* a number only: nothing reads it */
+#define FALSE_IP4 20 /* an IPv4 header */
 
 /* ---- common/chan.h */
 
@@ -69,11 +69,18 @@ void chan_set_generation(struct chan *c, uint32_t gen)
 
 /* ---- vrrpd/io.h: datagrams leave with the flush, and arrive with their time */
 
+#define FALSE_OUT 64
+
+struct false_queued {
+    struct io_out *o;
+    struct io_sock *s;
+};
+
 struct io {
     const struct io_ops *ops;
     struct vrrpd *v;
     struct ev *ev;
-    struct io_out *out[4 * MEMBERS_MAX];
+    struct false_queued out[FALSE_OUT];
     size_t n;
 };
 
@@ -93,10 +100,13 @@ struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
 
 void io_out_set(struct io_out *o, void *owner, uint8_t *buf, size_t len, const struct io_out_spec *s)
 {
-    (void)s;
-    o->owner = owner;
-    o->buf = buf;
-    o->len = (uint16_t)len;
+    *o = (struct io_out){ .owner = owner,
+                          .buf = buf,
+                          .len = (uint16_t)len,
+                          .ttl = (int16_t)(s->ttl >= 0 ? s->ttl : 255),
+                          .src = *s->src,
+                          .dst = *s->dst,
+                          .queued = o->queued };
 }
 
 void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
@@ -110,9 +120,8 @@ void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
 
 void io_sock_attach(struct io_sock *s, int accept_fd, int reject_fd)
 {
-    (void)accept_fd;
     (void)reject_fd;
-    s->accept_fd = FALSE_FD;
+    s->accept_fd = accept_fd;
 }
 
 void io_sock_detach(struct io_sock *s)
@@ -131,18 +140,26 @@ bool io_sock_ready(const struct io_sock *s)
     return s->accept_fd >= 0;
 }
 
+static bool false_is_ah(const struct io_sock *s)
+{
+    return strstr(((const struct vsock *)s->arg)->name, "-ah/") != NULL;
+}
+
 void io_send(struct io_sock *s, struct io_out *o)
 {
     struct io *io = s->io;
     struct house *h = false_house(io);
+    size_t before = false_is_ah(s) ? PACKET_AH_LEN : 0;
     if (s->accept_fd < 0)
         return;
-    rule_on_send(h, o->owner, o->buf, o->len);
+    if (o->len < before + PACKET_HEADER || o->len > BYTES_MAX - FALSE_IP4)
+        rule_broken(h->t, "house %u: an advert of %u bytes", h->nr, o->len);
+    rule_on_send(h, o->owner, o->buf + before, o->len - before);
     if (o->queued)
         return;
-    if (io->n == sizeof io->out / sizeof *io->out || o->len > ADVERT_MAX)
+    if (io->n == FALSE_OUT)
         rule_broken(h->t, "house %u: more to send than there is", h->nr);
-    io->out[io->n++] = o;
+    io->out[io->n++] = (struct false_queued){ o, s };
     o->queued = true;
 }
 
@@ -151,63 +168,131 @@ void io_forget(struct io_sock *s, const void *owner)
     struct io *io = s->io;
     size_t kept = 0;
     for (size_t i = 0; i < io->n; i++) {
-        if (io->out[i]->owner == owner)
-            io->out[i]->queued = false;
+        if (io->out[i].o->owner == owner)
+            io->out[i].o->queued = false;
         else
             io->out[kept++] = io->out[i];
     }
     io->n = kept;
 }
 
-static void false_leave(struct house *h, const struct io_out *o)
+/* ---- as the kernel makes a datagram of it */
+
+static void false_head4(struct datagram *d)
+{
+    uint8_t *p = d->bytes;
+    memset(p, 0, FALSE_IP4);
+    p[0] = 0x45;
+    p[1] = 0xc0;
+    p[2] = (uint8_t)(d->len >> 8);
+    p[3] = (uint8_t)d->len;
+    p[6] = 0x40;
+    p[8] = (uint8_t)d->ttl;
+    p[9] = d->proto;
+    memcpy(p + 12, d->src.b, 4);
+    memcpy(p + 16, d->dst.b, 4);
+}
+
+static void false_sum6(struct datagram *d)
+{
+    d->bytes[6] = d->bytes[7] = 0;
+    uint16_t sum = packet_checksum(&d->src, &d->dst, d->bytes, d->len);
+    d->bytes[6] = (uint8_t)(sum >> 8);
+    d->bytes[7] = (uint8_t)sum;
+}
+
+static uint64_t false_number(const uint8_t *p, size_t n)
+{
+    uint64_t v = 0;
+    for (size_t k = 0; k < n; k++)
+        v = v << 8 | p[k];
+    return v;
+}
+
+/* What its receivers may hold it to. */
+static void false_truth(struct datagram *d, const struct house *h, const struct vi_plan *p)
+{
+    d->signed_at = machine_wall(h, h->t->now);
+    if (p->auth == AUTH_AH) {
+        d->mark = false_number(d->bytes + d->pdu - PACKET_AH_LEN + 8, 4);
+    } else if (p->auth == AUTH_HMAC) {
+        const uint8_t *trailer = d->bytes + d->len - AUTH_TRAILER;
+        d->key = trailer[1];
+        d->mark = false_number(trailer + 4, 8);
+    }
+}
+
+static void false_leave(struct house *h, const struct io_out *o, const struct io_sock *s)
 {
     struct town *t = h->t;
+    size_t head = s->family == 4 ? FALSE_IP4 : 0;
+    unsigned int to = 0;
+    struct datagram d = { .src = o->src,
+                          .dst = o->dst,
+                          .ttl = o->ttl,
+                          .proto = false_is_ah(s) ? PACKET_PROTO_AH : PACKET_PROTO,
+                          .from = h->nr,
+                          .member = rule_member_of(o->owner),
+                          .len = head + o->len };
+    d.pdu = head + (d.proto == PACKET_PROTO_AH ? PACKET_AH_LEN : 0);
+    memcpy(d.bytes + head, o->buf, o->len);
+    if (s->family == 4)
+        false_head4(&d);
+    else
+        false_sum6(&d);
+    false_truth(&d, h, &h->plan.vi[d.member]);
+    while (to < t->nhouses && !ipaddr_same(house_addr(&t->house[to], s->family), &d.dst))
+        to++;
+    if (to == t->nhouses)
+        to = HOUSES_MAX;
     t->adverts++;
-    for (unsigned int to = 0; to < t->nhouses; to++) {
-        if (to == h->nr || t->cut[h->nr][to] || town_chance(t, t->loss) || !t->house[to].facts.own_link ||
-            !h->facts.own_link)
-            continue;
-        struct post p = { .at = t->now + 1 + town_rnd(t, t->delay), .kind = POST_ADVERT, .to = to };
-        p.d.src = h->addr;
-        p.d.len = o->len;
-        memcpy(p.d.bytes, o->buf, o->len);
-        town_post(t, &p);
-        if (town_chance(t, t->doubles)) {
-            p.at += town_rnd(t, t->delay);
-            town_post(t, &p);
-        }
-    }
+    rule_on_leave(h, &d, to);
+    town_carry(t, POST_ADVERT, &d, to);
+    if (t->foe)
+        foe_hears(t, &d, to);
 }
 
 void io_flush(struct io *io)
 {
+    struct false_queued out[FALSE_OUT];
     size_t n = io->n;
+    memcpy(out, io->out, n * sizeof *out);
     io->n = 0;
     for (size_t i = 0; i < n; i++) {
-        io->out[i]->queued = false;
-        false_leave(false_house(io), io->out[i]);
-        io->ops->sent(io->out[i], 0, io->v);
+        out[i].o->queued = false;
+        false_leave(false_house(io), out[i].o, out[i].s);
+        io->ops->sent(out[i].o, 0, io->v);
     }
 }
 
-void false_deliver(struct house *h)
+/* ---- as the kernel hands it over */
+
+static void false_hand(struct house *h, struct datagram *d)
 {
-    struct heard_datagram q[HOUSE_QUEUE];
+    struct packet_rx rx = { .src = d->src,
+                            .dst = d->dst,
+                            .family = d->src.family,
+                            .proto = d->proto,
+                            .ttl = d->ttl,
+                            .payload = d->bytes,
+                            .len = d->len };
+    if (d->src.family == 4 && packet_split4(d->bytes, d->len, &rx) < 0)
+        rule_broken(h->t, "what is no IPv4 datagram has arrived");
+    rx.real_at = machine_wall(h, d->at);
+    rule_deliver(h, d, &rx);
+}
+
+void false_deliver(struct house *h, const struct io_sock *only)
+{
+    struct datagram q[HOUSE_QUEUE];
     unsigned int n = h->nq;
     memcpy(q, h->q, n * sizeof *q);
     h->nq = 0;
     for (unsigned int i = 0; i < n; i++) {
-        struct packet_rx rx = { .src = q[i].src,
-                                .family = 4,
-                                .proto = PACKET_PROTO,
-                                .ttl = 255,
-                                .total_len = (uint16_t)(20 + q[i].len),
-                                .ip_hlen = 20,
-                                .payload = q[i].bytes,
-                                .len = q[i].len };
-        ipaddr_parse("224.0.0.18", &rx.dst);
-        rule_on_rx(h, &q[i]);
-        inst_packet(&h->v->socks->io, &rx, q[i].at, false, h->v);
+        if (only == NULL || only == &h->v->inst[q[i].member]->sock->io)
+            false_hand(h, &q[i]);
+        else
+            h->q[h->nq++] = q[i];
     }
 }
 
@@ -217,5 +302,5 @@ void io_sock_poll(struct io_sock *s)
     if (s->accept_fd < 0 || s->polled_at == turn)
         return;
     s->polled_at = turn;
-    false_deliver(false_house(s->io));
+    false_deliver(false_house(s->io), s);
 }

@@ -16,11 +16,12 @@
 
 #define HOUSES_MAX  4
 #define MEMBERS_MAX 4
-#define LINES_MAX   3
+#define LINES_MAX   4
 #define TARGETS     2 /* of each kind: interfaces (besides our own), scripts, files, processes */
 #define HOUSE_QUEUE 64
 #define POST_MAX    4096
-#define ADVERT_MAX  32
+#define BYTES_MAX   96 /* of a datagram, its IPv4 header included */
+#define TAPE_MAX    32 /* what the foe remembers */
 #define SCRIPT_RISE 2
 #define SCRIPT_FALL 3
 
@@ -41,6 +42,11 @@ struct vi_plan {
     uint64_t interval; /* ns */
     uint64_t preempt_delay;
     bool nopreempt, lower_no_advert, higher_advert, grouped;
+    uint8_t family, vrid;
+    bool unicast, with_src, check_src; /* of unicast: a configured source; strangers are refused */
+    enum auth_kind auth;
+    bool monotonic;  /* anti_replay without a window, */
+    uint64_t window; /* or with this one; 0: the default */
     unsigned int nlines;
     struct line_plan line[LINES_MAX];
 };
@@ -51,6 +57,14 @@ struct plan {
     unsigned int nlines;
     struct line_plan line[LINES_MAX]; /* of the group */
     uint64_t script_interval, proc_delay, link_delay;
+    unsigned int key_step; /* of the rotation of keys: see plan_keys */
+    uint64_t bfd_tx;
+    uint8_t bfd_mult;
+    bool bfd_passive;
+};
+
+struct keys_plan {
+    uint8_t active, also; /* 0: one only */
 };
 
 /* ---- the machine: survives its processes */
@@ -60,11 +74,18 @@ struct facts_false {
     int32_t file[TARGETS], proc[TARGETS];
 };
 
-struct heard_datagram {
-    uint8_t bytes[ADVERT_MAX];
-    size_t len;
-    struct ipaddr src;
+/* A datagram on the wire, with what is true of it. */
+struct datagram {
+    uint8_t bytes[BYTES_MAX]; /* IPv4: with its header; BFD: what UDP carries */
+    size_t len, pdu;          /* pdu: where the advert begins */
+    struct ipaddr src, dst;
+    uint8_t proto;
+    int ttl;
     uint64_t at;
+    unsigned int from, member;
+    uint64_t mark, signed_at; /* signed ones: as auth.h has it; by the sender's wall clock */
+    uint8_t key;
+    bool foe, forged; /* the foe has sent it; and nobody else ever has */
 };
 
 /* common/chan.h, false: what is sent is looked at where it stands. */
@@ -83,10 +104,20 @@ struct witness {
     bool owes_master;       /* it has advertised as BACKUP: it has to be MASTER in the same turn */
 };
 
+/* What the rules remember of its signed adverts: heard last of whom, said last to whom ([HOUSES_MAX]: to
+ * all). Kept: as far as the parent has been told. */
+struct marks {
+    uint64_t heard[HOUSES_MAX], kept[HOUSES_MAX];
+    uint64_t said[HOUSES_MAX + 1];
+};
+
 struct house {
     struct town *t;
     unsigned int nr;
-    struct ipaddr addr;
+    struct ipaddr addr, addr6;
+    unsigned int side; /* unicast peers of the other side are none of ours */
+    int64_t skew;      /* of its wall clock, ns */
+    uint64_t dice;     /* its kernel's random numbers */
     struct plan plan;
     struct facts_false facts;
     struct child child;
@@ -94,17 +125,18 @@ struct house {
     struct vrrpd *v; /* NULL: no process */
     uint32_t generation, boots;
     struct false_kept kept[FALSE_KEPT];
-    struct heard_datagram q[HOUSE_QUEUE];
-    unsigned int nq;
+    struct datagram q[HOUSE_QUEUE], bfd_q[HOUSE_QUEUE];
+    unsigned int nq, nbfd_q;
     bool hung;
     uint64_t wake; /* no process, or hung: goes on then */
     struct witness seen[MEMBERS_MAX];
+    struct marks marks[MEMBERS_MAX];
     enum vrrp_state group_told;
 };
 
 /* ---- the town */
 
-enum post_kind { POST_ADVERT, POST_RAN };
+enum post_kind { POST_ADVERT, POST_BFD, POST_RAN };
 
 struct post {
     uint64_t at, seq;
@@ -113,20 +145,27 @@ struct post {
     uint32_t boots; /* ran: of the process that has asked */
     struct msg_ran ran;
     unsigned int script;
-    struct heard_datagram d;
+    struct datagram d;
+    struct post *next_free;
 };
 
 struct town {
     uint64_t rng, now, seq, seed;
-    unsigned int nhouses, nmembers;
+    uint64_t more_rng,
+        foe_rng; /* of what is planned beyond plain towns, and of the foe: those stay as they were */
+    unsigned int nhouses, nmembers, nsides;
     bool crossed; /* the members of a group differ in priority: who is to have it all is not said */
+    bool v6, unicast, signs, foe;
+    bool bfd[HOUSES_MAX][HOUSES_MAX], bfd6; /* who has a session with whom */
     struct house house[HOUSES_MAX];
     bool cut[HOUSES_MAX][HOUSES_MAX];
     unsigned int loss, doubles; /* percent */
     uint64_t delay, base;
-    struct post post[POST_MAX]; /* heap by (at, seq) */
-    size_t npost;
-    unsigned long transitions, adverts, events, boots, reloads;
+    struct post post[POST_MAX], *heap[POST_MAX], *spare; /* heap by (at, seq) */
+    size_t npost, nused;
+    struct datagram tape[TAPE_MAX];
+    unsigned int ntape;
+    unsigned long transitions, adverts, events, boots, reloads, bfd_packets, forged;
     bool verbose;
 };
 
@@ -134,10 +173,37 @@ struct town {
 void town_run_seed(struct town *t, uint64_t seed);
 uint64_t town_rnd(struct town *t, uint64_t n);
 bool town_chance(struct town *t, unsigned int percent);
-void town_post(struct town *t, struct post *p);
+void town_post(struct town *t, const struct post *p);
+/* What leaves a house: to one, or (to is HOUSES_MAX) to all others. */
+void town_carry(struct town *t, enum post_kind kind, const struct datagram *d, unsigned int to);
+
+/* plan.c */
+void plan_town(struct town *t); /* all of it; nothing boots */
+uint8_t plan_priority(struct town *t);
+void plan_alike(const struct town *t, struct plan *p);
+void plan_facts_good(struct facts_false *f);
+struct keys_plan plan_keys(unsigned int step);
+void plan_key(uint8_t id, uint8_t out[16]);
+bool plan_has_bfd(const struct house *h);
 
 /* false.c */
-void false_deliver(struct house *h); /* what the kernel has queued */
+void false_deliver(struct house *h,
+                   const struct io_sock *only); /* what the kernel has queued; NULL: everywhere */
+
+/* machine.c */
+uint64_t machine_wall(const struct house *h, uint64_t at); /* its wall clock then */
+void machine_deliver_bfd(struct house *h);
+bool machine_hears_bfd(const struct house *h);
+
+/* slice.c */
+struct slice *house_slice(struct house *h);
+void house_name(char *buf, size_t size, enum track_kind kind, unsigned int target);
+void house_sock_name(char *buf, size_t size, const struct house *h, unsigned int member);
+const struct ipaddr *house_addr(const struct house *h, uint8_t family);
+
+/* foe.c */
+void foe_hears(struct town *t, const struct datagram *d, unsigned int to);
+void foe_hears_bfd(struct town *t, const struct datagram *d, unsigned int to);
 
 /* house.c */
 void house_boot(struct house *h);
@@ -156,12 +222,25 @@ uint64_t house_deadline(const struct house *h);
 _Noreturn void rule_broken(const struct town *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void rule_on_event(struct house *h, const struct msg_inst_event *m);
 void rule_on_state(struct house *h, const struct msg_inst_state *m);
-void rule_on_send(struct house *h, const struct inst *i, const uint8_t *bytes, size_t len);
-void rule_on_rx(struct house *h, const struct heard_datagram *d);
+void rule_on_send(struct house *h, const struct inst *i, const uint8_t *pdu, size_t len);
+void rule_on_rx(struct house *h, const struct datagram *d);
+unsigned int rule_member(const struct house *h, uint32_t id); /* MEMBERS_MAX: it is none */
 void rule_on_boot(struct house *h);
 void rule_turn(const struct house *h);
 uint64_t rule_bound(const struct town *t); /* until everything has to be quiet */
 /* The one who is MASTER, -1 nobody can be. Everything about a quiet town is asserted on the way. */
-int rule_quiet(const struct town *t, unsigned int member);
+int rule_quiet(const struct town *t, unsigned int member, unsigned int side);
+
+/* rules_wire.c: what may be said to whom, and what must not be believed */
+unsigned int rule_member_of(const struct inst *i);
+void rule_on_leave(struct house *h, const struct datagram *d, unsigned int to);
+bool rule_refuses(const struct house *h, const struct datagram *d);
+bool rule_doubtful(const struct house *h,
+                   const struct datagram *d); /* no rule can say: the foe must not send it */
+void rule_deliver(struct house *h, const struct datagram *d, const struct packet_rx *rx);
+void rule_deliver_bfd(struct house *h, const struct datagram *d);
+void rule_on_keep(struct child *c, uint32_t key);
+void rule_marks_boot(struct house *h, bool kept);
+void rule_bfd_turn(const struct house *h);
 
 #endif

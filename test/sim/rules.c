@@ -28,15 +28,17 @@ void rule_broken(const struct town *t, const char *fmt, ...)
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
-    printf("\n  a town of %u houses%s\n", t->nhouses,
-           t->crossed ? ", group members of different priority" : "");
+    printf("\n  a town of %u houses%s%s%s%s%s\n", t->nhouses,
+           t->crossed ? ", group members of different priority" : "", t->v6 ? ", IPv6" : "",
+           t->unicast ? t->nsides > 1 ? ", unicast of two sides" : ", unicast" : "",
+           t->signs ? ", signatures" : "", plan_has_bfd(&t->house[0]) ? ", BFD" : "");
     for (unsigned int k = 0; k < t->nhouses; k++) {
         const struct house *h = &t->house[k];
         printf("  house %u%s%s%s:", k, h->v == NULL ? " (no process)" : "", h->hung ? " (hung)" : "",
                h->facts.own_link ? "" : " (no carrier)");
         for (size_t n = 0; h->v != NULL && n < h->v->ninst; n++) {
             const struct inst *i = h->v->inst[n];
-            printf(" %u=%s(%u%s%s%s)", i->b->vrid, vrrp_state_name(i->e.state), i->e.cfg.priority,
+            printf(" %u=%s(%u%s%s%s)", rule_member_of(i) + 1, vrrp_state_name(i->e.state), i->e.cfg.priority,
                    i->group != NULL ? " grouped" : "", i->e.cfg.nopreempt ? " nopreempt" : "",
                    i->e.held ? " held" : "");
         }
@@ -48,7 +50,7 @@ void rule_broken(const struct town *t, const char *fmt, ...)
 
 static struct witness *rule_witness(struct house *h, const struct inst *i)
 {
-    return &h->seen[i->b->vrid - 1];
+    return &h->seen[rule_member_of(i)];
 }
 
 /* ---- what is said */
@@ -60,7 +62,7 @@ void rule_on_boot(struct house *h)
 }
 
 /* Which virtual router an id means; MEMBERS_MAX: the group. Not asked of vrrpd: it may be in a reload. */
-static unsigned int rule_member(const struct house *h, uint32_t id)
+unsigned int rule_member(const struct house *h, uint32_t id)
 {
     unsigned int m = 0;
     for (const struct slice_obj *o = NULL;
@@ -121,14 +123,14 @@ void rule_on_send(struct house *h, const struct inst *i, const uint8_t *bytes, s
 }
 
 /* What a BACKUP owes to the master it hears. */
-void rule_on_rx(struct house *h, const struct heard_datagram *d)
+void rule_on_rx(struct house *h, const struct datagram *d)
 {
     struct packet_view p;
-    if (packet_parse(4, d->bytes, d->len, &p) < 0 || p.vrid == 0 || p.vrid > h->t->nmembers)
+    const struct inst *i = h->v->inst[d->member];
+    struct witness *w = &h->seen[d->member];
+    const struct vi_plan *plan = &h->plan.vi[d->member];
+    if (packet_parse(d->src.family, d->bytes + d->pdu, d->len - d->pdu, &p) < 0 || p.vrid != plan->vrid)
         rule_broken(h->t, "house %u hears what nobody can have said", h->nr);
-    const struct inst *i = h->v->inst[p.vrid - 1];
-    struct witness *w = rule_witness(h, i);
-    const struct vi_plan *plan = &h->plan.vi[p.vrid - 1];
     if (i->e.state != VRRP_STATE_BACKUP)
         return;
     if (p.priority == 0) {
@@ -154,7 +156,7 @@ static void rule_turn_group(const struct house *h)
     unsigned int count[VRRP_STATE_STOP + 1] = { 0 }, obstructed = 0;
     for (size_t n = 0; n < h->v->ninst; n++) {
         const struct inst *i = h->v->inst[n];
-        if (!h->plan.vi[i->b->vrid - 1].grouped)
+        if (!h->plan.vi[rule_member_of(i)].grouped)
             continue;
         count[i->e.state]++;
         obstructed += i->obstructed;
@@ -170,7 +172,7 @@ void rule_turn(const struct house *h)
 {
     for (size_t n = 0; n < h->v->ninst; n++) {
         const struct inst *i = h->v->inst[n];
-        const struct witness *w = &h->seen[i->b->vrid - 1];
+        const struct witness *w = &h->seen[rule_member_of(i)];
         if (w->owes_master)
             rule_broken(h->t, "house %u has advertised VRID %u without being MASTER", h->nr, i->b->vrid);
         if (h->v->running && !h->child.stopped && w->to_ipvsd != i->e.state)
@@ -178,6 +180,7 @@ void rule_turn(const struct house *h)
                         vrrp_state_name(w->to_ipvsd), vrrp_state_name(i->e.state));
     }
     rule_turn_group(h);
+    rule_bfd_turn(h);
 }
 
 /* ---- what the facts make of a virtual router, computed once more */
@@ -193,8 +196,8 @@ static bool fact_good(const struct house *h, const struct line_plan *l)
     case TRACK_IF: return h->facts.link[l->target];
     case TRACK_SCRIPT: return h->facts.script[l->target];
     case TRACK_PROC: return h->facts.proc[l->target] >= 1;
+    case TRACK_BFD: return h->facts.own_link && h->t->house[l->target].facts.own_link;
     case TRACK_FILE:
-    case TRACK_BFD:
     case TRACK_KINDS: break;
     }
     rule_broken(h->t, "a tracker nobody plans");
@@ -273,6 +276,9 @@ uint64_t rule_bound(const struct town *t)
     for (unsigned int k = 0; k < t->nhouses; k++) {
         const struct plan *p = &t->house[k].plan;
         uint64_t f = 2 * (SCRIPT_FALL + 1) * p->script_interval + p->proc_delay + 2 * p->link_delay;
+        if (plan_has_bfd(
+                &t->house[k])) /* silence noticed and forgotten, then three packets as slow as can be */
+            f += 22 * t->base;
         facts = f > facts ? f : facts;
         grouped = grouped || p->vi[0].grouped;
         for (unsigned int m = 0; m < t->nmembers; m++) {
@@ -314,17 +320,19 @@ static void rule_best(const struct town *t, unsigned int m, const struct house *
         const struct house *h = &t->house[k];
         struct expected y = expect(h, m);
         bool may = !h->plan.vi[m].nopreempt || y.priority == ENGINE_OWNER;
-        if (!y.fault && y.priority > x.priority && may)
+        if (h->side == master->side && !y.fault && y.priority > x.priority && may)
             rule_broken(t, "house %u has VRID %u, house %u is better and may preempt", master->nr, m + 1, k);
     }
 }
 
-int rule_quiet(const struct town *t, unsigned int m)
+int rule_quiet(const struct town *t, unsigned int m, unsigned int side)
 {
     int master = -1;
     unsigned int able = 0;
     for (unsigned int k = 0; k < t->nhouses; k++) {
         const struct house *h = &t->house[k];
+        if (h->side != side)
+            continue;
         rule_quiet_house(h, m);
         able += !expect(h, m).fault;
         if (h->v->inst[m]->e.state != VRRP_STATE_MASTER)

@@ -32,34 +32,63 @@ static bool post_before(const struct post *a, const struct post *b)
 
 static void post_swap(struct town *t, size_t i, size_t j)
 {
-    struct post p = t->post[i];
-    t->post[i] = t->post[j];
-    t->post[j] = p;
+    struct post *p = t->heap[i];
+    t->heap[i] = t->heap[j];
+    t->heap[j] = p;
 }
 
-void town_post(struct town *t, struct post *p)
+static struct post *post_room(struct town *t)
 {
-    if (t->npost == POST_MAX)
+    struct post *p = t->spare;
+    if (p == NULL && t->nused == POST_MAX)
         rule_broken(t, "the wire is full: somebody floods");
-    p->seq = t->seq++;
+    if (p == NULL)
+        return &t->post[t->nused++];
+    t->spare = p->next_free;
+    return p;
+}
+
+void town_post(struct town *t, const struct post *p)
+{
     size_t i = t->npost++;
-    t->post[i] = *p;
-    for (; i > 0 && post_before(&t->post[i], &t->post[(i - 1) / 2]); i = (i - 1) / 2)
+    t->heap[i] = post_room(t);
+    *t->heap[i] = *p;
+    t->heap[i]->seq = t->seq++;
+    for (; i > 0 && post_before(t->heap[i], t->heap[(i - 1) / 2]); i = (i - 1) / 2)
         post_swap(t, i, (i - 1) / 2);
 }
 
-static struct post post_take(struct town *t)
+/* Valid until the next town_post. */
+static struct post *post_take(struct town *t)
 {
-    struct post top = t->post[0];
-    t->post[0] = t->post[--t->npost];
+    struct post *top = t->heap[0];
+    t->heap[0] = t->heap[--t->npost];
     for (size_t i = 0, kid; (kid = 2 * i + 1) < t->npost; i = kid) {
-        if (kid + 1 < t->npost && post_before(&t->post[kid + 1], &t->post[kid]))
+        if (kid + 1 < t->npost && post_before(t->heap[kid + 1], t->heap[kid]))
             kid++;
-        if (!post_before(&t->post[kid], &t->post[i]))
+        if (!post_before(t->heap[kid], t->heap[i]))
             break;
         post_swap(t, i, kid);
     }
+    top->next_free = t->spare;
+    t->spare = top;
     return top;
+}
+
+void town_carry(struct town *t, enum post_kind kind, const struct datagram *d, unsigned int only)
+{
+    unsigned int from = d->from;
+    for (unsigned int to = 0; to < t->nhouses; to++) {
+        if (to == from || (only != HOUSES_MAX && to != only) || t->cut[from][to] || town_chance(t, t->loss) ||
+            !t->house[to].facts.own_link || !t->house[from].facts.own_link)
+            continue;
+        struct post p = { .at = t->now + 1 + town_rnd(t, t->delay), .kind = kind, .to = to, .d = *d };
+        town_post(t, &p);
+        if (town_chance(t, t->doubles)) {
+            p.at += town_rnd(t, t->delay);
+            town_post(t, &p);
+        }
+    }
 }
 
 /* ---- time */
@@ -90,27 +119,33 @@ static void town_wake(struct house *h)
     town_tell(h);
 }
 
+static void town_hand(struct town *t, struct house *h, struct post *p)
+{
+    p->d.at = t->now;
+    if (p->kind == POST_ADVERT && h->nq < HOUSE_QUEUE)
+        h->q[h->nq++] = p->d;
+    if (p->kind == POST_BFD && h->nbfd_q < HOUSE_QUEUE)
+        h->bfd_q[h->nbfd_q++] = p->d;
+    if (h->v != NULL && !h->hung)
+        house_turn(h);
+}
+
 static void town_deliver(struct town *t)
 {
-    struct post p = post_take(t);
+    struct post p = *post_take(t);
     struct house *h = &t->house[p.to];
-    if (p.kind == POST_RAN) {
-        if (h->hung) {
-            p.at = h->wake + 1;
-            town_post(t, &p);
-            return;
-        }
-        house_ran(h, &p);
-        if (h->v != NULL)
-            house_turn(h);
+    if (p.kind != POST_RAN) {
+        if (h->facts.own_link)
+            town_hand(t, h, &p);
         return;
     }
-    if (!h->facts.own_link)
+    if (h->hung) {
+        p.at = h->wake + 1;
+        town_post(t, &p);
         return;
-    p.d.at = t->now;
-    if (h->nq < HOUSE_QUEUE)
-        h->q[h->nq++] = p.d;
-    if (h->v != NULL && !h->hung)
+    }
+    house_ran(h, &p);
+    if (h->v != NULL)
         house_turn(h);
 }
 
@@ -126,7 +161,7 @@ static void town_run(struct town *t, uint64_t end)
                 first = &t->house[k];
             }
         }
-        uint64_t post = t->npost > 0 ? t->post[0].at : UINT64_MAX, next = post <= at ? post : at;
+        uint64_t post = t->npost > 0 ? t->heap[0]->at : UINT64_MAX, next = post <= at ? post : at;
         if (next > end)
             break;
         t->events++;
@@ -185,24 +220,6 @@ static void trouble_process(struct town *t, struct house *h)
     }
 }
 
-static uint8_t plan_priority(struct town *t)
-{
-    return (uint8_t)(town_chance(t, 30) ? 100 + town_rnd(t, 2) : 1 + town_rnd(t, 254));
-}
-
-/* Members of a group are alike, unless the town is one of crossed priorities. */
-static void plan_alike(const struct town *t, struct plan *p)
-{
-    const struct vi_plan *first = &p->vi[0];
-    for (unsigned int m = 1; m < t->nmembers; m++) {
-        if (!p->vi[m].grouped || t->crossed)
-            continue;
-        p->vi[m].priority = first->priority;
-        p->vi[m].nopreempt = first->nopreempt;
-        p->vi[m].preempt_delay = first->preempt_delay;
-    }
-}
-
 static void trouble_reload(struct town *t, struct house *h)
 {
     struct vi_plan *p = &h->plan.vi[town_rnd(t, t->nmembers)];
@@ -218,10 +235,38 @@ static void trouble_reload(struct town *t, struct house *h)
     house_reload(h);
 }
 
+/* The keys of the house that is behind go a step on; who hangs is waited for. */
+static void town_rotate(struct town *t)
+{
+    struct house *last = &t->house[0];
+    for (unsigned int k = 1; k < t->nhouses; k++)
+        if (t->house[k].plan.key_step < last->plan.key_step)
+            last = &t->house[k];
+    if (last->hung)
+        return;
+    last->plan.key_step++;
+    if (last->v != NULL)
+        house_reload(last);
+}
+
+/* Timers of a BFD session that is up change by a poll. */
+static void town_retime(struct town *t, struct house *h)
+{
+    if (h->v == NULL || h->hung || !plan_has_bfd(h))
+        return;
+    h->plan.bfd_tx = t->base + town_rnd(t, 2) * t->base / 4;
+    h->plan.bfd_mult = (uint8_t)(5 + town_rnd(t, 2));
+    house_reload(h);
+}
+
 static void trouble(struct town *t)
 {
     for (unsigned int n = 0; n < TOWN_TROUBLES; n++) {
         town_run(t, t->now + town_rnd(t, 2 * t->base));
+        if (t->signs && n % 4 == 0)
+            town_rotate(t);
+        if (n % 8 == 7)
+            town_retime(t, &t->house[n / 8 % t->nhouses]);
         struct house *h = &t->house[town_rnd(t, t->nhouses)];
         switch (town_rnd(t, 6)) {
         case 0: trouble_cut(t); break;
@@ -239,15 +284,6 @@ static void trouble(struct town *t)
     }
 }
 
-static void facts_good(struct facts_false *f)
-{
-    for (unsigned int k = 0; k < TARGETS; k++) {
-        f->link[k] = f->script[k] = true;
-        f->file[k] = 0;
-        f->proc[k] = 1;
-    }
-}
-
 static void heal(struct town *t)
 {
     bool trackers = town_chance(t, 50);
@@ -257,7 +293,7 @@ static void heal(struct town *t)
         struct house *h = &t->house[k];
         h->facts.own_link = h->facts.own_link || town_chance(t, 80);
         if (trackers)
-            facts_good(&h->facts);
+            plan_facts_good(&h->facts);
         if (h->v == NULL || h->hung)
             town_wake(h);
         else
@@ -267,25 +303,34 @@ static void heal(struct town *t)
 
 /* ---- judgement */
 
-static void judge_all(const struct town *t, int master[MEMBERS_MAX])
+struct masters {
+    int of[HOUSES_MAX][MEMBERS_MAX]; /* side, member */
+};
+
+static void judge_all(const struct town *t, struct masters *ms)
 {
-    for (unsigned int m = 0; m < t->nmembers; m++)
-        master[m] = rule_quiet(t, m);
-    for (unsigned int m = 1; m < t->nmembers; m++)
-        if (t->house[0].plan.vi[m].grouped && master[m] != master[0])
-            rule_broken(t, "a sync group is split between houses");
+    memset(ms, 0, sizeof *ms);
+    for (unsigned int side = 0; side < t->nsides; side++) {
+        int *master = ms->of[side];
+        for (unsigned int m = 0; m < t->nmembers; m++)
+            master[m] = rule_quiet(t, m, side);
+        for (unsigned int m = 1; m < t->nmembers; m++)
+            if (t->house[0].plan.vi[m].grouped && master[m] != master[0])
+                rule_broken(t, "a sync group is split between houses");
+    }
 }
 
 /* The crash nobody sees: back within an interval, and everything goes on. */
-static void judge_crash(struct town *t, const int master[MEMBERS_MAX])
+static void judge_crash(struct town *t, const struct masters *ms)
 {
     unsigned long before = t->transitions;
     unsigned int m = (unsigned int)town_rnd(t, t->nmembers);
-    int after[MEMBERS_MAX];
+    int who = ms->of[t->nsides > 1 ? town_rnd(t, t->nsides) : 0][m];
+    struct masters after;
     uint64_t shortest = UINT64_MAX;
-    if (master[m] < 0)
+    if (who < 0)
         return;
-    struct house *h = &t->house[master[m]];
+    struct house *h = &t->house[who];
     for (unsigned int k = 0; k < t->nmembers; k++)
         if (h->plan.vi[k].interval < shortest)
             shortest = h->plan.vi[k].interval;
@@ -294,97 +339,29 @@ static void judge_crash(struct town *t, const int master[MEMBERS_MAX])
     town_run(t, t->now + rule_bound(t));
     if (t->transitions != before)
         rule_broken(t, "a crash of less than an interval was seen");
-    judge_all(t, after);
-    if (memcmp(after, master, t->nmembers * sizeof *after) != 0)
+    judge_all(t, &after);
+    if (memcmp(&after, ms, sizeof after) != 0)
         rule_broken(t, "another master after a crash nobody can have seen");
 }
 
 static void judge(struct town *t)
 {
-    int master[MEMBERS_MAX];
-    uint64_t bound = rule_bound(t);
+    struct masters masters;
+    uint64_t bound = rule_bound(t), start = t->now;
     town_run(t, t->now + bound);
-    judge_all(t, master);
+    judge_all(t, &masters);
     unsigned long before = t->transitions;
-    town_run(t, t->now + bound);
+    for (unsigned int k = 0; t->signs && k < t->nhouses; k++) { /* nobody is to notice new keys */
+        town_run(t, t->now + town_rnd(t, t->base));
+        town_rotate(t);
+    }
+    town_run(t, start + 2 * bound > t->now ? start + 2 * bound : t->now);
     if (t->transitions != before)
         rule_broken(t, "a transition in a quiet town");
-    judge_crash(t, master);
+    judge_crash(t, &masters);
 }
 
 /* ---- a seed */
-
-static unsigned int plan_lines(struct town *t, struct line_plan *line, bool weights)
-{
-    unsigned int n = (unsigned int)town_rnd(t, LINES_MAX + 1);
-    for (unsigned int k = 0; k < n; k++) {
-        struct line_plan *l = &line[k];
-        *l = (struct line_plan){ .kind = (enum track_kind)town_rnd(t, TRACK_BFD),
-                                 .target = (unsigned int)town_rnd(t, TARGETS),
-                                 .reverse = town_chance(t, 10) };
-        int most = l->kind == TRACK_FILE || l->kind == TRACK_PROC ? 254 : 253;
-        if (weights && town_chance(t, 80))
-            l->weight = town_chance(t, 50) ? (int)town_rnd(t, 41) - 20
-                                           : (int)town_rnd(t, (uint64_t)(2 * most + 1)) - most;
-        if (l->kind == TRACK_FILE && town_chance(t, 30))
-            l->weight = 1;
-    }
-    return n;
-}
-
-static void plan_house(struct town *t, struct house *h, const struct vi_plan common[MEMBERS_MAX], bool owner)
-{
-    struct plan *p = &h->plan;
-    for (unsigned int m = 0; m < t->nmembers; m++) {
-        struct vi_plan *vi = &p->vi[m];
-        *vi = common[m];
-        if (vi->version == 3 && town_chance(t, 15))
-            vi->interval *= 1 + town_rnd(t, 3);
-        vi->priority = owner && (!t->crossed || town_chance(t, 50)) ? ENGINE_OWNER : plan_priority(t);
-        vi->nopreempt = town_chance(t, 25);
-        vi->preempt_delay = town_chance(t, 20) ? t->base * (1 + town_rnd(t, 12)) : 0;
-        vi->lower_no_advert = town_chance(t, 10);
-        vi->higher_advert = town_chance(t, 10);
-        vi->nlines = town_chance(t, 60) ? plan_lines(t, vi->line, true) : 0;
-    }
-    p->nlines = town_chance(t, 60) ? plan_lines(t, p->line, true) : 0;
-    p->group_weights = t->crossed && town_chance(t, 50);
-    p->script_interval = t->base * (1 + town_rnd(t, 3));
-    p->proc_delay = town_chance(t, 30) ? town_rnd(t, t->base * 2) : 0;
-    p->link_delay = town_chance(t, 20) ? NS_PER_MS + town_rnd(t, t->base) : 0;
-    plan_alike(t, p);
-}
-
-static void town_build(struct town *t)
-{
-    static const uint64_t intervals[] = { 10, 100, 250, 1000, 3000 };
-    struct vi_plan common[MEMBERS_MAX] = { 0 };
-    t->base = intervals[town_rnd(t, 5)] * NS_PER_MS;
-    t->nhouses = 2 + (unsigned int)town_rnd(t, HOUSES_MAX - 1);
-    t->nmembers = 1 + (unsigned int)town_rnd(t, MEMBERS_MAX);
-    t->delay = t->base / 20;
-    t->doubles = town_chance(t, 30) ? 20 : 0; /* so it stays, in quiet too */
-    unsigned int grouped =
-        t->nmembers > 1 && town_chance(t, 70) ? 2 + (unsigned int)town_rnd(t, t->nmembers - 1) : 0;
-    t->crossed = grouped > 0 && town_chance(t, 20);
-    bool owner = town_chance(t, 20);
-    for (unsigned int m = 0; m < t->nmembers; m++) {
-        bool v2 = t->base >= NS_PER_SEC && town_chance(t, 40);
-        common[m] = (struct vi_plan){ .version = v2 ? 2 : 3, .interval = t->base, .grouped = m < grouped };
-        if (!v2 && town_chance(t, 30))
-            common[m].interval = t->base * (1 + town_rnd(t, 4));
-    }
-    for (unsigned int k = 0; k < t->nhouses; k++) {
-        struct house *h = &t->house[k];
-        *h = (struct house){ .t = t, .nr = k, .wake = TOWN_NEVER };
-        h->addr = (struct ipaddr){ .family = 4, .plen = 32, .b = { 10, 0, 0, (uint8_t)(k + 1) } };
-        h->facts.own_link = true;
-        facts_good(&h->facts);
-        plan_house(t, h, common, owner && k == 0);
-    }
-    for (unsigned int k = 0; k < t->nhouses; k++)
-        house_boot(&t->house[k]);
-}
 
 void town_run_seed(struct town *t, uint64_t seed)
 {
@@ -393,8 +370,12 @@ void town_run_seed(struct town *t, uint64_t seed)
     t->verbose = verbose;
     t->seed = seed;
     t->rng = seed * UINT64_C(0x2545f4914f6cdd1d) + 7;
+    t->more_rng = t->rng ^ UINT64_C(0x6d6f7265);
+    t->foe_rng = t->rng ^ UINT64_C(0x666f65);
     t->now = 1000 * NS_PER_SEC;
-    town_build(t);
+    plan_town(t);
+    for (unsigned int k = 0; k < t->nhouses; k++)
+        house_boot(&t->house[k]);
     for (unsigned int n = 0; n < TOWN_ROUNDS; n++) {
         trouble(t);
         heal(t);
