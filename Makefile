@@ -201,7 +201,8 @@ ZSHDIR  := $(DESTDIR)$(PREFIX)/share/zsh/vendor-completions
 FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 COMPLETIONS := $(addprefix $(B)/completions/holdctl.,bash zsh fish)
 MANDIR  := $(DESTDIR)$(PREFIX)/share/man
-MANS    := $(patsubst etc/man/%.in,$(B)/man/%,$(sort $(wildcard etc/man/*.in)))
+MANS_NOT := $(foreach r,snmp dbus,$(if $(MAIN_$(r)),,$(B)/man/holdfast-$(r).8))
+MANS    := $(filter-out $(MANS_NOT),$(patsubst etc/man/%.in,$(B)/man/%,$(sort $(wildcard etc/man/*.in))))
 MANS_OF  = $(filter %.$(1),$(MANS))
 CHILDREN := $(filter-out $(B)/holdfast $(B)/holdctl $(B)/genhash,$(BINS))
 

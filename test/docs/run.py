@@ -353,8 +353,14 @@ def test_tests(t):
 
 def pages(t):
     got = sorted(glob.glob(os.path.join(t.build, "man", "*.[158]")))
-    check([os.path.basename(p) for p in got] == ["genhash.1", "holdctl.8", "holdfast.8", "holdfast.conf.5"], "pages: %s", got)
+    want = ["genhash.1", "holdctl.8", "holdfast.8", "holdfast.conf.5", *("%s.8" % p for p in beside(t))]
+    check([os.path.basename(p) for p in got] == sorted(want), "pages: %s", got)
     return got
+
+
+def beside(t):
+    """The programs beside the daemon that this build has."""
+    return [p for p in ("holdfast-dbus", "holdfast-metrics", "holdfast-snmp") if os.path.exists(os.path.join(t.build, p))]
 
 
 def test_man_clean(t):
@@ -388,6 +394,12 @@ def test_man_whole(t):
     p = t.run("genhash", "--help")
     options = re.findall(r"^  -(\w), --([\w-]+)", p.stdout + p.stderr, re.M)
     check(len(options) > 8, "genhash: %s", options)
+    for name in beside(t):
+        p = t.run(name, "--help")
+        said = page[name + ".8"]
+        options = re.findall(r"(?<![\w-])(--?[a-z][\w-]*)", p.stdout, re.I)
+        check(len(options) >= 2, "%s: %s", name, p.stdout)
+        nothing(["%s(8) lacks %s" % (name, w) for w in options if not re.search(r"Fl %s\b" % re.escape(w[1:]), said)])
     nothing(["genhash(1) lacks -%s" % s for s, w in options if ".It Fl %s , Fl -%s" % (s, w) not in page["genhash.1"]])
     return "%d keywords" % len(want)
 
