@@ -22,20 +22,22 @@ struct bytes {
 
 struct pending {
     enum kw kw;
-    size_t order; /* keeps a list in the order it was put */
-    size_t at, len;
+    size_t at, len; /* in scratch, the header included */
 };
 
 struct slice_writer {
     struct bytes image;
     struct slice_head head;
-    bool open;     /* an object is open: its fields are in pending */
+    bool open;     /* an object is open */
     size_t obj_at; /* where its header stands in image */
+    size_t body_at;
     enum blk blk;
     uint32_t last_id;
-    struct bytes scratch; /* data of the pending fields */
+    struct bytes scratch; /* fields that are put in order */
     struct pending *pending;
     size_t npending, room;
+    enum kw last;  /* field of the open object */
+    bool unsorted; /* one came before one of a smaller keyword */
     int error;
 };
 
@@ -76,7 +78,7 @@ void slice_writer_free(struct slice_writer *w)
     if (w == NULL)
         return;
     if (w->image.p)
-        explicit_bzero(w->image.p, w->image.room); /* may hold secrets */
+        explicit_bzero(w->image.p, w->image.len); /* may hold secrets; what is behind was never touched */
     if (w->scratch.p)
         explicit_bzero(w->scratch.p, w->scratch.room);
     free(w->image.p);
@@ -91,33 +93,50 @@ static int pending_cmp(const void *va, const void *vb)
 
     if (a->kw != b->kw)
         return a->kw < b->kw ? -1 : 1;
-    return a->order < b->order ? -1 : a->order > b->order;
+    return a->at < b->at ? -1 : a->at > b->at; /* keeps a list in the order it was put */
+}
+
+static void pending_put(struct slice_writer *w, const struct pending *f)
+{
+    if (w->npending == w->room) {
+        w->room = w->room ? w->room * 2 : 64;
+        w->pending = xrealloc(w->pending, w->room * sizeof *w->pending);
+    }
+    w->pending[w->npending++] = *f;
+}
+
+/* The fields from start on were put in any order. */
+static void fields_sort(struct slice_writer *w, size_t start)
+{
+    w->scratch.len = w->npending = 0;
+    bytes_put(&w->scratch, w->image.p + start, w->image.len - start);
+    for (size_t at = 0; at < w->scratch.len;) {
+        struct slice_field h;
+
+        memcpy(&h, w->scratch.p + at, sizeof h);
+        pending_put(w, &(struct pending){ (enum kw)h.kw, at, sizeof h + slice_pad4(h.len) });
+        at += sizeof h + slice_pad4(h.len);
+    }
+    if (w->npending > 1)
+        qsort(w->pending, w->npending, sizeof *w->pending, pending_cmp);
+    w->image.len = start;
+    for (size_t i = 0; i < w->npending; i++)
+        bytes_put(&w->image, w->scratch.p + w->pending[i].at, w->pending[i].len);
 }
 
 /* Closes the object opened last: its fields in ascending order of keyword, then its length. */
 static void obj_close(struct slice_writer *w)
 {
-    size_t start = w->image.len;
     uint32_t bodylen;
 
     if (!w->open)
         return;
-    if (w->npending > 1)
-        qsort(w->pending, w->npending, sizeof *w->pending, pending_cmp);
-    for (size_t i = 0; i < w->npending; i++) {
-        const struct pending *f = &w->pending[i];
-        struct slice_field h = { (uint16_t)f->kw, (uint16_t)f->len };
-
-        bytes_put(&w->image, &h, sizeof h);
-        bytes_put(&w->image, w->scratch.p + f->at, f->len);
-        bytes_pad4(&w->image);
-    }
+    if (w->unsorted)
+        fields_sort(w, w->body_at);
     if (w->image.len > SLICE_MAX_SIZE)
         w->error = EFBIG;
-    bodylen = (uint32_t)(w->image.len - start);
+    bodylen = (uint32_t)(w->image.len - w->body_at);
     memcpy(w->image.p + w->obj_at + offsetof(struct slice_head_obj, bodylen), &bodylen, sizeof bodylen);
-    w->npending = 0;
-    w->scratch.len = 0;
     w->open = false;
 }
 
@@ -146,6 +165,9 @@ uint32_t slice_put_obj_id(struct slice_writer *w, uint32_t id, enum blk blk, uin
     bytes_put(&w->image, &h, sizeof h);
     bytes_put(&w->image, name, len);
     bytes_pad4(&w->image);
+    w->body_at = w->image.len;
+    w->last = KW_NONE;
+    w->unsorted = false;
     return id;
 }
 
@@ -169,18 +191,18 @@ static const struct kw_row *row_of(const struct slice_writer *w, enum kw kw)
 
 static void field_put(struct slice_writer *w, enum kw kw, const void *p, size_t len)
 {
-    struct pending f = { .kw = kw, .order = w->npending, .at = w->scratch.len, .len = len };
+    struct slice_field h = { (uint16_t)kw, (uint16_t)len };
 
     if (len > UINT16_MAX) {
         w->error = E2BIG;
         return;
     }
-    if (w->npending == w->room) {
-        w->room = w->room ? w->room * 2 : 64;
-        w->pending = xrealloc(w->pending, w->room * sizeof *w->pending);
-    }
-    w->pending[w->npending++] = f;
-    bytes_put(&w->scratch, p, len);
+    if (kw < w->last)
+        w->unsorted = true;
+    w->last = kw;
+    bytes_put(&w->image, &h, sizeof h);
+    bytes_put(&w->image, p, len);
+    bytes_pad4(&w->image);
 }
 
 /* A number where the row wants a number, a byte where it wants a truth value; wide: the form to take where it

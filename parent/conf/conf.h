@@ -46,11 +46,11 @@ enum conf_form { CONF_FORM_KIND, CONF_FORM_UINT, CONF_FORM_STR, CONF_FORM_IP };
 struct conf_value {
     struct conf_value *next;
     const struct conf_line *line; /* NULL: derived or default */
-    enum kw kw;
-    uint16_t word;  /* index of the value's word in line */
-    uint16_t len;   /* of raw */
-    uint8_t form;   /* enum conf_form, for rows whose kind does not say it */
-    bool inherited; /* not written in this object */
+    uint16_t kw;                  /* enum kw: there are dozens of these in an object */
+    uint16_t word;                /* index of the value's word in line */
+    uint16_t len;                 /* of raw */
+    uint8_t form;                 /* enum conf_form, for rows whose kind does not say it */
+    bool inherited;               /* not written in this object */
     union {
         uint64_t u; /* FLAG, BOOL, UINT, CNUM, ENUM, NAMETAB, TIME and MSTIME (microseconds) */
         int64_t i;  /* INT, WEIGHT */
@@ -63,12 +63,15 @@ struct conf_value {
 struct conf_obj {
     enum blk blk;
     enum kw opener; /* the row that opened it: virtual_ipaddress or virtual_ipaddress_excluded ... */
-    uint32_t id;    /* numbered by conf_emit's first call */
+    uint32_t id;    /* numbered by conf_emit's first call; before: resolve_sock.c's own */
+    uint32_t lineno;
     const char *name;
     const struct conf_line *line; /* NULL: derived */
     struct conf_obj *parent, *child, *last_child, *sibling;
     struct conf_obj *hash_next;
     struct conf_value *values, *last_value;
+    uint64_t
+        has; /* a bit for each keyword of values, folded to 64: most questions are about what is not there */
     bool broken; /* an error about it has been reported: no complaint that would follow from that */
     bool drop;   /* not emitted (duplicate, ineffective) */
 };

@@ -28,9 +28,56 @@ static unsigned int block_roles(enum blk blk)
     return roles;
 }
 
+/* Stable: a list keeps the order in which it was written. */
+static struct conf_value *merge(struct conf_value *a, struct conf_value *b)
+{
+    struct conf_value *first = NULL, **at = &first;
+    while (a != NULL && b != NULL) {
+        struct conf_value **least = b->kw < a->kw ? &b : &a;
+        *at = *least;
+        *least = (*least)->next;
+        at = &(*at)->next;
+    }
+    *at = a != NULL ? a : b;
+    return first;
+}
+
+/* Takes the run of ascending keywords at the head of *rest. */
+static struct conf_value *take_run(struct conf_value **rest)
+{
+    struct conf_value *run = *rest, *last = run;
+    while (last->next != NULL && last->next->kw >= last->kw)
+        last = last->next;
+    *rest = last->next;
+    last->next = NULL;
+    return run;
+}
+
+/* By keyword, as the slices have them: once, not once a role. Sums of runs, the longer the further left. */
+static void sort_values(struct conf_obj *o)
+{
+    struct conf_value *sum[32] = { NULL }, *rest = o->values, *all = NULL;
+    while (rest != NULL) {
+        struct conf_value *run = take_run(&rest);
+        size_t i = 0;
+        for (; sum[i] != NULL && i < 31; i++) {
+            run = merge(sum[i], run);
+            sum[i] = NULL;
+        }
+        sum[i] = sum[i] != NULL ? merge(sum[i], run) : run;
+    }
+    for (size_t i = 0; i < 32; i++)
+        all = merge(sum[i], all);
+    o->values = all;
+    for (o->last_value = all; o->last_value != NULL && o->last_value->next != NULL;)
+        o->last_value = o->last_value->next;
+}
+
 static void number(struct conf_obj *o, uint32_t *next)
 {
     o->id = (*next)++;
+    o->lineno = conf_lineno(o->line);
+    sort_values(o);
     for (struct conf_obj *in = o->child; in != NULL; in = in->sibling)
         if (!in->drop)
             number(in, next);
@@ -196,7 +243,7 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
         mine = mine && ipvsd_needs(o);
     if (!mine || hollow(o))
         return;
-    slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), conf_lineno(o->line));
+    slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), o->lineno);
     for (const struct conf_value *v = o->values; v != NULL; v = v->next) {
         const struct kw_row *row = schema_kw(v->kw);
         /* words of a line kept beside the block's own (lb_kind TUN ...) travel as an object of their kind */

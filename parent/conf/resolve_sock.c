@@ -3,9 +3,13 @@
  * names; and the defaults of scripts, files, processes and BFD sessions. Called by resolve.c.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/err.h"
 #include "parent/conf/resolve.h"
+
+#define VRIDS 256
 
 static struct conf_obj *derived(struct conf *c, enum blk blk, const char *name)
 {
@@ -23,15 +27,41 @@ static void iface(struct conf *c, const char *name)
         derived(c, BLK_IFACE, name);
 }
 
-static void socket_vrid(struct conf *c, struct conf_obj *s, uint64_t vrid)
+/* The sockets and who they are for. Kept out of the objects until all are known: looking through hundreds of
+ * numbers for each of the hundreds would take most of the time of a large configuration. */
+struct sockets {
+    struct conf_obj **obj; /* its id is its place here + 1 */
+    uint64_t (*vrids)[VRIDS / 64];
+    size_t n;
+};
+
+static void socket_vrid(struct sockets *all, struct conf_obj *s, uint64_t vrid)
 {
-    for (const struct conf_value *v = s->values; v != NULL; v = v->next)
-        if (v->kw == KW_SOCKET_X_VRID && v->v.u == vrid)
-            return;
-    struct conf_value *v = conf_add(c, s, KW_SOCKET_X_VRID, NULL, 0);
-    v->v.u = vrid;
-    v->form = CONF_FORM_UINT;
-    v->inherited = true;
+    if (s->id == 0) {
+        all->obj = xrealloc(all->obj, (all->n + 1) * sizeof(struct conf_obj *));
+        all->vrids = xrealloc(all->vrids, (all->n + 1) * sizeof *all->vrids);
+        memset(all->vrids[all->n], 0, sizeof *all->vrids);
+        all->obj[all->n++] = s;
+        s->id = (uint32_t)all->n;
+    }
+    if (vrid < VRIDS)
+        all->vrids[s->id - 1][vrid / 64] |= UINT64_C(1) << vrid % 64;
+}
+
+/* Ascending: another order of the instances is no other socket. */
+static void sockets_end(struct conf *c, struct sockets *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        for (uint64_t vrid = 0; vrid < VRIDS; vrid++) {
+            if ((all->vrids[i][vrid / 64] & UINT64_C(1) << vrid % 64) == 0)
+                continue;
+            struct conf_value *v = conf_add(c, all->obj[i], KW_SOCKET_X_VRID, NULL, 0);
+            v->v.u = vrid;
+            v->form = CONF_FORM_UINT;
+            v->inherited = true;
+        }
+    free(all->obj);
+    free(all->vrids);
 }
 
 static bool is_ah(const struct conf_obj *vi)
@@ -68,7 +98,7 @@ static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool u
                     is_ah(vi) ? "-ah" : "", text);
 }
 
-static void socket_of(struct conf *c, struct conf_obj *vi)
+static void socket_of(struct conf *c, struct sockets *all, struct conf_obj *vi)
 {
     bool unicast = conf_next(vi, NULL, BLK_VI_PEER) != NULL;
     uint64_t family = conf_uint(vi, KW_VI_X_FAMILY, 4), version = conf_uint(vi, KW_VI_VERSION, 2);
@@ -85,7 +115,7 @@ static void socket_of(struct conf *c, struct conf_obj *vi)
         conf_set_ip(c, s, KW_SOCKET_X_GROUP, conf_ip(vi, KW_VI_MCAST_DST_IP));
     if (unicast && conf_ip(vi, KW_VI_X_SRC) != NULL)
         conf_set_ip(c, s, KW_SOCKET_X_SRC, conf_ip(vi, KW_VI_X_SRC));
-    socket_vrid(c, s, conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0));
+    socket_vrid(all, s, conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0));
     conf_set_uint(c, s, KW_SOCKET_X_VERSIONS,
                   conf_uint(s, KW_SOCKET_X_VERSIONS, 0) | (version == 2 ? 4u : 8u));
     resolve_rx_buffer(c, vi, s);
@@ -145,10 +175,12 @@ static void implied_trackers(struct conf *c, struct conf_obj *vi)
 
 void resolve_sockets(struct conf *c)
 {
+    struct sockets all = { .n = 0 };
     for (struct conf_obj *vi = NULL; (vi = conf_next(c->top, vi, BLK_VI)) != NULL;) {
-        socket_of(c, vi);
+        socket_of(c, &all, vi);
         implied_trackers(c, vi);
     }
+    sockets_end(c, &all);
     struct conf_obj *last = c->top->last_child; /* IFACE objects are added behind it while we walk */
     for (struct conf_obj *o = c->top->child; o != NULL; o = o->sibling) {
         static const enum kw named[] = { KW_ADDR_DEV, KW_ROUTE_DEV, KW_RULE_DEV, KW_RULE_OIF };

@@ -117,11 +117,17 @@ struct conf_obj *conf_top(const struct conf *c)
     return c->top;
 }
 
+static uint64_t kw_bit(enum kw kw)
+{
+    return UINT64_C(1) << ((unsigned int)kw % 64);
+}
+
 struct conf_value *conf_add(struct conf *c, struct conf_obj *o, enum kw kw, const struct conf_line *l,
                             size_t word)
 {
     struct conf_value *v = conf_arena_alloc(c->arena, sizeof *v, _Alignof(struct conf_value));
-    v->kw = kw;
+    v->kw = (uint16_t)kw;
+    o->has |= kw_bit(kw);
     v->line = l;
     v->word = (uint16_t)word;
     if (o->last_value != NULL)
@@ -135,6 +141,8 @@ struct conf_value *conf_add(struct conf *c, struct conf_obj *o, enum kw kw, cons
 struct conf_value *conf_get(const struct conf_obj *o, enum kw kw)
 {
     struct conf_value *found = NULL;
+    if ((o->has & kw_bit(kw)) == 0)
+        return NULL;
     for (struct conf_value *v = o->values; v != NULL; v = v->next)
         if (v->kw == kw)
             found = v;
@@ -177,6 +185,8 @@ void conf_set_ip(struct conf *c, struct conf_obj *o, enum kw kw, const struct ip
 void conf_unset(struct conf_obj *o, enum kw kw)
 {
     struct conf_value **at = &o->values, *last = NULL;
+    if ((o->has & kw_bit(kw)) == 0)
+        return;
     while (*at != NULL) {
         if ((*at)->kw == kw) {
             *at = (*at)->next;
@@ -242,9 +252,11 @@ char *conf_fmt(struct conf *c, const char *fmt, ...)
     char buf[1024];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(buf, sizeof buf, fmt, ap);
+    int n = vsnprintf(buf, sizeof buf, fmt, ap);
     va_end(ap);
-    return conf_arena_strndup(c->arena, buf, strlen(buf));
+    if (n < 0)
+        fatal("cannot format \"%s\"", fmt);
+    return conf_arena_strndup(c->arena, buf, (size_t)n < sizeof buf ? (size_t)n : sizeof buf - 1);
 }
 
 const char *conf_label(struct conf *c, const struct conf_obj *o)
