@@ -14,8 +14,8 @@ verdict() { # NAME STATUS WHY
         bad=1
     fi
 }
-within() { # SECONDS COMMAND...: until it is true
-    local end=$((SECONDS + $1))
+within() { # SECONDS COMMAND...: until it is true; three times as long, for the machine is emulated and its host may be busy
+    local end=$((SECONDS + 3 * $1))
     shift
     until "$@" >/dev/null 2>&1; do
         [ $SECONDS -lt $end ] || return 1

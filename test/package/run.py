@@ -356,7 +356,7 @@ def main():
     p.add_argument("--build", default=TOP + "/build")
     p.add_argument("--only", default="*")
     p.add_argument("--no-boot", action="store_true")
-    p.add_argument("--boot-limit", type=int, default=600)
+    p.add_argument("--boot-limit", type=int, default=2400)
     o = p.parse_args()
     if INSIDE not in os.environ:
         why = unable()
