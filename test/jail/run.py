@@ -30,17 +30,6 @@ TABLE = {
 }
 # What a child may hold open besides sockets and the kernel's own objects.
 FILES = {"vrrpd": [], "checkd": [], "ipvsd": ["/proc/sys/net"]}
-SERVICE = """
-virtual_server 10.77.0.200 80 {
-    delay_loop 5
-    lb_algo rr
-    lb_kind NAT
-    protocol TCP
-    real_server 10.77.0.3 80 {
-        TCP_CHECK { connect_timeout 1 }
-    }
-}
-"""
 
 
 def mask(names):
@@ -180,7 +169,7 @@ def wait_for(fn, seconds, what):
 
 def table(tally, daemon):
     """A whole house on a small configuration: two MASTERs, one service, so that every role is there."""
-    text = conf.whole(conf.instance(priority=255, state="MASTER"), conf.instance("VI_2", vrid=52, vips=conf.VIPS6, interval=0.5), SERVICE)
+    text = conf.whole(conf.instance(priority=255, state="MASTER"), conf.instance("VI_2", vrid=52, vips=conf.VIPS6, interval=0.5), conf.SERVICE)
     with Lab("a") as lab:
         d = lab.a.start(daemon, text)
         try:

@@ -2,6 +2,17 @@
 
 VIPS = ("10.77.0.100", "10.77.0.101", "10.77.0.102")
 VIPS6 = ("fe80::100", "fd77::100", "fd77::101")
+SERVICE = """
+virtual_server 10.77.0.200 80 {
+    delay_loop 5
+    lb_algo rr
+    lb_kind NAT
+    protocol TCP
+    real_server 10.77.0.3 80 {
+        TCP_CHECK { connect_timeout 1 }
+    }
+}
+"""
 
 
 def instance(name="VI_1", vrid=51, priority=100, state="BACKUP", interval=1, version=3, vips=VIPS, interface="eth0", auth=None,

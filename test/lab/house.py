@@ -237,6 +237,14 @@ class Lab:
                 raise Failure("%s: not within %g s" % (what, timeout))
             time.sleep(step)
 
+    def crash(self, d, role, timeout=5, sig=signal.SIGKILL):
+        """Kills a process of the daemon d; the pid of its successor."""
+        old = d.role(role)
+        if old is None:
+            raise Failure("there is no %s to kill" % role)
+        os.kill(old, sig)
+        return self.wait(lambda: d.role(role) not in (None, old) and d.role(role), timeout, "a new " + role)
+
     def wait_master(self, node, vips, timeout=10, since=0):
         """Until node has advertised (not priority 0) since and holds every vip; its first advert."""
         first = self.wait(lambda: [a for a in self.adverts(node, since) if a.priority], timeout, "an advert from " + node)

@@ -146,9 +146,7 @@ def no_gap(lane):
             lab.wait_master("a", conf.VIPS)
             since = now()
             for role in ("ipvsd", "ipvsd", "vrrpd", "ipvsd"):
-                pid = d.role(role)
-                os.kill(pid, signal.SIGKILL)
-                lab.wait(lambda: d.role(role) not in (None, pid), 5, "a new process")
+                lab.crash(d, role)
                 time.sleep(0.7)
             d.reload(text("no_accept\ngarp_master_repeat 3"))
             time.sleep(0.5)

@@ -154,6 +154,20 @@ def mixed(lane):
         return "longest gap %.1f ms" % steady(lab, "a", since, 0.2, 60)
 
 
+@case("auth-first-key", "the first keys come by a reload, AH and auth_hmac: OpenSSL begins inside the jail, the process stays the same", limit=60)
+def first_key(lane):
+    with lane.lab("ab") as lab:
+        a = lab.a.start(lane.daemon, text(200, "", 2, 1))
+        lab.wait(lambda: holds(lab.a), 12, "a master")
+        pid = a.role("vrrpd")
+        a.reload(text(200, AH, 2, 1))
+        lab.wait(lambda: lab.adverts("a")[-1].ah_seq, 5, "an advert with AH")
+        a.reload(text(200, hmac(), 3, 1))
+        lab.wait(lambda: lab.adverts("a")[-1].trailer, 5, "an advert with a trailer")
+        lab.wait(lambda: holds(lab.a), 12, "a is master")
+        check(a.role("vrrpd") == pid, "vrrpd was started anew: its jail does not let OpenSSL begin")
+
+
 def crash(lane, kind):
     """kill -9 of vrrpd, five times, under signed adverts: nobody takes over, the marks only grow, the statistics stay."""
     version, interval, extra = (2, 1, AH) if kind == "ah" else (3, 0.2, hmac())
@@ -164,9 +178,7 @@ def crash(lane, kind):
         time.sleep(2 * interval + 1)
         since = now()
         for _ in range(5):
-            pid = a.role("vrrpd")
-            os.kill(pid, signal.SIGKILL)
-            lab.wait(lambda: a.role("vrrpd") not in (None, pid), 5, "another vrrpd")
+            lab.crash(a, "vrrpd")
             time.sleep(2 * interval + 0.3)
         time.sleep(4 * interval)
         check(not lab.adverts("b", since) and free(lab.b), "the backup took over: it did not believe the new process")

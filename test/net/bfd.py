@@ -191,10 +191,7 @@ def crash(lane):
         time.sleep(0.5)
         since, who = now(), wire.of(ip[0])[-1]
         for role in ("vrrpd", "ipvsd", "vrrpd", "ipvsd", "vrrpd"):
-            pid = d.role(role)
-            check(pid, "no %s process", role)
-            os.kill(pid, signal.SIGKILL)
-            lab.wait(lambda: d.role(role) not in (None, pid), 5, "another " + role)
+            lab.crash(d, role)
             time.sleep(1)
         n = wire.steady(ip, since)
         after = wire.of(ip[0])[-1]

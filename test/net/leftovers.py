@@ -1,6 +1,5 @@
 """Keywords of VRRP that stand alone: tracked and late sources, track_group, polled carrier, spacing of announcements, two owners."""
 import os
-import signal
 import time
 
 from case import case, check, steady
@@ -61,10 +60,8 @@ def source_tracked(lane):
         since = now()
         lab.a.batch("addr add %s/32 dev lo" % SOURCE)  # on the system, not on eth0
         lab.wait(lambda: set(VIPS) <= set(lab.a.addresses()), 4, "the return")
-        pid = d.role("ipvsd")
         since = now()
-        os.kill(pid, signal.SIGKILL)
-        lab.wait(lambda: d.role("ipvsd") not in (None, pid), 3, "a new ipvsd")
+        lab.crash(d, "ipvsd", 3)
         time.sleep(1)
         settled(lab, VIPS, since)
         return "fault after %.0f ms" % ((gone.ts - at) / 1e6)
@@ -156,10 +153,8 @@ def linkbeat(lane):
         lab.wait(lambda: VIPS[0] not in lab.a.addresses(), 3, "polling ended")
         d.reload(text(top="linkbeat_use_polling\n"))
         lab.wait(lambda: VIPS[0] in lab.a.addresses(), 4, "every interface polled")
-        pid = d.role("ipvsd")
         since = now()
-        os.kill(pid, signal.SIGKILL)
-        lab.wait(lambda: d.role("ipvsd") not in (None, pid), 3, "a new ipvsd")
+        lab.crash(d, "ipvsd", 3)
         time.sleep(1)
         settled(lab, VIPS, since)
         return "a loss is seen after %.0f ms" % took
@@ -225,9 +220,7 @@ def igmp(lane):
         d = lab.a.start(lane.daemon, conf.whole(conf.instance(priority=200, interval=INTERVAL, vips=VIPS), glob="    disable_local_igmp\n"))
         lab.wait_master("a", VIPS)
         check(switch(lab) == "0", "the switch is on")
-        pid = d.role("ipvsd")
-        os.kill(pid, signal.SIGKILL)
-        lab.wait(lambda: d.role("ipvsd") not in (None, pid), 3, "a new ipvsd")
+        lab.crash(d, "ipvsd", 3)
         time.sleep(0.5)
         check(switch(lab) == "0", "the switch is on after a crash")
         d.stop()

@@ -16,17 +16,6 @@ from lab import Skip, conf, now, process_name
 INTERVAL = 0.2
 SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
 LIBC = ctypes.CDLL(None, use_errno=True)
-SERVICE = """
-virtual_server 10.77.0.200 80 {
-    delay_loop 5
-    lb_algo rr
-    lb_kind NAT
-    protocol TCP
-    real_server 10.77.0.3 80 {
-        TCP_CHECK { connect_timeout 1 }
-    }
-}
-"""
 
 
 def text(glob_, *blocks, extra=""):
@@ -58,12 +47,6 @@ def becomes(lab, d, role, want, seconds=4):
         check(False, "%s is %s, must be %s", role, facts(d.role(role)) if d.role(role) else None, want)
 
 
-def kill_and_wait(lab, d, role, sig=signal.SIGKILL):
-    old = d.role(role)
-    os.kill(old, sig)
-    lab.wait(lambda: d.role(role) not in (None, old), 4, "a new " + role)
-
-
 def own_cpus():
     return field(os.getpid(), "Cpus_allowed_list")
 
@@ -74,21 +57,21 @@ def scheduling(lane):
     one, other = str(mine[0]), str(mine[-1])
     glob_ = ["vrrp_rt_priority 20", "vrrp_priority -5", "vrrp_cpu_affinity " + one, "vrrp_rlimit_rttime 500000", "checker_priority 7"]
     with lane.lab("a") as lab:
-        d = lab.a.start(lane.daemon, text(glob_, SERVICE))
+        d = lab.a.start(lane.daemon, text(glob_, conf.SERVICE))
         lab.wait_master("a", conf.VIPS, 8)
         want = {"vrrpd": ("RR", 20, -5, one, "500000"), "ipvsd": ("RR", 20, -5, one, "50000000"),
                 "checkd": ("OTHER", 0, 7, own_cpus(), "unlimited")}
         for role in want:
             becomes(lab, d, role, want[role])
         for role in want:
-            kill_and_wait(lab, d, role)
+            lab.crash(d, role)
             becomes(lab, d, role, want[role])
         since = now()
         d.reload(text(["vrrp_rt_priority 31", "vrrp_priority -6", "vrrp_cpu_affinity %s %s" % (one, other), "vrrp_rlimit_rttime 700000",
-                       "checker_rt_priority 2", "checker_rlimit_rttime 90000"], SERVICE))
+                       "checker_rt_priority 2", "checker_rlimit_rttime 90000"], conf.SERVICE))
         becomes(lab, d, "vrrpd", ("RR", 31, -6, own_cpus() if len(mine) == 2 else "%s,%s" % (one, other), "700000"))
         becomes(lab, d, "checkd", ("RR", 2, 0, own_cpus(), "90000"))
-        d.reload(text([], SERVICE))
+        d.reload(text([], conf.SERVICE))
         becomes(lab, d, "vrrpd", ("OTHER", 0, -10, own_cpus(), "unlimited"))
         becomes(lab, d, "ipvsd", ("OTHER", 0, -10, own_cpus(), "unlimited"))
         becomes(lab, d, "checkd", ("OTHER", 0, 0, own_cpus(), "unlimited"))
@@ -131,7 +114,7 @@ def rttime(lane):
         becomes(lab, d, "vrrpd", ("RR", 5, -10, own_cpus(), "400000"))
         since = now()
         for n in (2, 4):
-            kill_and_wait(lab, d, "vrrpd", signal.SIGXCPU)
+            lab.crash(d, "vrrpd", sig=signal.SIGXCPU)
             becomes(lab, d, "vrrpd", ("RR", 5, -10, own_cpus(), str(n * 400000)))
         check("raise the rlimit_rttime" in d.read_log(), "no hint in the log")
         d.reload(text(["vrrp_rt_priority 6", "vrrp_rlimit_rttime 400000"]))
@@ -156,7 +139,7 @@ def auto_priority(lane):
         check(limit(d.role("vrrpd"), "Max realtime timeout") == "10100", "limit %s", limit(d.role("vrrpd"), "Max realtime timeout"))
         time.sleep(1.5)
         check(facts(d.role("vrrpd"))[1] == 3, "beyond the limit: %s", facts(d.role("vrrpd")))
-        kill_and_wait(lab, d, "vrrpd")
+        lab.crash(d, "vrrpd")
         lab.wait(lambda: facts(d.role("vrrpd"))[:2] == ("RR", 3), 3, "priority 3 of the successor")
         d.reload(text(["max_auto_priority 2", "min_auto_priority_delay 10000000"]))
         lab.wait(lambda: facts(d.role("vrrpd"))[:2] == ("RR", 2), 3, "priority 2 after the reload")
@@ -190,7 +173,7 @@ def no_swap(lane):
         return {r: int(field(d.role(r), "VmLck").split()[0]) for r in rooms if d.role(r)}
 
     with lane.lab("a") as lab:
-        d = lab.a.start(lane.daemon, text(["vrrp_no_swap", "checker_no_swap"], SERVICE))
+        d = lab.a.start(lane.daemon, text(["vrrp_no_swap", "checker_no_swap"], conf.SERVICE))
         lab.wait_master("a", conf.VIPS, 8)
         lab.wait(lambda: d.role("checkd"), 3, "checkd")
         if resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] != resource.RLIM_INFINITY and limit(d.pid, "Max locked memory +\\S+") != "unlimited":
@@ -199,9 +182,9 @@ def no_swap(lane):
             return "not possible here (RLIMIT_MEMLOCK, no CAP_SYS_RESOURCE): said with the remedy"
         lab.wait(lambda: len(locked(d)) == 3 and all(v > 1000 for v in locked(d).values()), 3, "locked memory: %s" % locked(d))
         first = locked(d)
-        kill_and_wait(lab, d, "vrrpd")
+        lab.crash(d, "vrrpd")
         lab.wait(lambda: locked(d).get("vrrpd", 0) > 1000, 3, "locked memory of the successor")
-        d.reload(text(["checker_no_swap"], SERVICE))
+        d.reload(text(["checker_no_swap"], conf.SERVICE))
         lab.wait(lambda: locked(d)["vrrpd"] == 0 and locked(d)["checkd"] > 1000, 3, "vrrpd's memory free again")
         return "kB locked: %s" % first
 
@@ -215,14 +198,14 @@ def names(lane):
         lab.wait(lambda: seen(d) == want, 4, "names %s (they are %s)" % (want, seen(d)))
 
     with lane.lab("a") as lab:
-        d = lab.a.start(lane.daemon, text(["process_names", "lvs_process_name lb"], SERVICE))
+        d = lab.a.start(lane.daemon, text(["process_names", "lvs_process_name lb"], conf.SERVICE))
         lab.wait_master("a", conf.VIPS, 8)
         wait(lab, d, ("keepalived", "keepalived_vrrp", "lb", "holdfast-ipvsd"))
-        kill_and_wait(lab, d, "vrrpd")
+        lab.crash(d, "vrrpd")
         wait(lab, d, ("keepalived", "keepalived_vrrp", "lb", "holdfast-ipvsd"))
-        d.reload(text(["process_name mum", "vrrp_process_name fifteenletters1"], SERVICE))
+        d.reload(text(["process_name mum", "vrrp_process_name fifteenletters1"], conf.SERVICE))
         wait(lab, d, ("mum", "fifteenletters1", "holdfast-checkd", "holdfast-ipvsd"))
-        d.reload(text([], SERVICE))
+        d.reload(text([], conf.SERVICE))
         wait(lab, d, ("holdfast", "holdfast-vrrpd", "holdfast-checkd", "holdfast-ipvsd"))
         return "as written"
 
@@ -269,7 +252,7 @@ def rcvbufs(lane):
         d = lab.a.start(lane.daemon, text(glob_(12345678, 23456788, "ADVERT", 100)))
         lab.wait_master("a", conf.VIPS, 8)
         wait(lab, d, [12345678, 23456788], 100 * advert)
-        kill_and_wait(lab, d, "ipvsd")
+        lab.crash(d, "ipvsd")
         wait(lab, d, [12345678, 23456788], 100 * advert)
         d.reload(text(glob_(4096, 34567890, "ADVERT", 100)))
         wait(lab, d, [1 << 20, 34567890], 100 * advert)

@@ -6,7 +6,6 @@ and at every quiet moment the kernel's table must be what model.py says. In the 
 import argparse
 import contextlib
 import os
-import signal
 import sys
 import threading
 import time
@@ -94,9 +93,7 @@ class Soak:
         rand = self.world.rand
         if may_kill and rand.random() < 0.4:
             role = rand.choice(("checkd", "ipvsd"))
-            old = self.daemon.role(role)
-            os.kill(old, signal.SIGKILL)
-            self.lab.wait(lambda: self.daemon.role(role) not in (None, old), 30, "a new " + role)
+            self.lab.crash(self.daemon, role, 30)
             self.kills += 1
             return self.quiet("the death of " + role)
         if rand.random() < 0.25:

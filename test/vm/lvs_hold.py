@@ -3,7 +3,6 @@ lost, and no entry of the kernel's table is touched: counted by a probe at the k
 """
 import contextlib
 import os
-import signal
 import threading
 import time
 
@@ -133,10 +132,7 @@ def kill(lane, method, roles):
     need_ours(lane)
     with holding(lane, method) as (lan, d, held, before, touches):
         for role in roles:
-            old = d.role(role)
-            check(old is not None, "there is no %s", role)
-            os.kill(old, signal.SIGKILL)
-            lan.wait(lambda o=old, r=role: d.role(r) not in (None, o), 30, "a new " + role)
+            lan.crash(d, role, 30)
             quiet(lan, touches, before, 5, "by the death of " + role)
             held.same("after the death of " + role)
         return "%d new connections meanwhile" % held.made
@@ -174,9 +170,7 @@ def verdict(lane):
         before = lan.table().services()[WEB]
         with Touches() as touches:
             for role in ("checkd", "ipvsd"):
-                old = d.role(role)
-                os.kill(old, signal.SIGKILL)
-                lan.wait(lambda o=old, r=role: d.role(r) not in (None, o), 30, "a new " + role)
+                lan.crash(d, role, 30)
                 quiet(lan, touches, before, 6, "by the death of " + role)
         equal(open(log).read().split()[3:], ["down"], "what the scripts were told")
         lan.r1.cable(True)

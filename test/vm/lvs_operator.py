@@ -4,7 +4,6 @@ that is only planned.
 import contextlib
 import json
 import os
-import signal
 import socket
 import threading
 import time
@@ -140,9 +139,7 @@ def drain(lane):
         equal(set(lan.shares(12)), {"r2"}, "who answers new clients")
         check("active connections are left" in ctl("drain", R1, "--until", "idle", "--deadline", "2s", status=4), "idle with open connections")
         for role in ("checkd", "ipvsd"):
-            old = d.role(role)
-            os.kill(old, signal.SIGKILL)
-            lan.wait(lambda r=role, o=old: d.role(r) not in (None, o), 30, "a new " + role)
+            lan.crash(d, role, 30)
         d.reload(text + "\n")
         time.sleep(3)
         equal(lan.table().servers(WEB), {R1: 0, R2: 1}, "the table after crashes and a reload")

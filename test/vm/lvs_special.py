@@ -3,7 +3,6 @@ namespace for IPVS and checks, sockets of checks that need a mark, a privileged 
 """
 import os
 import re
-import signal
 import subprocess
 import time
 
@@ -14,12 +13,6 @@ from lvs_conf import check as checker
 from lvs_conf import server, service, whole
 
 OTHER = "10.77.0.201"
-
-
-def kill_ipvsd(lan, d):
-    old = d.role("ipvsd")
-    os.kill(old, signal.SIGKILL)
-    lan.wait(lambda: d.role("ipvsd") not in (None, old), 30, "a new ipvsd")
 
 
 def nft(lan, *args):
@@ -50,7 +43,7 @@ def marks(lane):
         lan.wait(lambda: set(lan.shares(4)) == {"r1", "r2"}, 60, "clients of the first member to be served")
         lan.wait(lambda: set(lan.shares(4, ip=OTHER, port=8080)) == {"r1", "r2"}, 60, "clients of the second member")
         handle = re.search("table ip keepalived_ipvs .*", have).group()
-        kill_ipvsd(lan, d)
+        lan.crash(d, "ipvsd", 30)
         lan.wait(lambda: d.read_log().count("services as configured") > 1, 60, "the new ipvsd to compare")
         check(handle in nft(lan), "a restart made the table anew")
         d.reload(text("    10.77.0.202 80\n"))
@@ -78,7 +71,7 @@ def syncd(lane):
         lan.wait(lambda: lan.table().daemons() == both(5), 60, "both daemons")
         first = threads()
         check(len(first) >= 2, "no kernel threads: %s", first)
-        kill_ipvsd(lan, d)
+        lan.crash(d, "ipvsd", 30)
         lan.wait(lambda: d.read_log().count("services as configured") > 1, 60, "the new ipvsd to compare")
         d.reload(text(" id 5") + "\n# nothing\n")
         time.sleep(2)
@@ -120,7 +113,7 @@ def other(lane):
         equal(nft(lan), "", "nftables here")
         check("map @tcp_map" in run("ip", "netns", "exec", there.ns, "nft", "list", "ruleset").stdout, "no nftables there")
         lan.wait(lambda: "10.77.0.250/" in run("ip", "-n", lan.lb.ns, "-o", "addr").stdout, 60, "the VIP here")
-        kill_ipvsd(lan, d)
+        lan.crash(d, "ipvsd", 30)
         servers_gone = lan.nodes["r1"]
         servers_gone.batch("link set eth0 down")
         for k in list(want):

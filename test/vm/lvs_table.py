@@ -1,8 +1,6 @@
 """What ipvsd does with the kernel's table beyond one service and its servers: what the kernel refuses, services that a reload takes out
 while ipvsd dies, time-outs that outlive a crash, groups that two services share.
 """
-import os
-import signal
 import time
 
 from case import case, check, equal, need_ours
@@ -18,13 +16,6 @@ R1, R2 = "10.77.0.101:80", "10.77.0.102:80"
 def timeouts(lan):
     a = parse(lan.table().ask(GET_CONFIG)[0])
     return {"tcp": number(a[4]), "tcpfin": number(a[5]), "udp": number(a[6])}
-
-
-def kill(lan, d, role):
-    old = d.role(role)
-    check(old is not None, "there is no %s", role)
-    os.kill(old, signal.SIGKILL)
-    lan.wait(lambda: d.role(role) not in (None, old), 30, "a new " + role)
 
 
 @case("lvs-refused")
@@ -60,7 +51,7 @@ def death(lane):
             time.sleep(1)
             d.reload(whole(one))
             time.sleep(0.15 * step)
-            kill(lan, d, "ipvsd")
+            lan.crash(d, "ipvsd", 30)
             took = []
 
             def out():
@@ -91,7 +82,7 @@ def timeouts_crash(lane):
         lan.wait_servers(WEB, {R1: 1})
         set_ = {**before, "tcp": 1234, "udp": 77}
         equal(timeouts(lan), set_, "time-outs")
-        kill(lan, d, "ipvsd")
+        lan.crash(d, "ipvsd", 30)
         time.sleep(3)
         equal(timeouts(lan), set_, "time-outs after the crash")
         d.reload(whole(web, extra="    lvs_timeouts tcp 999\n"))

@@ -1,7 +1,5 @@
 """use_ipvlan, and what VRFs make of virtual interfaces: kinds of links that not every kernel has. States, never milliseconds."""
 import json
-import os
-import signal
 import time
 
 from case import case, check, equal, need_ours
@@ -39,9 +37,7 @@ def ipvlan(lane):
         first = lab.wait(lambda: lab.adverts("a"), 30, "an advert")[0]
         equal((first.src, first.eth_src), (OWN, lab.a.mac), "source of the first advert")
         for role in ("ipvsd", "vrrpd"):
-            old = d.role(role)
-            os.kill(old, signal.SIGKILL)
-            lab.wait(lambda o=old, r=role: d.role(r) not in (None, o), 60, "a new " + role)
+            lab.crash(d, role, 60)
         time.sleep(3)
         since = now()
         d.reload(one(lab.a, "use_ipvlan %s/24\ngarp_master_repeat 3" % OWN))
