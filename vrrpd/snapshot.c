@@ -140,6 +140,9 @@ void snapshot_auth_give(const struct snapshot *s, struct auth_state *st)
     struct auth_sender *to = st->nmany > 0 ? st->many : st->few;
     st->own = s->auth_own;
     memcpy(to, s->senders, sizeof s->senders);
+    for (size_t i = 0; i < AUTH_SENDERS; i++) /* a new sender takes a free place, not one of theirs */
+        if (to[i].addr.family != 0)
+            to[i].used = ++st->uses;
 }
 
 int snapshot_encode(const struct snapshot *s, uint8_t buf[SNAPSHOT_MAX])
