@@ -2,15 +2,21 @@
  * cmd_completion.c - holdctl completion bash|zsh|fish: shell completion made of the same rows that are the
  * commands (commands.def: words, what their arguments look like, help) and of the schema's blocks and
  * keywords (holdctl keyword). `make install` puts the output where shells look for it, so it is never behind
- * the program. Also holdctl keyword [WORD...]: what a keyword of the configuration means, from its row.
+ * the program. Names of instances, services and servers are asked of the running daemon (holdctl completion
+ * names), silently and for half a second at most. Also holdctl keyword [WORD...]: what a keyword of the
+ * configuration means, from its row.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/schema/schema.h"
+#include "parent/ctl/ask.h"
 #include "parent/ctl/ctl.h"
+#include "parent/ctl/doc.h"
 
-#define COMPLETION_WORD 64
+#define COMPLETION_WORD   64
+#define COMPLETION_ASK_MS 500
 
 struct completion_row {
     const char *word, *args, *help;
@@ -83,6 +89,24 @@ static void completion_keywords(const char *before, const char *after)
 
 /* ---- bash */
 
+/* What the running daemon can say about an argument; NULL: nothing. */
+static const char *completion_kind(const struct completion_row *r)
+{
+    if (completion_wants(r, "NAME"))
+        return "all";
+    if (completion_wants(r, "INSTANCE"))
+        return "instances";
+    return completion_wants(r, "REAL_SERVER") ? "servers" : NULL;
+}
+
+static void completion_bash_names(const struct completion_row *r)
+{
+    if (completion_kind(r) != NULL)
+        printf("        kind=%s\n", completion_kind(r));
+    if (completion_wants(r, "VS"))
+        printf("        [[ $prev != --service ]] || { kind=services; words=\"\"; }\n");
+}
+
 static void completion_bash_row(const struct completion_row *r)
 {
     printf("    %s)\n        words=\"", r->word);
@@ -92,6 +116,7 @@ static void completion_bash_row(const struct completion_row *r)
     printf("\"\n");
     if (completion_wants(r, "IF"))
         printf("        words=\"$words $(ls /sys/class/net 2>/dev/null)\"\n");
+    completion_bash_names(r);
     if (completion_files(r))
         printf("        COMPREPLY=($(compgen -f -- \"$cur\"))\n");
     printf("        ;;\n");
@@ -99,18 +124,27 @@ static void completion_bash_row(const struct completion_row *r)
 
 static void completion_bash(void)
 {
-    printf(
-        "# bash completion of holdctl; made by holdctl completion bash\n_holdctl() {\n"
-        "    local cur=${COMP_WORDS[COMP_CWORD]} words=\"\" command=\"\" i\n    COMPREPLY=()\n"
-        "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n"
-        "        -s | --socket) ((i++)) ;;\n        -*) ;;\n        *) command=${COMP_WORDS[i]}; break ;;\n"
-        "        esac\n    done\n    case $command in\n    \"\")\n        words=\"--json --socket --help");
+    printf("# bash completion of holdctl; made by holdctl completion bash\n_holdctl() {\n"
+           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=\"\" words=\"\" kind=\"\" command=\"\" i line\n    "
+           "local -a at=()\n"
+           "    COMPREPLY=()\n"
+           "    # a colon ends a word for bash, not for an address\n"
+           "    line=${COMP_LINE:0:${COMP_POINT:-0}}\n    [[ -z $line ]] || cur=${line##*[[:space:]]}\n"
+           "    read -ra line <<<\"${line%%\"$cur\"}\"\n    ((${#line[@]} == 0)) || prev=${line[-1]}\n"
+           "    for ((i = 1; i < COMP_CWORD; i++)); do\n        case ${COMP_WORDS[i]} in\n"
+           "        -s | --socket) ((i++)); at=(-s \"${COMP_WORDS[i]}\") ;;\n        -*) ;;\n        *) "
+           "command=${COMP_WORDS[i]}; break ;;\n"
+           "        esac\n    done\n    case $command in\n    \"\")\n        words=\"--json --socket --help");
     for (size_t i = 0; i < COMPLETION_ROWS; i++)
         printf(" %s", completion_rows[i].word);
     printf("\"\n        ;;\n");
     for (size_t i = 0; i < COMPLETION_ROWS; i++)
         completion_bash_row(&completion_rows[i]);
-    printf("    esac\n    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n}\n"
+    printf("    esac\n    COMPREPLY+=($(compgen -W \"$words\" -- \"$cur\"))\n"
+           "    [[ -z $kind ]] || while read -r i; do\n"
+           "        [[ $i != \"$cur\"* ]] || COMPREPLY+=(\"$i\")\n"
+           "    done < <(\"${COMP_WORDS[0]}\" \"${at[@]}\" completion names \"$kind\" 2>/dev/null)\n"
+           "    i=${cur%%\"${cur##*:}\"}\n    COMPREPLY=(\"${COMPREPLY[@]#\"$i\"}\")\n}\n"
            "complete -o filenames -F _holdctl holdctl\n");
 }
 
@@ -177,9 +211,63 @@ static void completion_fish(void)
     }
 }
 
+/* ---- names the running daemon has */
+
+/* Names of one kind of section; what a shell would take apart is no help on its command line. */
+static void completion_print(const struct doc *d, const char *kind)
+{
+    for (const struct doc_part *p = NULL; (p = doc_next(d, p, kind)) != NULL;)
+        if (p->name[0] != '\0' && strpbrk(p->name, " \t\"'`$\\") == NULL)
+            puts(p->name);
+}
+
+/* Nobody there, or too slow: nothing. */
+static void completion_ask(const char *socket, const struct msg_ctl_request *r, const char *const kinds[])
+{
+    struct doc d = { 0 };
+    struct ask a;
+    char *text;
+    if (ask_open(&a, socket, COMPLETION_ASK_MS) < 0)
+        return;
+    if (ask_text(&a, r, &text) == 0) {
+        doc_add(&d, text);
+        free(text);
+    }
+    ask_close(&a);
+    for (size_t i = 0; kinds[i] != NULL; i++)
+        completion_print(&d, kinds[i]);
+    doc_free(&d);
+}
+
+static int completion_names(const struct ctl *c, const char *kind)
+{
+    static const char *const instances[] = { "instance", "group", NULL };
+    static const char *const services[] = { "lvs_service", NULL }, *const servers[] = { "lvs_server", NULL };
+    const struct msg_ctl_request status = { .verb = CTL_VERB_STATUS };
+    const struct msg_ctl_request checks = { .verb = CTL_VERB_REPORT,
+                                            .role = ROLE_CHECKD,
+                                            .what = REPORT_WHAT_STATE };
+    const char *socket = c->socket != NULL ? c->socket : CTL_SOCKET_STATUS;
+    bool all = strcmp(kind, "all") == 0, known = all;
+    if (all || strcmp(kind, "instances") == 0) {
+        completion_ask(socket, &status, instances);
+        known = true;
+    }
+    if (all || strcmp(kind, "services") == 0) {
+        completion_ask(socket, &checks, services);
+        known = true;
+    }
+    if (all || strcmp(kind, "servers") == 0) {
+        completion_ask(socket, &checks, servers);
+        known = true;
+    }
+    return known ? CTL_OK : ctl_misused("completion");
+}
+
 int cmd_completion(struct ctl *c, int argc, char **argv)
 {
-    (void)c;
+    if (argc == 2 && strcmp(argv[0], "names") == 0)
+        return completion_names(c, argv[1]);
     if (argc != 1)
         return ctl_misused("completion");
     if (strcmp(argv[0], "bash") == 0)

@@ -139,6 +139,7 @@ def test_completion(t):
     check(complete("check", "--sim") == ["--simulate"], "options: %s", complete("check", "--sim"))
     check("lo" in complete("vrrp", "watch", ""), "interfaces: %s", complete("vrrp", "watch", ""))
     check("virtual_router_id" in complete("keyword", "virtual_r"), "keywords: %s", complete("keyword", "virtual_r"))
+    check(complete("explain", "") == ["--json"] and complete("drain", "10.") == [], "names without a daemon: %s", complete("explain", ""))
     for shell in "zsh", "fish":
         made = t.file("completion." + shell, t.run("completion", shell))
         check(all(w in open(made).read() for w, _ in rows), "%s lacks a command", shell)
