@@ -466,6 +466,26 @@ bool slice_uint_at(const struct slice_obj *o, enum kw kw, size_t i, uint64_t *ou
     return true;
 }
 
+size_t slice_uints(const struct slice_obj *o, enum kw kw, uint64_t *out, size_t room)
+{
+    size_t len, n = 0;
+    const uint8_t *p = slice_raw(o, kw, 0, &len), *end = o->body + o->body_len;
+    struct slice_field f = { (uint16_t)kw, (uint16_t)(p != NULL ? len : 0) };
+
+    while (p != NULL && n < room && f.kw == (unsigned int)kw) { /* equal keywords stand side by side */
+        if (f.len == 1)
+            out[n++] = p[0];
+        else if (f.len == sizeof *out)
+            memcpy(&out[n++], p, sizeof *out);
+        p += slice_pad4(f.len);
+        if (p == end)
+            break;
+        memcpy(&f, p, sizeof f);
+        p += sizeof f;
+    }
+    return n;
+}
+
 uint64_t slice_uint(const struct slice_obj *o, enum kw kw, uint64_t dflt)
 {
     uint64_t v;

@@ -70,6 +70,8 @@ bool slice_ip(const struct slice_obj *o, enum kw kw, struct ipaddr *out); /* fal
 const char *slice_str_at(const struct slice_obj *o, enum kw kw,
                          size_t i); /* i-th of a list, NULL past the end */
 bool slice_uint_at(const struct slice_obj *o, enum kw kw, size_t i, uint64_t *out);
+/* All numbers of a list, in one pass: how many were written to out. */
+size_t slice_uints(const struct slice_obj *o, enum kw kw, uint64_t *out, size_t room);
 const void *slice_raw(const struct slice_obj *o, enum kw kw, size_t i, size_t *len);
 
 /* Writing (holdfast-conf and tests). */

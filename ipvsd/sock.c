@@ -18,6 +18,7 @@
 #include "ipvsd/vmac.h"
 #include "ipvsd/vrrpfilter.h"
 
+#define VRIDS              256
 #define SOCK_PROTO_VRRP    112
 #define SOCK_PROTO_AH      51
 #define SOCK_TOS           0xc0 /* internetwork control */
@@ -67,7 +68,7 @@ static struct sock_cfg sock_read(const struct vsock *s)
 {
     const struct slice_obj *o = s->obj;
     struct sock_cfg c = { .ttl = (int)slice_uint(o, KW_SOCKET_X_TTL, 255) };
-    uint64_t vrid;
+    uint64_t vrid[VRIDS];
     c.rcvbuf = sock_rcvbuf(s);
     c.filter.family = (uint8_t)slice_uint(o, KW_SOCKET_X_FAMILY, 4);
     c.filter.multicast = !slice_bool(o, KW_SOCKET_X_UNICAST, false);
@@ -79,8 +80,8 @@ static struct sock_cfg sock_read(const struct vsock *s)
         c.filter.dst = c.group;
     if (!c.filter.multicast && !slice_ip(o, KW_SOCKET_X_SRC, &c.filter.dst))
         c.filter.dst.family = 0;
-    for (size_t i = 0; slice_uint_at(o, KW_SOCKET_X_VRID, i, &vrid); i++)
-        vrrpfilter_add_vrid(&c.filter, (uint8_t)vrid);
+    for (size_t n = slice_uints(o, KW_SOCKET_X_VRID, vrid, VRIDS); n > 0; n--)
+        vrrpfilter_add_vrid(&c.filter, (uint8_t)vrid[n - 1]);
     return c;
 }
 

@@ -6,6 +6,7 @@
 #include "parent/lifecycle.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
@@ -277,6 +278,7 @@ static void lifecycle_check_started(struct parent *p)
                (unsigned long long)((clock_monotonic_ns() - p->began_ns) / NS_PER_MS));
     daemonise_release(&p->dm);
     sdnotify_ready(&p->sd);
+    malloc_trim(0); /* what the start needed goes back */
     lifecycle_tell_status(p);
     if (p->stop_waiting)
         lifecycle_end(p, 0);
@@ -389,6 +391,7 @@ void lifecycle_on_reload_done(struct parent *p, int status)
         return;
     news_reload(p);
     sdnotify_ready(&p->sd);
+    malloc_trim(0); /* the old configuration */
     lifecycle_tell_status(p);
     if (p->hup_waiting)
         lifecycle_reload(p); /* who asked meanwhile wants to know what comes of the newest file */

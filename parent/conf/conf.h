@@ -74,6 +74,7 @@ struct conf_obj {
         has; /* a bit for each keyword of values, folded to 64: most questions are about what is not there */
     bool broken; /* an error about it has been reported: no complaint that would follow from that */
     bool drop;   /* not emitted (duplicate, ineffective) */
+    bool hollow; /* under --lenient: lost the thing it is about; known once it is numbered */
 };
 
 struct conf;

@@ -73,10 +73,26 @@ static void sort_values(struct conf_obj *o)
         o->last_value = o->last_value->next;
 }
 
+/* Under --lenient: what lost the thing it is about. */
+static bool hollow(const struct conf_obj *o)
+{
+    switch (o->blk) {
+    case BLK_VI: return conf_get(o, KW_VI_VIRTUAL_ROUTER_ID) == NULL;
+    case BLK_ADDR: return conf_get(o, KW_ADDR_ADDRESS) == NULL || conf_get(o, KW_ADDR_DEV) == NULL;
+    case BLK_VI_PEER: return conf_get(o, KW_VI_PEER_IP) == NULL;
+    case BLK_RS: return conf_get(o, KW_RS_X_IP) == NULL;
+    case BLK_VS:
+        return conf_get(o, KW_VS_X_IP) == NULL && conf_get(o, KW_VS_X_FWMARK) == NULL &&
+               conf_get(o, KW_VS_X_GROUP) == NULL;
+    default: return false;
+    }
+}
+
 static void number(struct conf_obj *o, uint32_t *next)
 {
     o->id = (*next)++;
     o->lineno = conf_lineno(o->line);
+    o->hollow = hollow(o);
     sort_values(o);
     for (struct conf_obj *in = o->child; in != NULL; in = in->sibling)
         if (!in->drop)
@@ -212,21 +228,6 @@ static bool ipvsd_needs(const struct conf_obj *o)
     return false;
 }
 
-/* Under --lenient: what lost the thing it is about. */
-static bool hollow(const struct conf_obj *o)
-{
-    switch (o->blk) {
-    case BLK_VI: return conf_get(o, KW_VI_VIRTUAL_ROUTER_ID) == NULL;
-    case BLK_ADDR: return conf_get(o, KW_ADDR_ADDRESS) == NULL || conf_get(o, KW_ADDR_DEV) == NULL;
-    case BLK_VI_PEER: return conf_get(o, KW_VI_PEER_IP) == NULL;
-    case BLK_RS: return conf_get(o, KW_RS_X_IP) == NULL;
-    case BLK_VS:
-        return conf_get(o, KW_VS_X_IP) == NULL && conf_get(o, KW_VS_X_FWMARK) == NULL &&
-               conf_get(o, KW_VS_X_GROUP) == NULL;
-    default: return false;
-    }
-}
-
 struct emit {
     struct conf *c;
     struct slice_writer *w;
@@ -241,7 +242,7 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
         mine = has_command(o);
     if (e->role == ROLE_IPVSD)
         mine = mine && ipvsd_needs(o);
-    if (!mine || hollow(o))
+    if (!mine || o->hollow)
         return;
     slice_put_obj_id(e->w, o->id, o->blk, parent, natural_key(e->c, o), o->lineno);
     for (const struct conf_value *v = o->values; v != NULL; v = v->next) {

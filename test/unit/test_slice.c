@@ -127,7 +127,7 @@ static void test_list(void **state)
     struct slice_writer *w = slice_writer_new(ROLE_IPVSD, 1);
     struct slice *s;
     const struct slice_obj *o;
-    uint64_t v;
+    uint64_t v, list[5];
     size_t len;
     const void *p;
 
@@ -146,6 +146,11 @@ static void test_list(void **state)
     assert_true(slice_uint_at(o, KW_SOCKET_X_VRID, 1, &v) && v == 3);
     assert_true(slice_uint_at(o, KW_SOCKET_X_VRID, 2, &v) && v == 51);
     assert_false(slice_uint_at(o, KW_SOCKET_X_VRID, 3, &v));
+    assert_int_equal(slice_uints(o, KW_SOCKET_X_VRID, list, 5), 3);
+    assert_true(list[0] == 200 && list[1] == 3 && list[2] == 51);
+    assert_int_equal(slice_uints(o, KW_SOCKET_X_VRID, list, 2), 2);
+    assert_int_equal(slice_uints(o, KW_SOCKET_X_TTL, list, 5), slice_has(o, KW_SOCKET_X_TTL));
+    assert_int_equal(slice_uints(o, KW_SOCKET_X_RCVMTU, list, 5), 0);
     assert_true(slice_has(o, KW_SOCKET_X_UNICAST));
     assert_false(slice_bool(o, KW_SOCKET_X_UNICAST, true));
     slice_free(s);
