@@ -220,6 +220,7 @@ int chan_flush(struct chan *c)
         c->q = NULL;
         c->cap = 0;
     }
+    ev_timer_stop(c->ev, &c->flush); /* nothing is left to wake up for */
     if (c->stalled) {
         c->stalled = false;
         ev_io_want(c->ev, c->io, EV_READ);

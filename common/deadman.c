@@ -23,16 +23,26 @@ void deadman_set(int fd, uint64_t limit_ns)
     timerfd_settime(fd, 0, &t, NULL);
 }
 
+static uint64_t deadman_limit(const struct itimerspec *t)
+{
+    return (uint64_t)t->it_interval.tv_sec * NS_PER_SEC + (uint64_t)t->it_interval.tv_nsec;
+}
+
+/* Winding up says how far it was wound up before: the parent may have chosen another limit meanwhile. Where
+ * it had stopped it, it stays so. */
 void deadman_beat(struct deadman *d, uint64_t now_ns)
 {
     struct itimerspec t;
     if (d->fd < 0 || (d->limit > 0 && now_ns - d->wound_at < d->limit / DEADMAN_PARTS))
         return;
     d->wound_at = now_ns;
-    if (timerfd_gettime(d->fd, &t) < 0)
+    if (d->limit == 0) {
+        if (timerfd_gettime(d->fd, &t) < 0 || (d->limit = deadman_limit(&t)) == 0)
+            return;
+    }
+    struct itimerspec mine = { .it_value = deadman_time(d->limit), .it_interval = deadman_time(d->limit) };
+    if (timerfd_settime(d->fd, 0, &mine, &t) < 0 || deadman_limit(&t) == d->limit)
         return;
-    d->limit = (uint64_t)t.it_interval.tv_sec * NS_PER_SEC + (uint64_t)t.it_interval.tv_nsec;
-    t.it_value = t.it_interval;
-    if (d->limit > 0)
-        timerfd_settime(d->fd, 0, &t, NULL);
+    d->limit = deadman_limit(&t);
+    deadman_set(d->fd, d->limit);
 }

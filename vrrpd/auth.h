@@ -53,7 +53,8 @@ struct auth_state {
     uint64_t uses;
 };
 
-/* Before the jail: what OpenSSL loads when it is first used. 0, -1: said why in e. */
+/* Before the jail: what OpenSSL loads when it is first used, unless that needs no file. 0, -1: said why in e.
+ */
 int auth_init(struct err *e);
 
 /* From BLK_VI_AUTH (type AH) or BLK_VI_HMAC of this instance; *out NULL: neither. -1 with e: refused. */

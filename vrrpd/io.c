@@ -17,31 +17,31 @@
 #define IO_POLL_BUDGET   4096
 #define IO_REJECT_BUDGET 64
 #define IO_REJECT_REST   (10 * NS_PER_MS)
-#define IO_BUSY_GAP      NS_PER_MS /* wake-ups closer than this are hurried, */
-#define IO_BUSY_AFTER    32        /* so many in a row, and the socket is read by the clock, */
+#define IO_BUSY_WINDOW   (64 * NS_PER_MS)
+#define IO_BUSY_WAKES    32 /* so many wake-ups in a window, and the sockets are read by the clock, */
 #define IO_BUSY_EVERY                                                                                        \
-    (3 * NS_PER_MS) /* this often. Deadlines count from kernel receive time: nothing shifts */
+    (3 * NS_PER_MS)      /* this often. Deadlines count from kernel receive time: nothing shifts */
+#define IO_BUSY_TICKS 32 /* after so many it is asked again whether that pays */
+#define IO_BUSY_EMPTY 4  /* so many in a row without a datagram: it does not */
 
 struct io {
     struct ev *ev;
     const struct io_ops *ops;
     void *arg;
     struct io_sock *tx_head;
+    struct io_sock *open;
+    size_t nopen;
+    struct ev_timer busy;        /* armed: many adverts, read by the clock and not one by one */
+    uint64_t window_at, woke_at; /* of the wake-ups that are counted; the last turn that was one */
+    unsigned int wakes;          /* in the window */
+    unsigned int ticks, empty,
+        got; /* busy: since it was last asked; without a datagram, in a row; datagrams */
     struct mmsghdr rx[IO_BATCH];
     struct iovec rx_iov[IO_BATCH];
     struct sockaddr_storage rx_from[IO_BATCH];
     uint8_t rx_control[IO_BATCH][IO_CONTROL] __attribute__((aligned(16)));
     uint8_t rx_buf[IO_BATCH][IO_BUF];
 };
-
-struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
-{
-    struct io *io = xcalloc(1, sizeof *io);
-    io->ev = ev;
-    io->ops = ops;
-    io->arg = arg;
-    return io;
-}
 
 /* ---- prepared datagrams */
 
@@ -293,35 +293,67 @@ static bool io_read(struct io_sock *s, bool rejected, unsigned int budget)
     return false;
 }
 
-/* A wake-up an advert is most of what hundreds of instances cost; a few adverts a wake-up cost little more
- * than one. */
+/* ---- busy
+ * A wake-up an advert is most of what hundreds of instances cost; a few adverts a wake-up cost little more
+ * than one. Whether they come by one interface or by many: all are read by the clock then. */
+
+/* A socket more costs a call more at each tick: what is saved has to be worth that. */
+static unsigned int io_busy_worth(const struct io *io, unsigned int least)
+{
+    return least + 2 * (unsigned int)io->nopen;
+}
+
+static void io_busy_watch(struct io *io, unsigned int want)
+{
+    for (struct io_sock *s = io->open; s != NULL; s = s->next_open)
+        ev_io_want(io->ev, s->accept_io, want);
+    io->wakes = io->ticks = io->empty = io->got = 0;
+}
+
+static void io_busy_wake(struct io *io, uint64_t now)
+{
+    if (now == io->woke_at || ev_timer_armed(&io->busy))
+        return;
+    io->woke_at = now;
+    if (now - io->window_at > IO_BUSY_WINDOW) {
+        io->window_at = now;
+        io->wakes = 0;
+    }
+    if (++io->wakes < io_busy_worth(io, IO_BUSY_WAKES))
+        return;
+    io_busy_watch(io, 0);
+    ev_timer_in(io->ev, &io->busy, IO_BUSY_EVERY);
+}
+
 static void io_on_accept(struct ev_io *w, unsigned int got, void *arg)
 {
     struct io_sock *s = arg;
-    uint64_t now = ev_now(s->io->ev);
+    (void)w;
     (void)got;
-    bool emptied = io_read(s, false, IO_ACCEPT_BUDGET);
-    s->hurried = now - s->woke_at < IO_BUSY_GAP ? s->hurried + 1 : 0;
-    s->woke_at = now;
-    if (!emptied || s->hurried < IO_BUSY_AFTER || s->accept_io != w)
-        return;
-    ev_io_want(s->io->ev, w, 0);
-    ev_timer_in(s->io->ev, &s->busy, IO_BUSY_EVERY);
+    if (io_read(s, false, IO_ACCEPT_BUDGET))
+        io_busy_wake(s->io, ev_now(s->io->ev));
 }
 
 static void io_on_busy(struct ev_timer *t, uint64_t now, void *arg)
 {
-    struct io_sock *s = arg;
-    uint64_t before = s->received;
-    if (s->accept_io == NULL)
-        return;
-    if (io_read(s, false, IO_ACCEPT_BUDGET) && s->received - before > 1) {
-        ev_timer_at(s->io->ev, t, now + IO_BUSY_EVERY);
-        return;
+    struct io *io = arg;
+    unsigned int got = 0;
+    bool emptied = true;
+    for (struct io_sock *s = io->open, *next; s != NULL; s = next) {
+        uint64_t before = s->received;
+        next = s->next_open;
+        emptied = io_read(s, false, IO_ACCEPT_BUDGET) && emptied;
+        got += (unsigned int)(s->received - before);
     }
-    s->hurried = 0; /* quiet again, or a flood that wants every turn */
-    if (s->accept_io != NULL)
-        ev_io_want(s->io->ev, s->accept_io, EV_READ);
+    io->got += got;
+    io->empty = got == 0 ? io->empty + 1 : 0;
+    bool asked = ++io->ticks == IO_BUSY_TICKS, pays = !asked || io->got >= io_busy_worth(io, IO_BUSY_TICKS);
+    if (asked)
+        io->ticks = io->got = 0;
+    if (emptied && pays && io->empty < IO_BUSY_EMPTY)
+        ev_timer_at(io->ev, t, now + IO_BUSY_EVERY);
+    else
+        io_busy_watch(io, EV_READ); /* quiet again, or a flood that wants every turn */
 }
 
 static void io_on_reject(struct ev_io *w, unsigned int got, void *arg)
@@ -345,6 +377,16 @@ static void io_on_rested(struct ev_timer *t, uint64_t now, void *arg)
 
 /* ---- life of a socket */
 
+struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
+{
+    struct io *io = xcalloc(1, sizeof *io);
+    io->ev = ev;
+    io->ops = ops;
+    io->arg = arg;
+    ev_timer_init(&io->busy, io_on_busy, io);
+    return io;
+}
+
 void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
 {
     memset(s, 0, sizeof *s);
@@ -354,7 +396,6 @@ void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)
     s->accept_fd = -1;
     s->reject_fd = -1;
     ev_timer_init(&s->reject_rest, io_on_rested, s);
-    ev_timer_init(&s->busy, io_on_busy, s);
 }
 
 bool io_sock_ready(const struct io_sock *s)
@@ -362,11 +403,28 @@ bool io_sock_ready(const struct io_sock *s)
     return s->accept_fd >= 0;
 }
 
+static void io_sock_opened(struct io_sock *s)
+{
+    s->next_open = s->io->open;
+    s->io->open = s;
+    s->io->nopen++;
+}
+
+static void io_sock_closed(struct io_sock *s)
+{
+    for (struct io_sock **p = &s->io->open; *p != NULL; p = &(*p)->next_open) {
+        if (*p == s) {
+            *p = s->next_open;
+            s->io->nopen--;
+            break;
+        }
+    }
+}
+
 static void io_sock_close(struct io_sock *s)
 {
     ev_timer_stop(s->io->ev, &s->reject_rest);
-    ev_timer_stop(s->io->ev, &s->busy);
-    s->hurried = 0;
+    io_sock_closed(s);
     if (s->accept_io != NULL)
         ev_io_del(s->io->ev, s->accept_io);
     if (s->reject_io != NULL)
@@ -387,7 +445,9 @@ void io_sock_attach(struct io_sock *s, int accept_fd, int reject_fd)
     s->empty_at = 0; /* the new queue may be older than we are */
     s->accept_fd = accept_fd;
     s->reject_fd = reject_fd;
-    s->accept_io = ev_io_add(s->io->ev, accept_fd, EV_READ, io_on_accept, s);
+    s->accept_io =
+        ev_io_add(s->io->ev, accept_fd, ev_timer_armed(&s->io->busy) ? 0 : EV_READ, io_on_accept, s);
+    io_sock_opened(s);
     if (reject_fd >= 0)
         s->reject_io = ev_io_add(s->io->ev, reject_fd, EV_READ, io_on_reject, s);
 }

@@ -42,15 +42,13 @@ struct io_sock {
     int accept_fd, reject_fd; /* -1: none */
     struct ev_io *accept_io, *reject_io;
     struct ev_timer reject_rest; /* the reject socket is left alone until then */
-    struct ev_timer busy;        /* armed: many adverts, read by the clock and not one by one */
-    uint64_t woke_at;            /* by the accept socket */
-    unsigned int hurried;        /* wake-ups in a row that came close together */
     uint64_t received;           /* datagrams read from the accept socket */
     uint64_t empty_at;           /* when its queue was last seen empty: nothing in it is older */
     uint64_t polled_at;          /* turn of the last io_sock_poll */
     struct io_out **tx;
     size_t ntx, cap_tx;
-    struct io_sock *next_tx; /* list of those with something to send */
+    struct io_sock *next_open; /* list of those with descriptors */
+    struct io_sock *next_tx;   /* list of those with something to send */
     bool in_tx;
     uint64_t rx_bytes_lost; /* truncated datagrams */
 };

@@ -98,6 +98,8 @@ static void life_heartbeat(struct vrrpd *v, uint64_t now)
     }
     if (v->ninst > 0 && ++v->heartbeats % LIFE_COUNTERS_EVERY == 0)
         inst_snapshot(v->inst[v->heartbeats / LIFE_COUNTERS_EVERY % v->ninst]);
+    if (child_parent(v->child) != NULL)
+        chan_flush(child_parent(v->child)); /* the adverts have left: no other wake-up for it */
 }
 
 /* All states of the turn in one burst: ipvsd makes one exchange with the kernel of what it reads in one turn.

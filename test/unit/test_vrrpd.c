@@ -193,6 +193,33 @@ static void test_busy_socket(void **state)
     finish(c);
 }
 
+/* Adverts that come further apart than a tick's half are many all the same: over many interfaces they would
+ * be a wake-up each. When there are few the clock gives the socket back. */
+static void test_busy_rate(void **state)
+{
+    (void)state;
+    struct child *c = master();
+    char want[64];
+    snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_VI, "VI_1"));
+    for (int i = 0; i < 80; i++) {
+        advert_to(c->test->accept_far, 52, 200, "10.0.0.102");
+        pass(c, c->test->now + 1500 * NS_PER_US);
+    }
+    c->test->to_parent.text[0] = '\0';
+    pass(c, c->test->now + NS_PER_MS / 4); /* off the ticks */
+    advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
+    turns(c);
+    assert_string_equal(c->test->to_parent.text, "");
+    pass(c, c->test->now + 3 * NS_PER_MS);
+    assert_string_equal(c->test->to_parent.text, want);
+    for (int i = 0; i < 8; i++) { /* few: one in 40 ms */
+        advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
+        pass(c, c->test->now + 40 * NS_PER_MS);
+    }
+    assert_int_equal(c->test->now + 40 * NS_PER_MS <= ev_next_deadline(c->ev), true); /* no tick */
+    finish(c);
+}
+
 static const struct vi three[] = {
     { "NEW", "eth1", 9, 50, 1000000, "10.1.0.100/24" },
     { "VI_1", "eth0", 51, 140, 300000, "10.0.0.100/24" },
@@ -532,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_facts_decide),
         cmocka_unit_test(test_packets),
         cmocka_unit_test(test_busy_socket),
+        cmocka_unit_test(test_busy_rate),
         cmocka_unit_test(test_reload_shifts_ids),
         cmocka_unit_test(test_reload_unchanged),
         cmocka_unit_test(test_crash),
