@@ -61,6 +61,31 @@ static void doctor_ruleset(struct doctor *d)
     free(out);
 }
 
+/* Only where the kernel has such tables already: the tool would make them. */
+static void doctor_ruleset_legacy(struct doctor *d)
+{
+    static const struct {
+        const char *tables, *tool;
+        unsigned int family;
+    } kinds[] = { { "/proc/net/ip_tables_names", "iptables-legacy-save", 4 },
+                  { "/proc/net/ip6_tables_names", "ip6tables-legacy-save", 6 } };
+    char names[256];
+    for (size_t i = 0; i < 2; i++) {
+        char *const argv[] = { (char *)(uintptr_t)kinds[i].tool, NULL };
+        char *out = NULL;
+        size_t len;
+        if (procfs_read(kinds[i].tables, names, sizeof names) < 0 || names[0] == '\0')
+            continue; /* none there, or not ours to read */
+        if (tool_run(argv, NULL, 0, true, &out, &len) == 0 && out != NULL)
+            d->legacy[i] = legacy_ruleset(out, kinds[i].family);
+        else
+            finding_remedy(finding_add(d->l, FINDING_NOTE, "HD-FIREWALL-UNSEEN", kinds[i].tool,
+                                       "the kernel has rules of legacy iptables, and they cannot be read"),
+                           "apt install iptables; iptables-legacy-save shows them");
+        free(out);
+    }
+}
+
 /* Two daemons on one machine fight for the same addresses. */
 static void doctor_other_daemon(struct doctor *d)
 {
@@ -101,11 +126,14 @@ static int doctor_run(struct doctor *d, const struct ctl *c, struct tool_model *
 {
     doctor_conf(d, m);
     doctor_ruleset(d);
+    doctor_ruleset_legacy(d);
     doctor_other_daemon(d);
     doctor_kernel(d);
     doctor_links(d);
-    if (d->top != NULL)
+    if (d->top != NULL) {
         doctor_scripts(d);
+        doctor_agents(d);
+    }
     doctor_firewall(d);
     if (geteuid() != 0) {
         finding_remedy(finding_add(d->l, FINDING_NOTE, "HD-ROOT", "probes",
@@ -148,6 +176,8 @@ int cmd_doctor(struct ctl *c, int argc, char **argv)
     m.file = m.file != NULL ? m.file : OPTIONS_DEFAULT_CONF;
     int status = doctor_run(&d, c, &m);
     json_decref(d.firewall);
+    json_decref(d.legacy[0]);
+    json_decref(d.legacy[1]);
     node_free(&d.node);
     tool_model_free(&m);
     findings_free(&found);

@@ -130,7 +130,8 @@ static void kernel_conntrack(struct doctor *d)
                        max * 4);
     }
     bool nat = d->nat4 || d->nat6;
-    if (nat && d->firewall != NULL && nft_masquerades(d->firewall) &&
+    if (nat &&
+        (nft_masquerades(d->firewall) || nft_masquerades(d->legacy[0]) || nft_masquerades(d->legacy[1])) &&
         procfs_long("net/ipv4/vs/conntrack", &vs) == 0 && vs == 0) {
         struct finding *f =
             finding_add(d->l, FINDING_WARNING, "HD-CONNTRACK", "net.ipv4.vs.conntrack",

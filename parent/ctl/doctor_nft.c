@@ -31,7 +31,7 @@ static const char *nft_text(const json_t *o, const char *key)
 
 /* ---- one comparison */
 
-static long nft_proto_number(const json_t *v)
+static long nft_proto_word(const char *s)
 {
     static const struct {
         const char *word;
@@ -39,13 +39,15 @@ static long nft_proto_number(const json_t *v)
     } words[] = { { "vrrp", 112 }, { "ah", 51 },   { "tcp", 6 },        { "udp", 17 },
                   { "icmp", 1 },   { "igmp", 2 },  { "esp", 50 },       { "gre", 47 },
                   { "sctp", 132 }, { "dccp", 33 }, { "ipv6-icmp", 58 }, { "icmpv6", 58 } };
-    if (json_is_integer(v))
-        return (long)json_integer_value(v);
-    const char *s = json_string_value(v);
     for (size_t i = 0; s != NULL && i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].word, s) == 0)
             return words[i].n;
     return -1;
+}
+
+static long nft_proto_number(const json_t *v)
+{
+    return json_is_integer(v) ? (long)json_integer_value(v) : nft_proto_word(json_string_value(v));
 }
 
 static bool nft_in_prefix(const struct ipaddr *a, const struct ipaddr *net, unsigned int plen)
@@ -106,13 +108,14 @@ static enum nft_tri nft_one(const struct nft_packet *p, const json_t *left, cons
     const char *proto = nft_text(payload, "protocol"), *field = nft_text(payload, "field"),
                *key = nft_text(meta, "key");
     bool ip = strcmp(proto, "ip") == 0, ip6 = strcmp(proto, "ip6") == 0;
-    if (ct != NULL) /* nothing was ever sent back: each advert is new */
+    if (ct != NULL) /* nothing was ever sent back: each advert, each first packet is new */
         return strcmp(nft_text(ct, "key"), "state") == 0 ? nft_word("new", right) : NFT_MAYBE;
     if (meta != NULL) {
         if (strcmp(key, "l4proto") == 0)
             return nft_number((long)p->proto, right);
         if (strcmp(key, "iifname") == 0 || strcmp(key, "iif") == 0)
-            return nft_word(p->iif, right);
+            return p->iif[0] == '\0' && nft_word("lo", right) != NFT_YES ? NFT_MAYBE
+                                                                         : nft_word(p->iif, right);
         if (strcmp(key, "nfproto") == 0)
             return nft_word(p->family == 6 ? "ipv6" : "ipv4", right);
         if (strcmp(key, "pkttype") == 0)
@@ -130,6 +133,8 @@ static enum nft_tri nft_one(const struct nft_packet *p, const json_t *left, cons
             return nft_address(&p->src, right);
         return NFT_MAYBE;
     }
+    if (p->port != 0 && (strcmp(proto, "th") == 0 || nft_proto_word(proto) == (long)p->proto))
+        return strcmp(field, "dport") == 0 ? nft_number(p->port, right) : NFT_MAYBE;
     static const char *const others[] = {
         "tcp", "udp", "icmp", "icmpv6", "igmp", "sctp", "dccp", "esp", "th"
     };

@@ -25,12 +25,31 @@ static void rules_packet(const struct node_vi *v, struct nft_packet *p)
         p->src = (struct ipaddr){ 0 };
 }
 
+/* Of all the rules there are: what drops it counts. *legacy: where that is. */
+static enum nft_fate rules_judge(const struct doctor *d, const struct nft_packet *p, char *where, size_t size,
+                                 bool *legacy)
+{
+    const json_t *const sets[] = { d->firewall, d->legacy[0], d->legacy[1] };
+    enum nft_fate worst = NFT_PASSES;
+    for (size_t i = 0; i < sizeof sets / sizeof *sets && worst != NFT_DROPPED; i++) {
+        char here[256] = "";
+        enum nft_fate fate = sets[i] != NULL ? nft_judge(sets[i], p, here, sizeof here) : NFT_PASSES;
+        if (fate == NFT_PASSES || (fate == NFT_DEPENDS && worst == NFT_DEPENDS))
+            continue;
+        worst = fate;
+        *legacy = i > 0;
+        snprintf(where, size, "%s", here);
+    }
+    return worst;
+}
+
 static void rules_instance(struct doctor *d, const struct node_vi *v)
 {
     struct nft_packet p;
     char where[256] = "";
+    bool legacy = false;
     rules_packet(v, &p);
-    enum nft_fate fate = nft_judge(d->firewall, &p, where, sizeof where);
+    enum nft_fate fate = rules_judge(d, &p, where, sizeof where, &legacy);
     if (fate == NFT_PASSES)
         return;
     bool sure = fate == NFT_DROPPED;
@@ -42,13 +61,48 @@ static void rules_instance(struct doctor *d, const struct node_vi *v)
                "here",
         p.proto, v->iface);
     finding_evidence(f, "%s", where);
-    wire_firewall(f, v->family, p.proto == PACKET_PROTO_AH);
+    if (legacy)
+        finding_remedy(f, "%s-legacy -I INPUT -p %u -j ACCEPT", v->family == 6 ? "ip6tables" : "iptables",
+                       p.proto);
+    else
+        wire_firewall(f, v->family, p.proto == PACKET_PROTO_AH);
+}
+
+/* A virtual server's own port: only what nobody gets through, sources are the administrator's choice. */
+static void rules_service(struct doctor *d, const json_t *vs)
+{
+    const char *proto = model_str(vs, "protocol", "TCP"), *text = model_str(vs, "x_ip", NULL);
+    struct nft_packet p = { .port = (uint16_t)model_int(vs, "x_port", 0), .iif = "" };
+    char where[256] = "", about[IPADDR_STRLEN + 32];
+    bool legacy = false;
+    p.proto = strcmp(proto, "UDP") == 0 ? 17 : strcmp(proto, "SCTP") == 0 ? 132 : 6;
+    if (p.port == 0 || text == NULL || ipaddr_parse(text, &p.dst) < 0)
+        return;
+    p.family = p.dst.family;
+    if (rules_judge(d, &p, where, sizeof where, &legacy) != NFT_DROPPED)
+        return;
+    snprintf(about, sizeof about, p.family == 6 ? "[%s]:%u" : "%s:%u", text, p.port);
+    struct finding *f =
+        finding_add(d->l, FINDING_ERROR, "HD-FIREWALL-SERVICE", about,
+                    "the firewall drops what comes for it (%s): no client reaches the service", proto);
+    finding_evidence(f, "%s", where);
+    char low[8] = "tcp";
+    snprintf(low, sizeof low, "%s", p.proto == 17 ? "udp" : p.proto == 132 ? "sctp" : "tcp");
+    if (legacy)
+        finding_remedy(f, "%s-legacy -I INPUT -d %s -p %s --dport %u -j ACCEPT",
+                       p.family == 6 ? "ip6tables" : "iptables", text, low, p.port);
+    else
+        finding_remedy(f, "nft insert rule inet filter input %s daddr %s %s dport %u accept",
+                       p.family == 6 ? "ip6" : "ip", text, low, p.port);
 }
 
 void doctor_firewall(struct doctor *d)
 {
-    for (size_t i = 0; d->firewall != NULL && i < d->node.nvi; i++)
+    json_t *vs;
+    for (size_t i = 0; i < d->node.nvi; i++)
         rules_instance(d, &d->node.vi[i]);
+    for (size_t i = 0; d->top != NULL && (vs = model_next(d->top, "vs", &i)) != NULL;)
+        rules_service(d, vs);
     if (d->node.nvi > 0 && d->firewall == NULL)
         finding_add(d->l, FINDING_NOTE, "HD-FIREWALL-UNSEEN", "nft",
                     geteuid() == 0

@@ -131,3 +131,51 @@ def owners(lane):
         nm = "mkdir -p /run/NetworkManager/devices; printf '[device]\\nmanaged=%s\\n' >/run/NetworkManager/devices/$(cat /sys/class/net/eth0/ifindex)"
         check("HD-NM" in doctor(lane, lab.a, text, "--no-probe", before=nm % "true"), "NetworkManager")
         check("HD-NM" not in doctor(lane, lab.a, text, "--no-probe", before=nm % "false"), "unmanaged")
+
+
+@case("doctor-firewall-legacy", "a rule of legacy iptables that drops VRRP, or the service, is found; so is one of nftables for the service; the lines given mend it", limit=60)
+def legacy(lane):
+    with lane.lab("a") as lab:
+        text = conf.whole(conf.instance(interval=0.2, vips=(VIP,))) + SERVICE % "NAT"
+        first = doctor(lane, lab.a, text, "--no-probe")
+        check("HD-FIREWALL" not in first and "HD-FIREWALL-SERVICE" not in first, "without a firewall: %s", first)
+        if os.access("/usr/sbin/nft", os.X_OK):
+            nft(lab.a, DROPS.replace("22, 80", "22, 443"))
+            got = doctor(lane, lab.a, text, "--no-probe")
+            check(got.get("HD-FIREWALL-SERVICE", [{}])[0].get("about") == VIP + ":80", "nftables: %s", got)
+            run("ip", "netns", "exec", lab.a.ns, *got["HD-FIREWALL-SERVICE"][0]["remedy"][0].split())
+            check("HD-FIREWALL-SERVICE" not in doctor(lane, lab.a, text, "--no-probe"), "nftables: it is mended")
+            nft(lab.a, "")
+        tables = lambda *argv: run("ip", "netns", "exec", lab.a.ns, *argv, check=False)  # noqa: E731
+        if not os.access("/usr/sbin/iptables-legacy", os.X_OK) or tables("iptables-legacy", "-S").returncode:
+            raise Skip("no legacy iptables here")
+        tables("iptables-legacy", "-N", "mine")
+        tables("iptables-legacy", "-A", "INPUT", "-i", "eth+", "-m", "comment", "--comment", "a \"b -j ACCEPT", "-j", "mine")
+        tables("iptables-legacy", "-A", "mine", "-p", "112", "-j", "DROP")
+        tables("iptables-legacy", "-A", "mine", "-p", "tcp", "-m", "multiport", "--dports", "22,80,8000:8080", "-m", "conntrack", "--ctstate",
+               "NEW", "-j", "REJECT")
+        got = doctor(lane, lab.a, text, "--no-probe")
+        f = got.get("HD-FIREWALL", [{"severity": ""}])[0]
+        check(f["severity"] == "error" and "iptables-legacy chain mine, handle 1" in f["evidence"], "VRRP: %s", got)
+        check("HD-FIREWALL-SERVICE" not in got, "whether it comes in by eth+ is not known: %s", got)
+        run("ip", "netns", "exec", lab.a.ns, *f["remedy"][0].split())
+        tables("iptables-legacy", "-A", "INPUT", "-j", "mine")
+        got = doctor(lane, lab.a, text, "--no-probe")
+        check("HD-FIREWALL" not in got and "handle 2" in got["HD-FIREWALL-SERVICE"][0]["evidence"], "the service: %s", got)
+        run("ip", "netns", "exec", lab.a.ns, *got["HD-FIREWALL-SERVICE"][0]["remedy"][0].split())
+        check("HD-FIREWALL-SERVICE" not in doctor(lane, lab.a, text, "--no-probe"), "it is mended")
+
+
+@case("doctor-agents", "SNMP and D-Bus are asked for and nobody serves them: found, until the programs run", limit=60)
+def agents(lane):
+    with lane.lab("a") as lab:
+        text = conf.whole("global_defs {\n    enable_snmp_rfcv3\n    enable_dbus\n    snmp_socket unix:%s/agentx\n}\n" % lab.root,
+                          conf.instance())
+        got = doctor(lane, lab.a, text, "--no-probe")
+        check({"HD-SNMP", "HD-DBUS", "HD-SNMP-MASTER"} <= set(got), "found: %s", got)
+        check("enable_snmp_rfcv3" in got["HD-SNMP"][0]["evidence"] and "systemctl" in got["HD-SNMP"][0]["remedy"][0], "it says %s", got["HD-SNMP"])
+        check(not {"HD-SNMP", "HD-DBUS", "HD-SNMP-MASTER"} & set(doctor(lane, lab.a, conf.whole(conf.instance()), "--no-probe")), "nobody asks for them")
+        here = os.path.dirname(lane.daemon[0])
+        runs = "%s/holdfast-snmp -s /nowhere & %s/holdfast-dbus -s /nowhere & touch %s/agentx; sleep 0.5" % (here, here, lab.root)
+        got = doctor(lane, lab.a, text, "--no-probe", before="{ %s; } >/dev/null 2>&1" % runs)
+        check(not {"HD-SNMP", "HD-DBUS", "HD-SNMP-MASTER"} & set(got), "they run: %s", got)

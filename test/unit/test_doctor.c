@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -104,8 +105,49 @@ static void test_arp(void **state)
     assert_int_equal(arp_answer(q, sizeof q, got, &who), -1);
 }
 
+/* Of what iptables-legacy-save prints: what comes of a packet to a service and of an advert. */
+static void test_legacy(void **state)
+{
+    static const struct {
+        const char *rules;
+        enum nft_fate vrrp, web;
+    } rows[] = {
+        { "", NFT_PASSES, NFT_PASSES },
+        { "-A INPUT -p vrrp -j DROP\n", NFT_DROPPED, NFT_PASSES },
+        { "-A INPUT -p 112 -m comment --comment \"a \\\"b -j ACCEPT\" -j DROP\n", NFT_DROPPED, NFT_PASSES },
+        { "-A INPUT ! -p tcp -j DROP\n", NFT_DROPPED, NFT_PASSES },
+        { "-A INPUT -d 224.0.0.0/4 -j DROP\n", NFT_DROPPED, NFT_PASSES },
+        { "-A INPUT ! -i eth+ -j DROP\n", NFT_PASSES, NFT_PASSES },
+        { "-A INPUT -i lo -j ACCEPT\n-A INPUT -p tcp -m tcp --dport 80:90 -j REJECT\n", NFT_PASSES,
+          NFT_DROPPED },
+        { "-A INPUT -p tcp -m multiport --dports 22,443 -j DROP\n", NFT_PASSES, NFT_PASSES },
+        { "-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT\n-A INPUT -j mine\n-A mine -j "
+          "DROP\n",
+          NFT_DROPPED, NFT_DROPPED },
+        { "-A INPUT -m set --match-set bad src -j ACCEPT\n-A INPUT -j DROP\n", NFT_DEPENDS, NFT_DEPENDS },
+        { "-A INPUT -g nowhere\n-A INPUT -j\n-A\n-A INPUT -p\n:\n*\n", NFT_PASSES, NFT_PASSES },
+    };
+    struct nft_packet vrrp = { .family = 4, .proto = 112, .iif = "eth0" };
+    struct nft_packet web = { .family = 4, .proto = 6, .iif = "", .port = 80 };
+    (void)state;
+    ipaddr_parse("224.0.0.18", &vrrp.dst);
+    ipaddr_parse("10.77.0.200", &web.dst);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[1024], where[256] = "";
+        snprintf(text, sizeof text, "# x\n*filter\n:INPUT ACCEPT [0:0]\n:mine - [0:0]\n%sCOMMIT\n",
+                 rows[i].rules);
+        json_t *j = legacy_ruleset(text, 4);
+        assert_non_null(j);
+        if (nft_judge(j, &vrrp, where, sizeof where) != rows[i].vrrp ||
+            nft_judge(j, &web, where, sizeof where) != rows[i].web)
+            fail_msg("rules %zu: %s", i, rows[i].rules);
+        json_decref(j);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_walls), cmocka_unit_test(test_arp) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_walls), cmocka_unit_test(test_legacy),
+                                        cmocka_unit_test(test_arp) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
