@@ -184,6 +184,7 @@ static void checker_turn(struct checker *k, bool up, const char *cause)
     else
         s->down++;
     feed_checker_snap(d, (size_t)(k - d->now->checkers));
+    feed_checker_evidence(d, (size_t)(k - d->now->checkers));
     snprintf(text, sizeof text, "%s: %s", k->kind->name, cause);
     engine_judge_server(d, s, text);
     if (s->alive == was)
@@ -378,6 +379,8 @@ static void checker_note(struct checker *k, const char *evidence)
         return;
     free(k->evidence);
     k->evidence = xstrdup(evidence);
+    if (!k->up)
+        feed_checker_evidence(k->d, (size_t)(k - k->d->now->checkers));
 }
 
 void checker_failed(struct checker *k, const char *fmt, ...)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "checkd/engine.h"
+#include "checkd/evidence.h"
 
 /* ---- building
  * -------------------------------------------------------------------------------------------------- */
@@ -70,17 +71,28 @@ static int build_one(struct checkd *d, struct service_table *t, const struct sli
     return kind->build(k, s, o, e);
 }
 
-int engine_build(struct checkd *d, struct service_table *t, const struct slice *s, struct err *e)
+static void build_chunks(struct service_table *t)
 {
-    t->checkers = xcalloc(t->nchecks + 1, sizeof *t->checkers);
+    t->nevidence = t->nchecks / CHUNK_EVIDENCE + 1;
+    if (t->nevidence > EVIDENCE_CHUNKS)
+        t->nevidence = EVIDENCE_CHUNKS;
     t->chunks = xcalloc(t->nchecks / CHUNK_CHECKERS + 1, sizeof *t->chunks);
     t->service_chunks = xcalloc(t->nservices / CHUNK_SERVICES + 1, sizeof *t->service_chunks);
+    t->evidence_chunks = xcalloc(t->nevidence, sizeof *t->evidence_chunks);
     for (size_t i = 0; i < t->nchecks / CHUNK_CHECKERS + 1; i++)
         t->chunks[i].item.owner = &t->chunks[i];
     for (size_t i = 0; i < t->nservices / CHUNK_SERVICES + 1; i++) {
         t->service_chunks[i].item.owner = &t->service_chunks[i];
         t->service_chunks[i].item.service = true;
     }
+    for (size_t i = 0; i < t->nevidence; i++)
+        t->evidence_chunks[i].item.owner = &t->evidence_chunks[i];
+}
+
+int engine_build(struct checkd *d, struct service_table *t, const struct slice *s, struct err *e)
+{
+    t->checkers = xcalloc(t->nchecks + 1, sizeof *t->checkers);
+    build_chunks(t);
     for (size_t i = 0; i < slice_count(s); i++) { /* in order of ids: the table stays sorted */
         const struct slice_obj *o = slice_at(s, i);
 

@@ -9,12 +9,16 @@
 #include <string.h>
 
 #include "checkd/engine.h"
+#include "checkd/evidence.h"
 
 #define FEED_STATUS  4u /* with the EVENT_TELL_ bits: tell it even when nothing has changed */
 #define FEED_TELL    3u
 #define KEY_RUNNING  0u
 #define KEY_CHECKERS 1u /* + 2 * chunk */
 #define KEY_SERVICES 2u
+/* Snapshots of evidence, a second: a server that gives another reason at each attempt is no load. */
+#define EVIDENCE_WINDOW   (100 * NS_PER_MS)
+#define EVIDENCE_A_WINDOW 100u
 
 void feed_queue_add(struct feed_queue *q, struct feed_item *i)
 {
@@ -48,11 +52,14 @@ void feed_init(struct checkd *d)
 {
     struct service_table *t = d->now;
 
-    d->feed.state = d->feed.event = d->feed.snap = (struct feed_queue){ 0 };
+    d->feed.state = d->feed.event = d->feed.snap = d->feed.evidence = (struct feed_queue){ 0 };
     for (size_t i = 0; i < t->ncheckers; i += CHUNK_CHECKERS)
         feed_checker_snap(d, i);
     for (size_t i = 0; i < t->nservices; i += CHUNK_SERVICES)
         feed_service_snap(d, i);
+    for (size_t i = 0; i < t->ncheckers; i++)
+        if (evidence_any(&t->checkers[i]))
+            feed_checker_evidence(d, i);
     d->feed.snap_running = true;
     feed_tell_all(d);
 }
@@ -111,6 +118,14 @@ void feed_checker_snap(struct checkd *d, size_t checker)
 void feed_service_snap(struct checkd *d, size_t service)
 {
     feed_queue_add(&d->feed.snap, &d->now->service_chunks[service / CHUNK_SERVICES].item);
+}
+
+void feed_checker_evidence(struct checkd *d, size_t checker)
+{
+    size_t chunk = checker / CHUNK_EVIDENCE;
+
+    if (chunk < d->now->nevidence)
+        feed_queue_add(&d->feed.evidence, &d->now->evidence_chunks[chunk].item);
 }
 
 /* ---- telling ipvsd
@@ -212,6 +227,37 @@ static void tell_snapshot(struct checkd *d, struct chunk *c)
     d->feed.told_snaps++;
 }
 
+static void tell_evidence(struct checkd *d, struct chunk *c)
+{
+    size_t at = (size_t)(c - d->now->evidence_chunks);
+    uint8_t buf[512];
+    size_t len = evidence_encode(d->now, at, buf, sizeof buf);
+
+    if (len > 0)
+        child_snapshot(d->child, EVIDENCE_KEY + (uint32_t)at, buf, len);
+    else if (c->told)
+        child_snapshot_gone(d->child, EVIDENCE_KEY + (uint32_t)at);
+    c->told = len > 0;
+}
+
+/* Behind everything else. True when nothing waits. */
+static bool run_evidence(struct checkd *d, size_t room)
+{
+    uint64_t now = ev_now(d->ev);
+    struct feed_item *i;
+
+    if (now >= d->feed.evidence_window) {
+        d->feed.evidence_window = now + EVIDENCE_WINDOW;
+        d->feed.evidence_left = EVIDENCE_A_WINDOW;
+    }
+    for (; room > 0 && d->feed.evidence_left > 0 && (i = feed_queue_take(&d->feed.evidence)) != NULL;
+         room--) {
+        d->feed.evidence_left--;
+        tell_evidence(d, i->owner);
+    }
+    return d->feed.evidence.head == NULL;
+}
+
 static bool run_parent(struct checkd *d)
 {
     struct chan *to = child_parent(d->child);
@@ -235,6 +281,8 @@ static bool run_parent(struct checkd *d)
         child_snapshot(d->child, KEY_RUNNING, buf, state_encode_running(buf, sizeof buf));
         d->feed.snap_running = false;
     }
+    if (!d->feed.snap_running && !run_evidence(d, chan_room(to)))
+        return false;
     return d->feed.event.head == NULL && d->feed.snap.head == NULL && !d->feed.snap_running;
 }
 

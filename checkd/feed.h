@@ -28,10 +28,12 @@ struct feed_queue {
 
 /* ipvsd is told everything, then lvs_sync, then changes. */
 struct feed {
-    struct feed_queue state, event, snap;
+    struct feed_queue state, event, snap, evidence;
     size_t sweep; /* next server of the full telling */
     bool sweeping;
-    bool snap_running; /* "all is told" waits to be told, behind every snapshot */
+    bool snap_running;        /* "all is told" waits to be told, behind every snapshot */
+    uint64_t evidence_window; /* evidence for explain is worth no flood: so much a window */
+    unsigned int evidence_left;
     uint64_t told_states, told_events, told_snaps;
 };
 
@@ -46,6 +48,7 @@ void feed_server_event(struct checkd *d, struct server *s, unsigned int tell, co
 void feed_service_event(struct checkd *d, struct service *v, unsigned int tell, const char *cause);
 void feed_checker_snap(struct checkd *d, size_t checker);
 void feed_service_snap(struct checkd *d, size_t service);
+void feed_checker_evidence(struct checkd *d, size_t checker);
 /* Tells what the channels take now; true when nothing waits any more. */
 bool feed_run(struct checkd *d);
 

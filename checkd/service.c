@@ -204,6 +204,7 @@ void service_table_free(struct service_table *t)
     free(t->checkers);
     free(t->chunks);
     free(t->service_chunks);
+    free(t->evidence_chunks);
     free(t);
 }
 

@@ -71,6 +71,7 @@ struct server {
 /* A snapshot covers this many checkers or services, by their place in the table. */
 #define CHUNK_CHECKERS 28
 #define CHUNK_SERVICES 50
+#define CHUNK_EVIDENCE 3 /* checkers, of evidence.h */
 
 struct chunk {
     struct feed_item item;
@@ -84,6 +85,8 @@ struct service_table {
     uint32_t *by_key;         /* indices of servers, ascending by service and name */
     struct checker *checkers; /* ascending by id; empty until engine_build */
     struct chunk *chunks, *service_chunks;
+    struct chunk *evidence_chunks; /* at most EVIDENCE_CHUNKS */
+    size_t nevidence;
     size_t nchecks, nsorry;
 };
 

@@ -9,12 +9,15 @@
  * "Running" is told when a generation's snapshots are complete, and read before them: it ends what an older
  * generation says, for an absent record means a state like a fresh start's.
  *
+ * Why and since when a check says what it says is evidence.h's, in snapshots of its own.
+ *
  * Layout: u8 version, u8 kind, u16 number of records; records: u64 identity, u8 flags, with RECORD_WEIGHT i64
  * weight.
  */
 #include <string.h>
 
 #include "checkd/engine.h"
+#include "checkd/evidence.h"
 
 #define STATE_VERSION   1
 #define STATE_RUNNING   'R'
@@ -164,6 +167,8 @@ int state_decode(struct service_table *t, uint32_t key, const uint8_t *data, siz
     struct record r;
     uint16_t n;
 
+    if (key >= EVIDENCE_KEY)
+        return evidence_decode(t, key - EVIDENCE_KEY, data, len);
     if (len < STATE_HEAD || data[0] != STATE_VERSION)
         return -1;
     memcpy(&n, data + 2, sizeof n);
@@ -198,6 +203,7 @@ bool state_restore(struct checkd *d)
         else
             running = true; /* whatever it says, somebody was there */
     }
+    evidence_settle(d->now, clock_realtime_ns());
     if (bad > 0)
         log_warn("%zu snapshots of the former checkd cannot be read: what they told starts anew", bad);
     return running;

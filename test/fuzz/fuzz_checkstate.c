@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "checkd/engine.h"
+#include "checkd/evidence.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,14 +48,36 @@ static struct service_table *table_make(struct checkd *d, struct slice **slice)
     return t;
 }
 
-static unsigned int sum(const struct service_table *t)
+/* What explain would print: bounded, printable. */
+static void evidence_check(const struct service_table *t)
 {
-    unsigned int n = 0;
+    for (size_t i = 0; i < t->ncheckers; i++) {
+        const char *text = t->checkers[i].evidence;
 
-    for (size_t i = 0; i < t->ncheckers; i++)
-        n += (unsigned int)t->checkers[i].up + (unsigned int)(t->checkers[i].weight != 0) * 1000u;
+        if (text == NULL)
+            continue;
+        if (text[0] == '\0' || strlen(text) > EVIDENCE_TEXT)
+            abort();
+        for (; *text != '\0'; text++)
+            if (*text < 0x20 || *text > 0x7e)
+                abort();
+    }
+}
+
+static uint64_t sum(const struct service_table *t)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < t->ncheckers; i++) {
+        const struct checker *k = &t->checkers[i];
+
+        n = 31 * n + (uint64_t)k->up + (uint64_t)k->weight * 3;
+        n = 31 * n + k->turned_at + 5 * k->passed_at + 7 * k->failed_at + 11 * k->failures;
+        for (const char *c = k->evidence; c != NULL && *c != '\0'; c++)
+            n = 31 * n + (uint64_t)*c;
+    }
     for (size_t i = 0; i < t->nservices; i++)
-        n += (unsigned int)t->services[i].up * 1000000u;
+        n = 31 * n + (uint64_t)t->services[i].up;
     return n;
 }
 
@@ -64,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct service_table *t;
     static struct slice *s;
     bool running = false;
-    unsigned int before;
+    uint64_t before;
     uint32_t key;
 
     if (t == NULL)
@@ -76,5 +99,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (state_decode(t, key, data + sizeof key, size - sizeof key, &running) < 0 &&
         (sum(t) != before || running))
         abort();
+    evidence_check(t);
     return 0;
 }

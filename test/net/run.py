@@ -39,6 +39,7 @@ import links  # noqa: E402,F401
 import mail  # noqa: E402,F401
 import dumps  # noqa: E402,F401
 import dump_bfd  # noqa: E402,F401
+import evidence  # noqa: E402,F401
 import metrics  # noqa: E402,F401
 import process  # noqa: E402,F401
 import options  # noqa: E402,F401

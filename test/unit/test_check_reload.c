@@ -4,6 +4,8 @@
  */
 #include "check_util.h"
 
+#include "checkd/evidence.h"
+
 static const struct timers quick = { .loop = 1, .before_retry = 1, .retry = 1 };
 static const struct timers careful = { .loop = 1, .before_retry = 1, .retry = 1, .alpha = true };
 
@@ -265,6 +267,122 @@ static void test_snapshot_service(void **state)
     rig_free(&n);
 }
 
+/* ---- evidence
+ * ------------------------------------------------------------------------------------------------ */
+
+/* Since when and why: what a successor says is what its predecessor said. */
+static void test_evidence(void **state)
+{
+    uint8_t buf[512];
+    bool running;
+    struct rig r, n;
+    size_t len;
+
+    (void)state;
+    two(&r, &quick);
+    assert_int_equal(evidence_encode(r.d.now, 0, buf, sizeof buf), 0); /* nothing has failed */
+    rig_pass(&r, 1);
+    rig_check(&r, 0)->passed_at = 4711;
+    assert_int_equal(evidence_encode(r.d.now, 0, buf, sizeof buf), 0); /* what passes says nothing */
+    rig_fail(&r, 0);
+    len = evidence_encode(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(len, 4 + 41 + strlen(rig_check(&r, 0)->evidence));
+
+    two(&n, &quick);
+    for (size_t cut = 0; cut < len; cut++)
+        assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, buf, cut, &running), -1);
+    assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, buf, len + 1, &running), -1);
+    assert_int_equal(state_decode(n.d.now, 1, buf, len, &running), -1); /* under the key of verdicts */
+    assert_int_equal(state_decode(n.d.now, UINT32_MAX, buf, len, &running), 0); /* of no place: nobody */
+    assert_null(rig_check(&n, 0)->evidence);
+    assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, buf, len, &running), 0);
+    assert_string_equal(rig_check(&n, 0)->evidence, rig_check(&r, 0)->evidence);
+    assert_true(rig_check(&n, 0)->turned_at == rig_check(&r, 0)->turned_at);
+    assert_true(rig_check(&n, 0)->passed_at == rig_check(&r, 0)->passed_at);
+    assert_true(rig_check(&n, 0)->failed_at == rig_check(&r, 0)->failed_at);
+    assert_true(rig_check(&n, 0)->failures == rig_check(&r, 0)->failures && rig_check(&n, 0)->failures > 0);
+    assert_true(rig_check(&n, 0)->up); /* evidence is no verdict */
+    assert_null(rig_check(&n, 1)->evidence);
+    evidence_settle(n.d.now, rig_check(&r, 0)->turned_at);
+    assert_true(rig_check(&n, 0)->turned_at != 0);
+    evidence_settle(n.d.now, rig_check(&r, 0)->turned_at - 1);
+    assert_true(rig_check(&n, 0)->turned_at == 0); /* ahead of a clock that was set back */
+    rig_free(&r);
+    rig_free(&n);
+}
+
+/* What a hostile server makes of a reason: cut and printable when it leaves; anything else is refused whole.
+ */
+static void test_evidence_hostile(void **state)
+{
+    static const size_t at[] = { 0, 1, 60, 119 };
+    uint8_t buf[512], bad[512];
+    char text[200];
+    bool running;
+    struct rig r, n;
+    size_t len;
+
+    (void)state;
+    two(&r, &quick);
+    rig_fail(&r, 0);
+    memset(text, 0x1b, sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    memcpy(text, "\xff\n\tok\x7f", 6);
+    free(rig_check(&r, 0)->evidence);
+    rig_check(&r, 0)->evidence = xstrdup(text);
+    len = evidence_encode(r.d.now, 0, buf, sizeof buf);
+    assert_int_equal(len, 4 + 41 + EVIDENCE_TEXT);
+
+    two(&n, &quick);
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        for (int c = 0; c < 256; c++) {
+            bool good = c >= 0x20 && c < 0x7f;
+
+            memcpy(bad, buf, len);
+            bad[4 + 41 + at[i]] = (uint8_t)c;
+            assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, bad, len, &running), good ? 0 : -1);
+            assert_true((rig_check(&n, 0)->evidence != NULL) == (i > 0 || c >= 0x20));
+        }
+    memcpy(bad, buf, len);
+    bad[4 + 40] = EVIDENCE_TEXT + 1; /* a longer reason than there may be, though it is all there */
+    bad[len] = 'x';
+    assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, bad, len + 1, &running), -1);
+    memcpy(bad, buf, len);
+    bad[2] = CHUNK_EVIDENCE + 1;
+    assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, bad, len, &running), -1);
+    assert_int_equal(state_decode(n.d.now, EVIDENCE_KEY, buf, len, &running), 0);
+    assert_memory_equal(rig_check(&n, 0)->evidence, "???ok?????", 10);
+    rig_free(&r);
+    rig_free(&n);
+}
+
+static void test_evidence_full(void **state)
+{
+    uint8_t buf[512];
+    char text[200];
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    rig_init(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "10.1.0.%d:80", i);
+        put_check(&r, put_rs(&r, vs, name, 1), &quick);
+    }
+    rig_start(&r);
+    for (size_t i = 0; i < 4; i++)
+        rig_check(&r, i)->evidence = xstrdup(text);
+    assert_int_equal(evidence_encode(r.d.now, 0, buf, sizeof buf), 4 + 3 * (41 + EVIDENCE_TEXT)); /* fits */
+    assert_int_equal(evidence_encode(r.d.now, 1, buf, sizeof buf), 4 + 41 + EVIDENCE_TEXT);
+    assert_int_equal(evidence_encode(r.d.now, 2, buf, sizeof buf), 0);
+    rig_free(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +396,9 @@ int main(void)
         cmocka_unit_test(test_snapshot_generations),
         cmocka_unit_test(test_snapshot_full),
         cmocka_unit_test(test_snapshot_service),
+        cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_evidence_hostile),
+        cmocka_unit_test(test_evidence_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
