@@ -8,6 +8,7 @@
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "parent/ctl/arp_bytes.h"
 #include "parent/ctl/doctor.h"
 #include "parent/ctl/listen.h"
+#include "parent/ctl/nd_bytes.h"
 #include "parent/ctl/tool.h"
 
 #define PROBE_LINKS 64
@@ -36,7 +38,8 @@ struct probe_link {
 /* Whom we ask for, and who answered. */
 struct probe_asked {
     struct ipaddr ip, vip,
-        own; /* vip: the service it is a real server of; the VIP's own entry has ip = vip */
+        own;                  /* vip: the service it is a real server of; the VIP's own entry has ip = vip */
+    const struct node_vi *vi; /* whose VIP it is; NULL: of no instance */
     unsigned int ifindex;
     uint8_t mac[4][ARP_MAC];
     size_t nmac;
@@ -47,7 +50,7 @@ struct doctor_probe {
     size_t nlink;
     struct probe_asked *asked;
     size_t nasked;
-    int arp;
+    int arp, nd;
 };
 
 /* ---- opening, as root */
@@ -76,6 +79,20 @@ static int probe_raw(const char *ifname, unsigned int family, const char *group)
     return fd;
 }
 
+static int probe_nd(void)
+{
+    const int hops = 255;
+    struct icmp6_filter only;
+    int fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_ICMPV6);
+    if (fd < 0)
+        return -1;
+    ICMP6_FILTER_SETBLOCKALL(&only);
+    ICMP6_FILTER_SETPASS(ND_NEIGHBOR_ADVERT, &only);
+    setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &only, sizeof only);
+    setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &hops, sizeof hops);
+    return fd;
+}
+
 static struct probe_link *probe_link(struct doctor_probe *p, const char *ifname)
 {
     for (size_t i = 0; i < p->nlink; i++)
@@ -93,15 +110,32 @@ static struct probe_link *probe_link(struct doctor_probe *p, const char *ifname)
     return l;
 }
 
-static void probe_ask_for(struct doctor_probe *p, const struct ipaddr *ip, const struct ipaddr *vip,
-                          unsigned int ifindex, const struct ipaddr *own)
+/* NULL: more than are asked for. */
+static struct probe_asked *probe_ask_for(struct doctor_probe *p, const struct ipaddr *ip,
+                                         const struct ipaddr *vip, unsigned int ifindex,
+                                         const struct ipaddr *own)
 {
     for (size_t i = 0; i < p->nasked; i++)
         if (ipaddr_same(&p->asked[i].ip, ip) && ipaddr_same(&p->asked[i].vip, vip))
-            return;
-    if (p->nasked < PROBE_ASKED)
-        p->asked[p->nasked++] =
-            (struct probe_asked){ .ip = *ip, .vip = *vip, .own = *own, .ifindex = ifindex };
+            return &p->asked[i];
+    if (p->nasked == PROBE_ASKED)
+        return NULL;
+    p->asked[p->nasked] = (struct probe_asked){ .ip = *ip, .vip = *vip, .own = *own, .ifindex = ifindex };
+    return &p->asked[p->nasked++];
+}
+
+static void probe_vips(struct doctor_probe *p, const struct node_vi *v)
+{
+    for (size_t i = 0; i < v->nvips && v->iface[0] != '\0'; i++) {
+        struct ipaddr vip, own = { .family = 4 };
+        if (ipaddr_parse_prefix(v->vips[i], &vip) < 0 || if_nametoindex(v->iface) == 0)
+            continue;
+        if (doctor_onlink(&vip, &own) != 0 && doctor_onlink(&vip, &own) != if_nametoindex(v->iface))
+            continue; /* by another interface: whose MACs would be others */
+        struct probe_asked *a = probe_ask_for(p, &vip, &vip, if_nametoindex(v->iface), &own);
+        if (a != NULL)
+            a->vi = v;
+    }
 }
 
 static void probe_service(struct doctor_probe *p, const json_t *vs)
@@ -109,11 +143,11 @@ static void probe_service(struct doctor_probe *p, const json_t *vs)
     struct ipaddr vip, ip, own;
     json_t *rs;
     const char *text = model_str(vs, "x_ip", NULL);
-    if (text == NULL || ipaddr_parse(text, &vip) < 0 || vip.family != 4)
+    if (text == NULL || ipaddr_parse(text, &vip) < 0)
         return;
     for (size_t i = 0; (rs = model_next(vs, "rs", &i)) != NULL;) {
         if (model_int(rs, "lvs_method", 0) != DOCTOR_METHOD_DR ||
-            ipaddr_parse(model_str(rs, "x_ip", ""), &ip) < 0 || ip.family != 4 || doctor_is_own(&ip))
+            ipaddr_parse(model_str(rs, "x_ip", ""), &ip) < 0 || ip.family != vip.family || doctor_is_own(&ip))
             continue;
         unsigned int ifindex = doctor_onlink(&ip, &own);
         if (ifindex == 0)
@@ -127,7 +161,7 @@ struct doctor_probe *doctor_probe_open(struct doctor *d)
 {
     struct doctor_probe *p = xcalloc(1, sizeof *p);
     json_t *vs;
-    p->arp = -1;
+    p->arp = p->nd = -1;
     p->link = xcalloc(PROBE_LINKS, sizeof *p->link);
     p->asked = xcalloc(PROBE_ASKED, sizeof *p->asked);
     for (size_t i = 0; d->seconds > 0 && i < d->node.nvi; i++) {
@@ -138,11 +172,14 @@ struct doctor_probe *doctor_probe_open(struct doctor *d)
         int *fd = v->family == 6 ? &l->six : &l->four;
         if (*fd < 0)
             *fd = probe_raw(l->name, v->family, v->group);
+        probe_vips(p, v);
     }
     for (size_t i = 0; d->seconds > 0 && (vs = model_next(d->top, "vs", &i)) != NULL;)
         probe_service(p, vs);
-    if (p->nasked > 0)
+    if (p->nasked > 0) {
         p->arp = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, htons(ETH_P_ARP));
+        p->nd = probe_nd();
+    }
     return p;
 }
 
@@ -157,6 +194,8 @@ void doctor_probe_free(struct doctor_probe *p)
     }
     if (p->arp >= 0)
         close(p->arp);
+    if (p->nd >= 0)
+        close(p->nd);
     free(p->link);
     free(p->asked);
     free(p);
@@ -191,6 +230,17 @@ static unsigned long probe_drain_raw(int fd)
     return n;
 }
 
+static void probe_ask_nd(int fd, const struct probe_asked *a, const uint8_t mac[ARP_MAC])
+{
+    struct sockaddr_in6 to = { .sin6_family = AF_INET6, .sin6_scope_id = a->ifindex };
+    uint8_t q[ND_LEN];
+    struct ipaddr group;
+    nd_question(mac, &a->ip, q, &group);
+    memcpy(&to.sin6_addr, group.b, 16);
+    if (fd >= 0)
+        sendto(fd, q, sizeof q, 0, (struct sockaddr *)&to, sizeof to);
+}
+
 static void probe_ask(struct doctor_probe *p)
 {
     uint8_t own_mac[ARP_MAC] = { 0 }, q[ARP_LEN];
@@ -209,28 +259,38 @@ static void probe_ask(struct doctor_probe *p)
         if (bind(s, (struct sockaddr *)&me, sizeof me) == 0 &&
             getsockname(s, (struct sockaddr *)&me, &len) == 0)
             memcpy(own_mac, me.sll_addr, ARP_MAC);
+        if (a->ip.family == 6) {
+            probe_ask_nd(p->nd, a, own_mac);
+            continue;
+        }
         arp_question(own_mac, &a->own, &a->ip, q);
         sendto(s, q, sizeof q, 0, (struct sockaddr *)&to, sizeof to);
     }
 }
 
-static void probe_drain_arp(struct doctor_probe *p)
+static void probe_answered(struct doctor_probe *p, const struct ipaddr *who, const uint8_t mac[ARP_MAC])
+{
+    for (size_t i = 0; i < p->nasked; i++) {
+        struct probe_asked *a = &p->asked[i];
+        bool known = !ipaddr_same(&a->ip, who) || a->nmac == sizeof a->mac / sizeof *a->mac;
+        for (size_t k = 0; k < a->nmac; k++)
+            known = known || memcmp(a->mac[k], mac, ARP_MAC) == 0;
+        if (!known)
+            memcpy(a->mac[a->nmac++], mac, ARP_MAC);
+    }
+}
+
+static void probe_drain_answers(struct doctor_probe *p)
 {
     uint8_t buf[256], mac[ARP_MAC];
     struct ipaddr who;
     ssize_t n;
-    while (p->arp >= 0 && (n = recv(p->arp, buf, sizeof buf, MSG_DONTWAIT)) >= 0) {
-        if (arp_answer(buf, (size_t)n, mac, &who) < 0)
-            continue;
-        for (size_t i = 0; i < p->nasked; i++) {
-            struct probe_asked *a = &p->asked[i];
-            bool known = !ipaddr_same(&a->ip, &who) || a->nmac == sizeof a->mac / sizeof *a->mac;
-            for (size_t k = 0; k < a->nmac; k++)
-                known = known || memcmp(a->mac[k], mac, ARP_MAC) == 0;
-            if (!known)
-                memcpy(a->mac[a->nmac++], mac, ARP_MAC);
-        }
-    }
+    while (p->arp >= 0 && (n = recv(p->arp, buf, sizeof buf, MSG_DONTWAIT)) >= 0)
+        if (arp_answer(buf, (size_t)n, mac, &who) == 0)
+            probe_answered(p, &who, mac);
+    while (p->nd >= 0 && (n = recv(p->nd, buf, sizeof buf, MSG_DONTWAIT)) >= 0)
+        if (nd_answer(buf, (size_t)n, mac, &who) == 0)
+            probe_answered(p, &who, mac);
 }
 
 /* ---- judgement */
@@ -274,13 +334,57 @@ static void probe_judge_arp(struct doctor *d, const struct doctor_probe *p)
             continue;
         ipaddr_str(&a->vip, vip);
         ipaddr_str(&a->ip, rs);
-        struct finding *f = finding_add(
-            d->l, FINDING_ERROR, "HD-ARP-VIP", vip,
-            "the real server %s answers ARP for it: clients reach it instead of the director", rs);
+        struct finding *f =
+            finding_add(d->l, FINDING_ERROR, "HD-ARP-VIP", vip,
+                        "the real server %s answers %s for it: clients reach it instead of the director", rs,
+                        a->ip.family == 6 ? "neighbour discovery" : "ARP");
         finding_evidence(f, "the same MAC %02x:%02x:%02x:%02x:%02x:%02x answers for %s and for %s",
                          a->mac[0][0], a->mac[0][1], a->mac[0][2], a->mac[0][3], a->mac[0][4], a->mac[0][5],
                          rs, vip);
         finding_remedy(f, "on %s: holdctl realserver up %s (VIP on lo, arp_ignore 1, arp_announce 2)", rs,
+                       vip);
+    }
+}
+
+/* Whoever advertises this virtual router here, or its virtual MAC. */
+static bool probe_is_master(const struct doctor_probe *p, const struct node_vi *v, const uint8_t mac[ARP_MAC],
+                            bool *heard)
+{
+    const uint8_t shared[ARP_MAC] = { 0, 0, 0x5e, 0, v->family == 6 ? 2 : 1, v->vrid };
+    bool is = memcmp(mac, shared, ARP_MAC) == 0;
+    for (size_t i = 0; i < p->nlink; i++)
+        for (size_t k = 0; k < p->link[i].wire.n && strcmp(p->link[i].name, v->iface) == 0; k++) {
+            const struct wire_sender *s = &p->link[i].wire.s[k];
+            if (s->vrid != v->vrid || s->family != v->family)
+                continue;
+            *heard = true;
+            is = is || memcmp(s->mac, mac, ARP_MAC) == 0 || s->two_macs;
+        }
+    return is;
+}
+
+static void probe_judge_vip(struct doctor *d, const struct doctor_probe *p, const struct probe_asked *a)
+{
+    char vip[IPADDR_STRLEN];
+    bool heard = false, own = doctor_is_own(&a->ip);
+    bool long_enough = d->seconds * 1e6 >= 3.0 * (double)a->vi->interval_us;
+    for (size_t i = 0; i < a->nmac; i++) {
+        const uint8_t *m = a->mac[i];
+        if (probe_is_master(p, a->vi, m, &heard) || (!heard && !own && !long_enough) ||
+            (!own && a->vi->group == NULL))
+            continue; /* a unicast master's adverts may come by a router */
+        struct finding *f =
+            finding_add(d->l, FINDING_ERROR, "HD-VIP-TAKEN", ipaddr_str(&a->ip, vip),
+                        "somebody answers for it who is no master of %s: clients reach that machine instead",
+                        a->vi->name);
+        finding_evidence(f, "%02x:%02x:%02x:%02x:%02x:%02x answers %s on %s%s", m[0], m[1], m[2], m[3], m[4],
+                         m[5], a->ip.family == 6 ? "neighbour discovery" : "ARP", a->vi->iface,
+                         own     ? ", and this machine has the address"
+                         : heard ? ", the adverts come from another MAC"
+                                 : ", and nobody advertises the virtual router");
+        finding_remedy(f,
+                       "find the machine with that MAC (switch tables, ip neigh) and take %s from it, or "
+                       "choose another address",
                        vip);
     }
 }
@@ -290,7 +394,7 @@ void doctor_probe_run(struct doctor *d, struct doctor_probe *p)
     uint64_t start = clock_monotonic_ns(), now = start, ask = start;
     uint64_t end = start + (uint64_t)(d->seconds * NS_PER_SEC);
     int asked = 0;
-    if (p->nlink == 0 && p->arp < 0)
+    if (p->nlink == 0 && p->arp < 0 && p->nd < 0)
         return;
     for (; now < end; now = clock_monotonic_ns()) {
         if (p->nlink == 0 && now > start + PROBE_TIMES * PROBE_AGAIN)
@@ -301,7 +405,7 @@ void doctor_probe_run(struct doctor *d, struct doctor_probe *p)
             ask = now + PROBE_AGAIN;
         }
         poll(NULL, 0, 50);
-        probe_drain_arp(p);
+        probe_drain_answers(p);
         for (size_t i = 0; i < p->nlink; i++) {
             probe_drain_tap(&p->link[i]);
             p->link[i].got4 += probe_drain_raw(p->link[i].four);
@@ -317,4 +421,7 @@ void doctor_probe_run(struct doctor *d, struct doctor_probe *p)
         wire_judge(&l->wire, l->name, d->l);
     }
     probe_judge_arp(d, p);
+    for (size_t i = 0; i < p->nasked; i++)
+        if (p->asked[i].vi != NULL)
+            probe_judge_vip(d, p, &p->asked[i]);
 }

@@ -179,3 +179,25 @@ def agents(lane):
         runs = "%s/holdfast-snmp -s /nowhere & %s/holdfast-dbus -s /nowhere & touch %s/agentx; sleep 0.5" % (here, here, lab.root)
         got = doctor(lane, lab.a, text, "--no-probe", before="{ %s; } >/dev/null 2>&1" % runs)
         check(not {"HD-SNMP", "HD-DBUS", "HD-SNMP-MASTER"} & set(got), "they run: %s", got)
+
+
+@case("doctor-vip-taken", "somebody else answers for a VIP, by ARP or by neighbour discovery: found; its master's answers are not", limit=90)
+def taken(lane):
+    with lane.lab("abc") as lab:
+        for vip, word in (("10.77.0.100", "ARP"), ("fd77::100", "neighbour discovery")):
+            six = ":" in vip
+            body = conf.whole(conf.instance(interval=0.2, vips=("fe80::100", vip) if six else (vip,)))
+            add = "addr %%s %s/%d dev eth0%s" % (vip, 64 if six else 24, " nodad" if six else "")
+            check("HD-VIP-TAKEN" not in doctor(lane, lab.a, body, "--seconds", "2"), "nobody has it")
+            lab.b.batch(add % "add")
+            s = Speaker(lab, "b", 0.2, vips=("fe80::100", vip) if six else (vip,)).start()
+            got = doctor(lane, lab.a, body, "--seconds", "2")
+            check("HD-VIP-TAKEN" not in got, "the master answers for its own: %s", got)
+            s.stop()
+            f = doctor(lane, lab.a, body, "--seconds", "2").get("HD-VIP-TAKEN", [{}])[0]
+            check(f.get("about") == vip and word in f["evidence"] and "nobody advertises" in f["evidence"], "without adverts: %s", f)
+            s = Speaker(lab, "c", 0.2, vips=("fe80::100", vip) if six else (vip,)).start()
+            f = doctor(lane, lab.a, body, "--seconds", "2").get("HD-VIP-TAKEN", [{}])[0]
+            check("another MAC" in f.get("evidence", ""), "beside the master: %s", f)
+            s.stop()
+            lab.b.batch((add % "del").replace(" nodad", ""))

@@ -12,6 +12,7 @@
 
 #include "parent/ctl/arp_bytes.h"
 #include "parent/ctl/doctor.h"
+#include "parent/ctl/nd_bytes.h"
 
 #define BASE(policy)                                                                                         \
     "{\"nftables\":[{\"chain\":{\"family\":\"inet\",\"table\":\"f\",\"name\":\"in\",\"type\":\"filter\","    \
@@ -145,9 +146,34 @@ static void test_legacy(void **state)
     }
 }
 
+static void test_nd(void **state)
+{
+    const uint8_t mac[ARP_MAC] = { 2, 0, 0, 0, 0, 7 };
+    uint8_t q[ND_LEN], got[ARP_MAC];
+    struct ipaddr ip, group, who;
+    (void)state;
+    ipaddr_parse("fd77::12:3456", &ip);
+    nd_question(mac, &ip, q, &group);
+    ipaddr_parse("ff02::1:ff12:3456", &who);
+    assert_true(ipaddr_same(&group, &who));
+    assert_int_equal(nd_answer(q, sizeof q, got, &who), -1); /* a question is no answer */
+    q[0] = 136;
+    assert_int_equal(nd_answer(q, sizeof q, got, &who), -1); /* a source's MAC is not the target's */
+    q[24] = 2;
+    assert_int_equal(nd_answer(q, sizeof q, got, &who), 0);
+    assert_true(ipaddr_same(&ip, &who));
+    assert_memory_equal(got, mac, sizeof mac);
+    for (size_t len = 0; len < sizeof q; len++)
+        assert_int_equal(nd_answer(q, len, got, &who), -1);
+    q[25] = 0;
+    assert_int_equal(nd_answer(q, sizeof q, got, &who), -1); /* would not end */
+    q[25] = 9;
+    assert_int_equal(nd_answer(q, sizeof q, got, &who), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_walls), cmocka_unit_test(test_legacy),
-                                        cmocka_unit_test(test_arp) };
+                                        cmocka_unit_test(test_arp), cmocka_unit_test(test_nd) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
