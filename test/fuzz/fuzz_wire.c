@@ -1,13 +1,14 @@
 /*
  * fuzz_wire.c - hostile frames through `holdctl vrrp watch`: decoder, accounting, judgement, report. ARP
- * answers of doctor as well. Input: a row of { kind, length, bytes }. Oracle: a body the decoder claims lies
- * inside the frame; senders stay bounded; a split brain is always between two senders of one virtual router;
- * free ids are those nobody uses.
+ * and neighbour discovery answers of doctor as well. Input: a row of { kind, length, bytes }. Oracle: a body
+ * the decoder claims lies inside the frame; senders stay bounded; a split brain is always between two senders
+ * of one virtual router; free ids are those nobody uses.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "parent/ctl/arp_bytes.h"
+#include "parent/ctl/nd_bytes.h"
 #include "parent/ctl/wire.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
@@ -58,6 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         n = n < len ? n : len;
         struct ipaddr ip;
         if (arp_answer(data, n, mac, &ip) == 0 && (n < ARP_LEN || ip.family != 4))
+            abort();
+        if (nd_answer(data, n, mac, &ip) == 0 && (n < ND_LEN || ip.family != 6))
             abort();
         if (wire_decode(kind, data, n, &a) == 0) {
             inside(&a, data, n);
