@@ -162,9 +162,10 @@ static int chan_send_batch(struct chan *c)
         char b[CMSG_SPACE(PROTO_MAX_FDS * sizeof(int))];
     } control[CHAN_SEND_BATCH];
     unsigned int n = 0;
-    for (size_t i = c->head; i < c->tail && n < CHAN_SEND_BATCH; i += count[n], n++) {
+    for (size_t i = c->head; i < c->tail && n < CHAN_SEND_BATCH; n++) {
         count[n] = chan_pack(c, i, iov[n]);
         chan_out_header(&c->q[i], &mm[n], iov[n], count[n], &control[n], sizeof control[n]);
+        i += count[n];
     }
     int sent = sendmmsg(c->fd, mm, n, MSG_DONTWAIT | MSG_NOSIGNAL);
     for (int i = 0; i < sent; i++)

@@ -311,8 +311,10 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse + s->has_deadman)
         return -1;
     struct slice *slice = slice_open(m->fds[0], c->role, &e);
-    if (slice == NULL || slice_generation(slice) != s->generation)
-        fatal("the configuration slice cannot be used: %s", slice == NULL ? e.text : "generation differs");
+    if (slice == NULL)
+        fatal("the configuration slice cannot be used: %s", e.text);
+    if (slice_generation(slice) != s->generation)
+        fatal("the configuration slice cannot be used: generation differs");
     child_slice_set(c, slice, child_slice_keep(c, m->fds[0]));
     if (s->has_snapshot)
         child_snapshot_load(c, m->fds[1]);

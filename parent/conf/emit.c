@@ -60,7 +60,7 @@ static void sort_values(struct conf_obj *o)
     while (rest != NULL) {
         struct conf_value *run = take_run(&rest);
         size_t i = 0;
-        for (; sum[i] != NULL && i < 31; i++) {
+        for (; i < 31 && sum[i] != NULL; i++) {
             run = merge(sum[i], run);
             sum[i] = NULL;
         }
