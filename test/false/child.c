@@ -13,10 +13,18 @@ struct child *false_running(struct child *set)
     return now;
 }
 
+/* What has to be done before a jail is done to a process of the kernel: all of ours are in one. */
+static bool false_prepared(int (*pre_jail)(void *arg), void *arg)
+{
+    static bool done;
+    done = done || pre_jail(arg) == 0;
+    return done;
+}
+
 int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *arg), void *arg)
 {
     struct child *c = false_running(NULL);
-    if (r != ROLE_VRRPD || pre_jail(arg) < 0)
+    if (r != ROLE_VRRPD || !false_prepared(pre_jail, arg))
         fatal("%s cannot be run here", role_name(r));
     c->ops = ops;
     c->arg = arg;
