@@ -156,7 +156,7 @@ static int chan_send_batch(struct chan *c)
 {
     struct mmsghdr mm[CHAN_SEND_BATCH];
     struct iovec iov[CHAN_SEND_BATCH][CHAN_PACK_COUNT];
-    size_t count[CHAN_SEND_BATCH];
+    size_t count[CHAN_SEND_BATCH] = { 0 };
     union {
         struct cmsghdr align;
         char b[CMSG_SPACE(PROTO_MAX_FDS * sizeof(int))];

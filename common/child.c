@@ -110,10 +110,10 @@ const struct slice *child_slice(struct child *c)
 }
 
 /* It is in force; fd: where it comes from. */
-static void child_slice_set(struct child *c, struct slice *s, int fd)
+static void child_slice_set(struct child *c, struct slice *s, uint32_t generation, int fd)
 {
     c->slice = s;
-    c->generation = slice_generation(s);
+    c->generation = generation;
     if (c->slice_fd >= 0)
         close(c->slice_fd);
     c->slice_fd = fd;
@@ -311,11 +311,9 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse + s->has_deadman)
         return -1;
     struct slice *slice = slice_open(m->fds[0], c->role, &e);
-    if (slice == NULL)
-        fatal("the configuration slice cannot be used: %s", e.text);
-    if (slice_generation(slice) != s->generation)
-        fatal("the configuration slice cannot be used: generation differs");
-    child_slice_set(c, slice, child_slice_keep(c, m->fds[0]));
+    if (slice == NULL || slice_generation(slice) != s->generation)
+        fatal("the configuration slice cannot be used: %s", slice == NULL ? e.text : "generation differs");
+    child_slice_set(c, slice, s->generation, child_slice_keep(c, m->fds[0]));
     if (s->has_snapshot)
         child_snapshot_load(c, m->fds[1]);
     if (s->has_pulse && (c->pulse = pulse_map(m->fds[1 + s->has_snapshot], true)) == NULL)
@@ -376,7 +374,7 @@ static int child_on_commit(struct child *c, uint32_t gen)
         return -1;
     child_slice(c);
     struct slice *old = c->slice;
-    child_slice_set(c, c->next, c->next_fd);
+    child_slice_set(c, c->next, c->next_generation, c->next_fd);
     c->next = NULL;
     report_void(c->reports);
     child_set_generation(c);

@@ -61,7 +61,7 @@ struct msg_header {
     uint16_t type;
     uint32_t seq;
     uint32_t generation; /* of the sender's configuration; 0 before the first */
-    uint32_t length;     /* of the whole datagram */
+    uint32_t length;     /* of the whole message; small ones share a datagram */
 };
 
 /* one struct msg_NAME a message */
