@@ -357,6 +357,14 @@ void nft_accept_tell(struct nft_accept *n, struct chan *ch)
         chan_send(ch, MSG_guard, &m, NULL, 0);
 }
 
+const struct nft_accept_elems *nft_accept_standing(const struct nft_accept *n, struct nft_accept_shape *out)
+{
+    *out = n->want;
+    if (!n->standing || n->table[0] == '\0')
+        out->family[0] = out->family[1] = false;
+    return &n->elems;
+}
+
 void nft_accept_stop(struct nft_accept *n)
 {
     struct nft_msgs b;

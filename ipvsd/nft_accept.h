@@ -9,6 +9,7 @@
 #define HOLDFAST_IPVSD_NFT_ACCEPT_H
 
 #include "ipvsd/ipvsd.h"
+#include "ipvsd/nft_accept_plan.h"
 
 struct nft_accept;
 
@@ -22,6 +23,8 @@ void nft_accept_lower(struct nft_accept *n, struct inst *i); /* after they went 
 void nft_accept_flush(struct nft_accept *n, bool up);
 bool nft_accept_holds(const struct nft_accept *n, const struct vip *v); /* it may be put in */
 
+/* What stands in the kernel now; a shape of no family: nothing does. */
+const struct nft_accept_elems *nft_accept_standing(const struct nft_accept *n, struct nft_accept_shape *out);
 void nft_accept_stop(struct nft_accept *n); /* the tables go: the addresses have gone */
 void nft_accept_dump(const struct nft_accept *n, int fd);
 

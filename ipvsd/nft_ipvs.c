@@ -226,6 +226,15 @@ const struct nft_marks *nft_ipvs_prepare(struct nft_ipvs *n, const struct slice 
     return n->next;
 }
 
+bool nft_ipvs_foresee(const struct nft_ipvs *n, const char **table, const struct nft_marks **now,
+                      const struct nft_marks **next)
+{
+    *table = n->table;
+    *now = n->now;
+    *next = n->next;
+    return n->next != NULL;
+}
+
 void nft_ipvs_abort(struct nft_ipvs *n)
 {
     nft_marks_free(n->next);

@@ -16,6 +16,9 @@ struct nft_ipvs *nft_ipvs_new(struct ipvsd *d);
 const struct nft_marks *nft_ipvs_prepare(struct nft_ipvs *n, const struct slice *next);
 void nft_ipvs_commit(struct nft_ipvs *n); /* in force, and into the kernel */
 void nft_ipvs_abort(struct nft_ipvs *n);
+/* Between prepare and commit; table: what is in the kernel, "" nothing. False: nothing is prepared. */
+bool nft_ipvs_foresee(const struct nft_ipvs *n, const char **table, const struct nft_marks **now,
+                      const struct nft_marks **next);
 void nft_ipvs_stop(struct nft_ipvs *n); /* the tables go */
 void nft_ipvs_dump(const struct nft_ipvs *n, int fd);
 

@@ -1,4 +1,5 @@
-/* plan_dump.c - see plan_dump.h: addresses, routes, rules, interfaces, sockets. */
+/* plan_dump.c - see plan_dump.h: addresses, routes, rules, interfaces, sockets, and (with
+ * what their owners foresee) switches, sync daemons and nftables. */
 #include "ipvsd/plan_dump.h"
 
 #include <stdlib.h>
@@ -8,7 +9,13 @@
 #include "ipvsd/ipvsd.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
+#include "ipvsd/nft_accept.h"
+#include "ipvsd/nft_ipvs.h"
+#include "ipvsd/plan_nft.h"
 #include "ipvsd/route_model.h"
+#include "ipvsd/syncd.h"
+#include "ipvsd/sysctl.h"
+#include "ipvsd/vmac.h"
 
 struct plan_walk {
     struct ipvsd *d;
@@ -179,20 +186,52 @@ static void plan_objects(const struct plan_walk *w, const struct plan_kind *k)
     }
 }
 
-/* Settings of the whole machine: what exactly they change stands in other modules. */
+/* ---- settings of the whole machine */
+
+/* What the instance of this name will be told to be: one that is new, or starts over, begins as BACKUP. */
+static enum vrrp_state plan_state(const struct ipvsd *d, const char *name)
+{
+    for (size_t k = 0; k < d->next->ninsts; k++) {
+        const struct inst *i = &d->next->insts[k];
+        if (strcmp(i->obj->name, name) == 0)
+            return plan_goes_on(plan_former(d->model, i), i) ? VRRP_STATE_MASTER : VRRP_STATE_BACKUP;
+    }
+    return VRRP_STATE_BACKUP;
+}
+
+static void plan_guards(const struct plan_walk *w)
+{
+    struct nft_accept_shape now, next;
+    struct nft_accept_elems named = { 0 }, need = { 0 }, none = { 0 };
+    const struct nft_accept_elems *held = nft_accept_standing(w->d->accept, &now);
+    for (size_t k = 0; k < w->d->next->ninsts; k++) {
+        const struct inst *i = &w->d->next->insts[k];
+        for (size_t n = 0; !slice_bool(i->obj, KW_VI_ACCEPT, true) && n < i->nvips; n++) {
+            nft_accept_elems_add(&named, &i->vips[n].spec.addr, plan_dev(&i->vips[n]));
+            if (plan_goes_on(plan_former(w->d->model, i), i))
+                nft_accept_elems_add(&need, &i->vips[n].spec.addr, plan_dev(&i->vips[n]));
+        }
+    }
+    nft_accept_elems_seal(&named, &none);
+    nft_accept_elems_seal(&need, &none);
+    nft_accept_shape_read(&next, w->next);
+    nft_accept_elems_families(&named, false, next.family);
+    plan_nft_accept(w->f, &now, held, &next, &need);
+    nft_accept_elems_free(&named);
+    nft_accept_elems_free(&need);
+}
+
 static void plan_globals(const struct plan_walk *w)
 {
-    static const struct {
-        enum blk blk;
-        const char *what;
-    } kinds[] = { { BLK_GLOBAL, "global_defs: sync daemon, nftables tables, sysctls" },
-                  { BLK_TIMEOUTS, "lvs_timeouts" } };
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        const struct slice_obj *a = slice_next(w->now, NULL, kinds[i].blk, SLICE_ANY_PARENT);
-        const struct slice_obj *b = slice_next(w->next, NULL, kinds[i].blk, SLICE_ANY_PARENT);
-        if ((a == NULL) != (b == NULL) || (a != NULL && !slice_obj_same(a, b)))
-            fprintf(w->f, "apply what changed in %s\n", kinds[i].what);
-    }
+    const struct nft_marks *now, *next;
+    const char *table;
+    char inst[256];
+    sysctl_foresee(w->d, w->next, w->f);
+    syncd_follows(w->next, inst, sizeof inst);
+    syncd_foresee(w->d->syncd, w->next, plan_state(w->d, inst), w->f);
+    plan_guards(w);
+    if (nft_ipvs_foresee(w->d->nft, &table, &now, &next))
+        plan_nft_marks(w->f, table, now, next);
 }
 
 void plan_dump(struct ipvsd *d, const struct slice *next, int fd)
@@ -203,9 +242,10 @@ void plan_dump(struct ipvsd *d, const struct slice *next, int fd)
     w.f = open_memstream(&text, &len);
     if (w.f == NULL)
         return;
-    plan_globals(&w);
     for (size_t i = 0; i < sizeof plan_kinds / sizeof plan_kinds[0]; i++)
         plan_objects(&w, &plan_kinds[i]);
+    vmac_foresee(d, next, w.f);
+    plan_globals(&w);
     for (size_t k = 0; k <= d->model->ninsts; k++) {
         const struct inst *was = plan_inst(d->model, k), *heir = NULL;
         for (size_t n = 0; n <= d->next->ninsts && heir == NULL; n++)

@@ -1,7 +1,8 @@
 /*
  * plan_dump.h - what a commit of the prepared configuration would do to the kernel, a line a step, none of it
  * done (holdctl reload --plan). Reads the two models and what the kernel is known to hold, with the same
- * rules the commit has. Called by main.c between prepare and abort.
+ * rules the commit has. A value that changes is written "WHAT\tOLD\tNEW" (reload --plan --json: from, to).
+ * Called by main.c between prepare and abort.
  */
 #ifndef HOLDFAST_IPVSD_PLAN_DUMP_H
 #define HOLDFAST_IPVSD_PLAN_DUMP_H

@@ -2,6 +2,7 @@
  * plan_ipvs.c - the IPVS part of plan_dump.h. The weight of a server that is there is checkd's word and
  * stays; one that is new comes with its configured weight, once checkd believes in it.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "ipvsd/ipvs.h"
@@ -36,7 +37,7 @@ static void plan_change_server(const struct ipvs_ks *was, uint32_t old, const st
     if (!ipvs_dest_same(a, b))
         fprintf(f, "change server %s of %s: forwarding or thresholds\n", what, where);
     if (a->weight != b->weight && w.in && w.weight == a->weight)
-        fprintf(f, "change server %s of %s: weight %u -> %u\n", what, where, a->weight, b->weight);
+        fprintf(f, "change server %s of %s: weight\t%u\t%u\n", what, where, a->weight, b->weight);
 }
 
 static void plan_servers(const struct ipvs_ks *was, const struct ipvs_ks *ks, const struct slice *next,
@@ -73,7 +74,7 @@ static void plan_service(const struct ipvs_ks *was, const struct ipvs_ks *ks, co
     ipvs_key_text(&ks->svc.key, where);
     if (was != NULL) {
         if (!ipvs_svc_same(&was->svc, &ks->svc))
-            fprintf(f, "change service %s: scheduler %s -> %s, and its options\n", where, was->svc.sched,
+            fprintf(f, "change service %s: scheduler and its options\t%s\t%s\n", where, was->svc.sched,
                     ks->svc.sched);
         plan_servers(was, ks, next, f);
         return;
@@ -84,10 +85,30 @@ static void plan_service(const struct ipvs_ks *was, const struct ipvs_ks *ks, co
             plan_add_server(ks, i, next, f);
 }
 
+/* As life_timeouts of ipvs_life.c. A kernel that was never asked is not asked now: it would load ip_vs. */
+static void plan_timeouts(struct ipvs *v, FILE *f)
+{
+    static const char *const names[] = { "tcp", "tcpfin", "udp" };
+    struct ipvs_timeouts now = { 0 };
+    if (!v->next->has_timeouts && !v->timeouts_saved)
+        return;
+    if (v->k.family != 0 && ipvs_kernel_timeouts(&v->k, &now) < 0)
+        fprintf(f, "lvs_timeouts: the kernel's values cannot be read: %s\n", strerror(errno));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        uint32_t before = v->timeouts_saved ? v->saved.v[i] : now.v[i];
+        uint32_t want = v->next->timeouts.v[i] != 0 ? v->next->timeouts.v[i] : before;
+        if (want != now.v[i] && now.v[i] != 0)
+            fprintf(f, "set IPVS timeout %s\t%u\t%u\n", names[i], now.v[i], want);
+        else if (want != now.v[i])
+            fprintf(f, "set IPVS timeout %s\tthe kernel's own\t%u\n", names[i], want);
+    }
+}
+
 void plan_ipvs(struct ipvsd *d, const struct slice *next, FILE *f)
 {
     const struct ipvs_model *now = d->ipvs->model, *m = d->ipvs->next;
     char where[IPVS_TEXT_LEN];
+    plan_timeouts(d->ipvs, f);
     for (size_t i = 0; i < now->nks; i++)
         if (ipvs_model_ks(m, &now->kss[i]->svc.key) == NULL)
             fprintf(f, "remove service %s and its servers\n", ipvs_key_text(&now->kss[i]->svc.key, where));

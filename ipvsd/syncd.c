@@ -98,6 +98,11 @@ static const struct inst *syncd_inst(const struct syncd *y)
     return NULL;
 }
 
+static enum syncd_want syncd_role(enum vrrp_state state)
+{
+    return state == VRRP_STATE_MASTER ? SYNCD_WANT_MASTER : SYNCD_WANT_BACKUP;
+}
+
 static enum syncd_want syncd_want(const struct syncd *y)
 {
     if (!y->wish.configured)
@@ -110,17 +115,23 @@ static enum syncd_want syncd_want(const struct syncd *y)
     /* Nobody has said yet what it is; or it is on its way out with the whole house, which stops both. */
     if (i == NULL || !i->known || i->state == VRRP_STATE_STOP)
         return SYNCD_WANT_LEAVE;
-    return i->state == VRRP_STATE_MASTER ? SYNCD_WANT_MASTER : SYNCD_WANT_BACKUP;
+    return syncd_role(i->state);
+}
+
+static struct syncd_plan syncd_compare(const struct syncd_wish *wish, enum syncd_want want, bool mine,
+                                       const struct syncd_running have[SYNCD_KINDS])
+{
+    const bool kinds[SYNCD_KINDS] = { want == SYNCD_WANT_MASTER || want == SYNCD_WANT_BOTH,
+                                      want == SYNCD_WANT_BACKUP || want == SYNCD_WANT_BOTH };
+    return syncd_plan(&wish->p, kinds, have, mine || wish->configured);
 }
 
 static int syncd_carry_out(struct syncd *y, enum syncd_want want)
 {
-    const bool kinds[SYNCD_KINDS] = { want == SYNCD_WANT_MASTER || want == SYNCD_WANT_BOTH,
-                                      want == SYNCD_WANT_BACKUP || want == SYNCD_WANT_BOTH };
     struct syncd_walk now;
     if (syncd_ask(y, syncd_msg_dump(y->k.family), NLM_F_DUMP, &now) < 0)
         return -1;
-    struct syncd_plan p = syncd_plan(&y->wish.p, kinds, now.have, y->mine || y->wish.configured);
+    struct syncd_plan p = syncd_compare(&y->wish, want, y->mine, now.have);
     for (int k = 0; k < SYNCD_KINDS; k++)
         if (p.stop[k] && syncd_stop_one(y, (enum syncd_kind)k, &now.have[k].p) < 0)
             return -1;
@@ -192,6 +203,37 @@ void syncd_configure(struct syncd *y, const struct slice *now)
     y->wish = next;
     y->failed = false;
     y->due = true;
+}
+
+const char *syncd_follows(const struct slice *next, char *buf, size_t size)
+{
+    struct syncd_wish w;
+    syncd_read(&w, next);
+    snprintf(buf, size, "%s", w.inst);
+    return buf;
+}
+
+/* A kernel that was never asked runs none of ours; asking it now would make it load ip_vs. */
+void syncd_foresee(struct syncd *y, const struct slice *next, enum vrrp_state then, FILE *f)
+{
+    struct syncd_wish w;
+    struct syncd_walk now = { 0 };
+    syncd_read(&w, next);
+    enum syncd_want want = !w.configured       ? (y->mine ? SYNCD_WANT_NONE : SYNCD_WANT_LEAVE)
+                           : w.inst[0] == '\0' ? SYNCD_WANT_BOTH
+                                               : syncd_role(then);
+    if (want == SYNCD_WANT_LEAVE || (syncd_wish_same(&w, &y->wish) && want == y->last))
+        return;
+    if (y->k.family != 0 && syncd_ask(y, syncd_msg_dump(y->k.family), NLM_F_DUMP, &now) < 0)
+        fprintf(f, "IPVS sync daemon: what runs cannot be read: %s\n", strerror(errno));
+    struct syncd_plan p = syncd_compare(&w, want, y->mine, now.have);
+    for (int k = 0; k < SYNCD_KINDS; k++)
+        if (p.stop[k])
+            fprintf(f, "stop IPVS sync daemon %s on %s, sync id %u\n", syncd_names[k], now.have[k].p.ifname,
+                    now.have[k].p.id);
+    for (int k = 0; k < SYNCD_KINDS; k++)
+        if (p.start[k])
+            fprintf(f, "start IPVS sync daemon %s on %s, sync id %u\n", syncd_names[k], w.p.ifname, w.p.id);
 }
 
 void syncd_turn(struct syncd *y)

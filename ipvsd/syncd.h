@@ -6,6 +6,9 @@
 #ifndef HOLDFAST_IPVSD_SYNCD_H
 #define HOLDFAST_IPVSD_SYNCD_H
 
+#include <stdio.h>
+
+#include "common/proto.h"
 #include "common/slice.h"
 
 struct ipvsd;
@@ -14,6 +17,9 @@ struct syncd;
 struct syncd *syncd_new(struct ipvsd *d);
 void syncd_free(struct syncd *y);
 void syncd_configure(struct syncd *y, const struct slice *now);
+/* What a commit of next would start and stop, with its instance (the name asked for) in this state then. */
+const char *syncd_follows(const struct slice *next, char *buf, size_t size);
+void syncd_foresee(struct syncd *y, const struct slice *next, enum vrrp_state then, FILE *f);
 void syncd_turn(struct syncd *y);     /* end of a turn: the instance may have changed its state */
 void syncd_handover(struct syncd *y); /* vrrpd is given up: no master any more */
 void syncd_stop(struct syncd *y);     /* for good */

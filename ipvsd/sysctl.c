@@ -68,6 +68,13 @@ int sysctl_write(const char *family, const char *name, const char *leaf, int val
     return sysctl_path(path, sizeof path, family, name, leaf) < 0 ? -1 : sysctl_put(path, value);
 }
 
+void sysctl_line(FILE *f, const char *family, const char *name, const char *leaf, int was, int value)
+{
+    char path[128];
+    if (was != value && sysctl_path(path, sizeof path, family, name, leaf) == 0)
+        fprintf(f, "set %s\t%d\t%d\n", path, was, value);
+}
+
 static void sysctl_snapshot_part(struct ipvsd *d, uint32_t key, const struct sysctl_saved *v, size_t n)
 {
     if (n > 0)
@@ -181,6 +188,50 @@ void sysctl_igmp(struct ipvsd *d, const struct slice *s)
     }
     d->igmp_was = (uint8_t)(was + 1);
     child_snapshot(d->child, SYSCTL_IGMP_KEY, &d->igmp_was, 1);
+}
+
+/* Of the i-th instance of m: the interface it wants promote_secondaries on, NULL: none, or one before it. */
+static const char *sysctl_promoted(const struct model *m, size_t i)
+{
+    const char *name = slice_str(m->insts[i].obj, KW_VI_INTERFACE, NULL);
+    if (name == NULL || !slice_bool(m->insts[i].obj, KW_VI_PROMOTE_SECONDARIES, false))
+        return NULL;
+    for (size_t k = 0; k < i; k++)
+        if (slice_bool(m->insts[k].obj, KW_VI_PROMOTE_SECONDARIES, false) &&
+            strcmp(slice_str(m->insts[k].obj, KW_VI_INTERFACE, ""), name) == 0)
+            return NULL;
+    return name;
+}
+
+static bool sysctl_stays(const struct model *m, const char *name)
+{
+    for (size_t k = 0; k < m->ninsts; k++)
+        if (slice_bool(m->insts[k].obj, KW_VI_PROMOTE_SECONDARIES, false) &&
+            strcmp(slice_str(m->insts[k].obj, KW_VI_INTERFACE, ""), name) == 0)
+            return true;
+    return false;
+}
+
+void sysctl_foresee(struct ipvsd *d, const struct slice *s, FILE *f)
+{
+    const struct slice_obj *o = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+    int was = sysctl_get(SYSCTL_IGMP);
+    if (o != NULL && slice_bool(o, KW_GLOBAL_DISABLE_LOCAL_IGMP, false) && d->igmp_was == 0 && was > 0)
+        fprintf(f, "set " SYSCTL_IGMP "\t%d\t0\n", was);
+    for (size_t k = 0; k < d->links.n; k++) {
+        const struct iface *i = d->links.v[k];
+        if (i->promote_refs > 0 && i->promote_saved >= 0 && i->ifindex != 0 &&
+            !sysctl_stays(d->next, i->name))
+            sysctl_line(f, "ipv4", i->name, "promote_secondaries",
+                        sysctl_read("ipv4", i->name, "promote_secondaries"), i->promote_saved);
+    }
+    for (size_t k = 0; k < d->next->ninsts; k++) {
+        const char *name = sysctl_promoted(d->next, k);
+        const struct iface *i = name != NULL ? link_find(d, name) : NULL;
+        int now = name != NULL ? sysctl_read("ipv4", name, "promote_secondaries") : -1;
+        if (now >= 0 && (i == NULL || i->promote_refs == 0))
+            sysctl_line(f, "ipv4", name, "promote_secondaries", now, 1);
+    }
 }
 
 void sysctl_restore_all(struct ipvsd *d)

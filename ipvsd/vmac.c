@@ -14,6 +14,7 @@
 #include "ipvsd/link.h"
 #include "ipvsd/nft_vmac.h"
 #include "ipvsd/sock.h"
+#include "ipvsd/sysctl.h"
 #include "ipvsd/vmac_spec.h"
 #include "ipvsd/vmac_switch.h"
 
@@ -424,6 +425,69 @@ void vmac_stop(struct ipvsd *d)
     m->npairs = 0;
     vmac_switches_begin(m->switches);
     vmac_switches_end(m->switches);
+}
+
+/* ---- what would be
+ * --------------------------------------------------------------------------------------------------- */
+
+static const struct vmac *vmac_former(const struct vmacs *m, const struct vmac_spec *s)
+{
+    for (size_t k = 0; k < m->n; k++)
+        if (strcmp(m->v[k].spec.name, s->name) == 0)
+            return &m->v[k];
+    return NULL;
+}
+
+/* True: its interface is another one then, or not the same as now. */
+static bool vmac_foresee_own(struct ipvsd *d, const struct vmac_spec *s, FILE *f)
+{
+    const struct vmac *was = vmac_former(d->vmacs, s);
+    const struct iface *i = link_find(d, s->name), *base = link_find(d, s->base);
+    bool there = i != NULL && i->ifindex != 0;
+    if (was != NULL && there && vmac_spec_same(&was->spec, s) && i->fit == i->ifindex)
+        return false;
+    struct vmac v = { .spec = *s, .base = link_find(d, s->base), .iface = link_find(d, s->name) };
+    bool fresh = !there || base == NULL || vmac_fit(&v) == VMAC_FIT_OTHER;
+    vmac_switch_own_foresee(s->name, s->v4, s->v6, fresh, f);
+    return fresh;
+}
+
+static void vmac_foresee_tables(const struct vmacs *m, const struct slice *next, size_t n, bool moved,
+                                FILE *f)
+{
+    struct nft_vmac_form form = m->form;
+    const char *verb = m->npairs == 0 ? "add" : n == 0 ? "remove" : "put in anew";
+    bool other = nft_vmac_form_read(&form, next) && n > 0;
+    if ((n == 0 && m->npairs == 0) || (!moved && !other && n == m->npairs))
+        return;
+    fprintf(f, "%s nftables table ip " NFT_VMAC_TABLE " (%zu macvlans)\n", verb, n);
+    fprintf(f, "%s nftables table ip6 " NFT_VMAC_TABLE " (%zu macvlans)\n", verb, n);
+}
+
+void vmac_foresee(struct ipvsd *d, const struct slice *next, FILE *f)
+{
+    const struct slice_obj *o = NULL;
+    size_t n = 0, pairs = 0, all = 0;
+    bool moved = false;
+    while ((o = slice_next(next, o, BLK_VMAC, SLICE_ANY_PARENT)) != NULL)
+        all++;
+    struct vmac_spec *spec = xcalloc(all + 1, sizeof *spec);
+    const char **bases = xcalloc(all + 1, sizeof *bases);
+    for (size_t k = 0; (o = slice_next(next, o, BLK_VMAC, SLICE_ANY_PARENT)) != NULL; k++) {
+        if (vmac_spec_read(o, &spec[k]) < 0 || sysctl_read("ipv4", spec[k].base, "arp_ignore") < 0)
+            continue; /* its interface is not there: nothing is made yet */
+        bool other = vmac_foresee_own(d, &spec[k], f);
+        if (spec[k].ipvlan)
+            continue;
+        pairs++;
+        moved = moved || other;
+        if (spec[k].v4)
+            bases[n++] = spec[k].base;
+    }
+    vmac_switch_bases_foresee(d->vmacs->switches, bases, n, f);
+    vmac_foresee_tables(d->vmacs, next, pairs, moved, f);
+    free(bases);
+    free(spec);
 }
 
 void vmac_dump(const struct ipvsd *d, int fd)

@@ -151,21 +151,79 @@ static void switch_set(const char *family, const char *name, const char *leaf, i
         log_warn("%s: %s cannot be set to %d: %s", name, leaf, value, strerror(errno));
 }
 
-void vmac_switch_own(const char *name, bool v4, bool v6)
+/* ---- on a macvlan or ipvlan itself */
+
+struct switch_wish {
+    const char *family, *leaf;
+    int value;
+};
+#define SWITCH_WISHES 8u
+
+/* from: whose values say what the machine is like. */
+static size_t switch_wishes(const char *from, bool v4, bool v6, struct switch_wish out[SWITCH_WISHES])
 {
     int all = sysctl_read("ipv4", "all", "rp_filter");
-    switch_set("ipv4", name, "arp_ignore", 1);
-    switch_set("ipv4", name, "rp_filter", all == 1 ? SWITCH_LOOSE : 0);
+    size_t n = 0;
+    out[n++] = (struct switch_wish){ "ipv4", "arp_ignore", 1 };
+    out[n++] = (struct switch_wish){ "ipv4", "rp_filter", all == 1 ? SWITCH_LOOSE : 0 };
     if (v4) {
-        switch_set("ipv4", name, "accept_local", 1);
-        switch_set("ipv4", name, "promote_secondaries", 1);
+        out[n++] = (struct switch_wish){ "ipv4", "accept_local", 1 };
+        out[n++] = (struct switch_wish){ "ipv4", "promote_secondaries", 1 };
     }
-    if (sysctl_read("ipv6", name, "disable_ipv6") < 0)
-        return; /* a kernel without IPv6 */
-    switch_set("ipv6", name, "disable_ipv6", v6 ? 0 : 1);
+    if (sysctl_read("ipv6", from, "disable_ipv6") < 0)
+        return n; /* a kernel without IPv6 */
+    out[n++] = (struct switch_wish){ "ipv6", "disable_ipv6", v6 ? 0 : 1 };
     if (!v6)
-        return;
-    switch_set("ipv6", name, "addr_gen_mode", 1);
-    switch_set("ipv6", name, "accept_ra", 0);
-    switch_set("ipv6", name, "router_solicitations", 0);
+        return n;
+    out[n++] = (struct switch_wish){ "ipv6", "addr_gen_mode", 1 };
+    out[n++] = (struct switch_wish){ "ipv6", "accept_ra", 0 };
+    out[n++] = (struct switch_wish){ "ipv6", "router_solicitations", 0 };
+    return n;
+}
+
+void vmac_switch_own(const char *name, bool v4, bool v6)
+{
+    struct switch_wish w[SWITCH_WISHES];
+    size_t n = switch_wishes(name, v4, v6, w);
+    for (size_t i = 0; i < n; i++)
+        switch_set(w[i].family, name, w[i].leaf, w[i].value);
+}
+
+void vmac_switch_own_foresee(const char *name, bool v4, bool v6, bool fresh, FILE *f)
+{
+    struct switch_wish w[SWITCH_WISHES];
+    const char *from = fresh ? "default" : name; /* what the kernel gives a new interface */
+    size_t n = switch_wishes(from, v4, v6, w);
+    for (size_t i = 0; i < n; i++)
+        sysctl_line(f, w[i].family, name, w[i].leaf, sysctl_read(w[i].family, from, w[i].leaf), w[i].value);
+}
+
+static bool switch_named(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* As switch_back and vmac_switch_base do it. */
+void vmac_switch_bases_foresee(const struct vmac_switches *s, const char *const *bases, size_t n, FILE *f)
+{
+    for (size_t k = 0; k < s->n; k++) {
+        const struct switch_base *b = &s->v[k];
+        const struct iface *i = link_find(s->d, b->was.name);
+        for (size_t l = 0; l < BASE_LEAFS && !switch_named(bases, n, b->was.name); l++)
+            if (b->was.value[l] >= 0 && b->was.value[l] <= 9 && (i == NULL || i->ifindex == b->ifindex))
+                sysctl_line(f, "ipv4", b->was.name, base_leafs[l],
+                            sysctl_read("ipv4", b->was.name, base_leafs[l]), b->was.value[l]);
+    }
+    for (size_t k = 0; k < n; k++) {
+        const struct iface *i = link_find(s->d, bases[k]);
+        bool held = switch_named(bases, k, bases[k]);
+        for (size_t o = 0; o < s->n && !held; o++)
+            held = strcmp(s->v[o].was.name, bases[k]) == 0 && i != NULL && i->ifindex == s->v[o].ifindex;
+        for (size_t l = 0; l < BASE_LEAFS && !held; l++)
+            if (sysctl_read("ipv4", bases[k], base_leafs[l]) == 0)
+                sysctl_line(f, "ipv4", bases[k], base_leafs[l], 0, 1);
+    }
 }

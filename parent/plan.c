@@ -69,14 +69,14 @@ void plan_refused(struct plan *p, const char *why)
     fprintf(p->out, "%s\n", why);
 }
 
-/* One line; what cannot be printed is not. */
+/* One line; what cannot be printed is not. Behind a tab stand an old value and a new one. */
 static void plan_line(struct plan *p, enum role r, const char *s, size_t len)
 {
     if (len == 0)
         return;
     fprintf(p->out, "%s\t", role_name(r));
     for (size_t i = 0; i < len; i++)
-        fputc((unsigned char)s[i] < 0x20 || s[i] == 0x7f ? '?' : s[i], p->out);
+        fputc(((unsigned char)s[i] < 0x20 && s[i] != '\t') || s[i] == 0x7f ? '?' : s[i], p->out);
     fputc('\n', p->out);
 }
 

@@ -21,7 +21,7 @@ void plan_diagnosis(struct plan *p, const char *text, size_t len); /* of the new
 void plan_refused(struct plan *p, const char *why);                /* there is nothing to do but to say why */
 /* What room m has written, or that it would be started or stopped. */
 void plan_gather(struct plan *p, const struct room *m, bool takes_part, bool wanted);
-/* "ROLE\tTEXT" lines, or the diagnosis and why it was refused. The caller frees. */
+/* "ROLE\tTEXT" or "ROLE\tTEXT\tOLD\tNEW" lines, or the diagnosis and why it was refused. The caller frees. */
 char *plan_end(struct plan *p, size_t *len);
 
 #endif

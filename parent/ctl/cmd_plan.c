@@ -12,19 +12,43 @@
 #include "parent/ctl/ctl.h"
 #include "parent/ctl/render.h"
 
-/* "ROLE\tTEXT" a line. */
+/* "ROLE\tTEXT" or "ROLE\tTEXT\tOLD\tNEW" a line. */
+struct plan_line {
+    const char *who, *does, *from, *to; /* to NULL: no value changes */
+};
+
+/* False: the end. *at moves on; the text is taken apart. */
+static bool plan_next(char **at, struct plan_line *out)
+{
+    for (char *line; (line = strsep(at, "\n")) != NULL;) {
+        out->who = strsep(&line, "\t");
+        out->does = strsep(&line, "\t");
+        out->from = strsep(&line, "\t");
+        out->to = line;
+        if (out->does != NULL)
+            return true;
+    }
+    return false;
+}
+
+static json_t *plan_text(const char *s)
+{
+    json_t *t = json_string(s);
+    return t != NULL ? t : json_string("(not UTF-8)");
+}
+
 static void plan_json(char *text)
 {
-    json_t *root = json_object(), *list = json_array();
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-        char *tab = strchr(line, '\t');
-        if (tab == NULL)
-            continue;
-        *tab = '\0';
-        json_t *what = json_string(tab + 1);
-        json_array_append_new(list, json_pack("{s:s, s:o}", "process", line, "does",
-                                              what != NULL ? what : json_string("(not UTF-8)")));
+    json_t *root = json_pack("{s:i, s:s}", "schema", RENDER_SCHEMA, "command", "reload --plan");
+    json_t *list = json_array();
+    struct plan_line l;
+    while (plan_next(&text, &l)) {
+        json_t *o = json_pack("{s:s, s:o}", "process", l.who, "does", plan_text(l.does));
+        if (l.to != NULL) {
+            json_object_set_new(o, "from", plan_text(l.from));
+            json_object_set_new(o, "to", plan_text(l.to));
+        }
+        json_array_append_new(list, o);
     }
     json_object_set_new(root, "plan", list);
     render_print(root);
@@ -32,14 +56,13 @@ static void plan_json(char *text)
 
 static void plan_people(char *text)
 {
+    struct plan_line l;
     size_t n = 0;
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
-        char *tab = strchr(line, '\t');
-        if (tab == NULL)
-            continue;
-        *tab = '\0';
-        printf("%-7s %s\n", line, tab + 1);
+    while (plan_next(&text, &l)) {
+        printf("%-7s %s", l.who, l.does);
+        if (l.to != NULL)
+            printf(" %s -> %s", l.from, l.to);
+        putchar('\n');
         n++;
     }
     if (n == 0)

@@ -41,6 +41,7 @@ import dumps  # noqa: E402,F401
 import dump_bfd  # noqa: E402,F401
 import evidence  # noqa: E402,F401
 import metrics  # noqa: E402,F401
+import plans  # noqa: E402,F401
 import process  # noqa: E402,F401
 import options  # noqa: E402,F401
 import orders  # noqa: E402,F401

@@ -17,6 +17,7 @@
 #include "ipvsd/ipvs_model.h"
 #include "ipvsd/nft_batch.h"
 #include "ipvsd/nft_marks.h"
+#include "ipvsd/plan_nft.h"
 #include "test/unit/conf_tree_util.h"
 
 #define GLOBAL(more)       "global_defs {\n nftables_ipvs\n" more "}\n"
@@ -269,6 +270,54 @@ static void transaction(void **state)
     slice_free(s);
 }
 
+/* ---- reload --plan */
+
+static char *planned(const char *table, const struct nft_marks *now, const struct nft_marks *next)
+{
+    char *text = NULL;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+    plan_nft_marks(f, table, now, next);
+    fclose(f);
+    return text;
+}
+
+static void plan_is(const char *table, const char *was, const char *next, const char *want)
+{
+    struct slice *s = load(was), *n = load(next);
+    struct nft_marks *a = nft_marks_build(s, NULL), *b = nft_marks_build(n, a);
+    char *text = planned(table, a, b);
+    assert_string_equal(text, want);
+    free(text);
+    nft_marks_free(a);
+    nft_marks_free(b);
+    slice_free(s);
+    slice_free(n);
+}
+
+#define PLAN_A GLOBAL("") GROUP("G", " 10.0.1.1 80\n 10.0.1.5-9 8080\n") VS("G", "TCP")
+#define PLAN_B GLOBAL("") GROUP("G", " 10.0.1.5-9 8080\n 10.0.1.7 90\n") VS("G", "TCP")
+#define T      "keepalived_ipvs"
+
+static void foreseen(void **state)
+{
+    (void)state;
+    plan_is(T, PLAN_A, PLAN_A, "");
+    plan_is(T, PLAN_A, PLAN_B,
+            "put in anew nftables table ip " T " (nftables_ipvs)\n"
+            "remove from nftables map ip " T " tcp_map: 10.0.1.1 . 80\n"
+            "add to nftables map ip " T " tcp_map: 10.0.1.7 . 90 : mark 1000\n");
+    plan_is("", PLAN_A, PLAN_A, /* it does not stand: a new one with everything */
+            "add nftables table ip " T " (nftables_ipvs)\n"
+            "add to nftables map ip " T " tcp_map: 10.0.1.1 . 80 : mark 1000\n"
+            "add to nftables map ip " T " tcp_map: 10.0.1.5-10.0.1.9 . 8080 : mark 1000\n");
+    plan_is(T, PLAN_A, GROUP("G", " 10.0.1.1 80\n") VS("G", "TCP"),
+            "remove nftables table ip " T " (nftables_ipvs)\n");
+    plan_is("old", PLAN_A, GLOBAL("") GROUP("G", " 10.0.1.1 80\n") VS("G", "TCP"),
+            "remove nftables table ip old (nftables_ipvs)\nadd nftables table ip " T " (nftables_ipvs)\n"
+            "add to nftables map ip " T " tcp_map: 10.0.1.1 . 80 : mark 1000\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,7 +325,7 @@ int main(void)
         cmocka_unit_test(services),      cmocka_unit_test(port_zero_is_every_port),
         cmocka_unit_test(reload),        cmocka_unit_test(overlaps),
         cmocka_unit_test(the_last_mark), cmocka_unit_test(damage),
-        cmocka_unit_test(transaction),
+        cmocka_unit_test(transaction),   cmocka_unit_test(foreseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

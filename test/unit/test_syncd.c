@@ -16,6 +16,8 @@
 #include <netlink/genl/genl.h>
 #include <netlink/msg.h>
 
+#include "ipvsd/ipvsd.h"
+#include "ipvsd/syncd.h"
 #include "ipvsd/syncd_codec.h"
 #include "test/unit/conf_tree_util.h"
 
@@ -155,13 +157,49 @@ static void answers(void **state)
     assert_int_equal(w.error, ENODEV);
 }
 
+/* reload --plan, where the kernel was never asked: nothing of ours runs, and it is not asked for the plan. */
+static void foresee_is(const char *global, enum vrrp_state then, const char *want)
+{
+    struct ipvsd d = { 0 };
+    struct tree t;
+    char text[600], inst[256], *said = NULL;
+    size_t len;
+    snprintf(text, sizeof text, "global_defs {\n %s\n}\n" VI, global);
+    tree_load(&t, text);
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    assert_non_null(s);
+    d.ev = ev_new(NULL);
+    struct syncd *y = syncd_new(&d);
+    FILE *f = open_memstream(&said, &len);
+    syncd_foresee(y, s, then, f);
+    fclose(f);
+    assert_string_equal(said, want);
+    assert_string_equal(syncd_follows(s, inst, sizeof inst), strstr(global, "inst V") != NULL ? "V" : "");
+    free(said);
+    syncd_free(y);
+    ev_free(d.ev);
+    slice_free(s);
+    tree_unload(&t);
+}
+
+static void foreseen(void **state)
+{
+    (void)state;
+    foresee_is("router_id x", VRRP_STATE_MASTER, "");
+    foresee_is("lvs_sync_daemon eth0 inst V", VRRP_STATE_MASTER,
+               "start IPVS sync daemon master on eth0, sync id 9\n");
+    foresee_is("lvs_sync_daemon eth0 inst V id 77", VRRP_STATE_FAULT,
+               "start IPVS sync daemon backup on eth0, sync id 77\n");
+    foresee_is("lvs_sync_daemon eth1 id 3", VRRP_STATE_BACKUP,
+               "start IPVS sync daemon master on eth1, sync id 3\n"
+               "start IPVS sync daemon backup on eth1, sync id 3\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(configuration),
-        cmocka_unit_test(fits),
-        cmocka_unit_test(plans),
-        cmocka_unit_test(answers),
+        cmocka_unit_test(configuration), cmocka_unit_test(fits),     cmocka_unit_test(plans),
+        cmocka_unit_test(answers),       cmocka_unit_test(foreseen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
