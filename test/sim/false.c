@@ -256,6 +256,8 @@ void io_flush(struct io *io)
 {
     struct false_queued out[FALSE_OUT];
     size_t n = io->n;
+    if (n == 0)
+        return;
     memcpy(out, io->out, n * sizeof *out);
     io->n = 0;
     for (size_t i = 0; i < n; i++) {
@@ -302,5 +304,6 @@ void io_sock_poll(struct io_sock *s)
     if (s->accept_fd < 0 || s->polled_at == turn)
         return;
     s->polled_at = turn;
-    false_deliver(false_house(s->io), s);
+    if (false_house(s->io)->nq > 0)
+        false_deliver(false_house(s->io), s);
 }

@@ -185,6 +185,7 @@ void plan_facts_good(struct facts_false *f);
 struct keys_plan plan_keys(unsigned int step);
 void plan_key(uint8_t id, uint8_t out[16]);
 bool plan_has_bfd(const struct house *h);
+bool plan_bfd(const struct town *t); /* somebody has */
 
 /* false.c */
 void false_deliver(struct house *h,

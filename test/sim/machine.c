@@ -100,7 +100,8 @@ void bfd_io_poll(struct bfd_rx *r)
     if (r->fd < 0 || r->polled_at == turn)
         return;
     r->polled_at = turn;
-    machine_deliver_bfd(h);
+    if (h->nbfd_q > 0)
+        machine_deliver_bfd(h);
 }
 
 int bfd_io_send(struct bfd_sess *s, const struct bfd_packet *p)

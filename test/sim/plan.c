@@ -151,6 +151,14 @@ bool plan_has_bfd(const struct house *h)
     return false;
 }
 
+bool plan_bfd(const struct town *t)
+{
+    for (unsigned int k = 0; k < t->nhouses; k++)
+        if (plan_has_bfd(&t->house[k]))
+            return true;
+    return false;
+}
+
 /* The same in every house: families (two virtual routers of one number, one of each family, are usual), how
  * adverts travel, what signs them. */
 static void more_member(struct town *t, unsigned int m, struct vi_plan *vi, const struct vi_plan *before)

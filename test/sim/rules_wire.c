@@ -7,7 +7,6 @@
  * heard. A tracker says of a BFD session what the session says, at the end of every turn. Called by false.c,
  * machine.c, house.c and foe.c.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "test/sim/house.h"
@@ -18,7 +17,7 @@
 
 unsigned int rule_member_of(const struct inst *i)
 {
-    return (unsigned int)strtoul(i->b->name + strlen("VI_"), NULL, 10) - 1;
+    return (unsigned int)(i->b->name[strlen("VI_")] - '1'); /* MEMBERS_MAX has one digit */
 }
 
 /* ---- what leaves */

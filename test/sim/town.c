@@ -9,7 +9,8 @@
 
 #include "test/sim/world.h"
 
-#define TOWN_ROUNDS   3
+#define TOWN_ROUNDS   3 /* of a plain town; in others more happens in each */
+#define TOWN_FEWER    2
 #define TOWN_TROUBLES 30
 #define TOWN_NEVER    (UINT64_MAX / 2)
 
@@ -263,9 +264,9 @@ static void trouble(struct town *t)
 {
     for (unsigned int n = 0; n < TOWN_TROUBLES; n++) {
         town_run(t, t->now + town_rnd(t, 2 * t->base));
-        if (t->signs && n % 4 == 0)
+        if (t->signs && n % 8 == 0)
             town_rotate(t);
-        if (n % 8 == 7)
+        if (n % 16 == 7)
             town_retime(t, &t->house[n / 8 % t->nhouses]);
         struct house *h = &t->house[town_rnd(t, t->nhouses)];
         switch (town_rnd(t, 6)) {
@@ -376,7 +377,8 @@ void town_run_seed(struct town *t, uint64_t seed)
     plan_town(t);
     for (unsigned int k = 0; k < t->nhouses; k++)
         house_boot(&t->house[k]);
-    for (unsigned int n = 0; n < TOWN_ROUNDS; n++) {
+    bool plain = !t->foe && !t->v6 && !plan_bfd(t);
+    for (unsigned int n = 0; n < (plain ? TOWN_ROUNDS : TOWN_FEWER); n++) {
         trouble(t);
         heal(t);
         judge(t);
