@@ -66,8 +66,9 @@ CONF
 . /deb/clients.sh
 . /deb/switch.sh
 mkdir -p /run/systemd/system
-modprobe dummy; modprobe ip_vs
-ip link add lan0 type dummy && ip link set lan0 up && ip address add 192.0.2.1/24 dev lan0
+modprobe veth; modprobe ip_vs
+# not a dummy: on one of those Debian's keepalived stayed backup
+ip link add lan0 type veth peer lan1 && ip link set lan1 up && ip link set lan0 up && ip address add 192.0.2.1/24 dev lan0
 ip -o monitor address >>/run/monitor &
 
 # ---- installed, not configured
