@@ -122,7 +122,7 @@ def refused(lane):
         return "3 refusals"
 
 
-@case("log-file-stalls", "-g: the writer hangs under 6,000 lines, the disk is full: not an advert late, what is lost is counted and told", alone=True, limit=90)
+@case("log-file-stalls", "-g: the writer hangs under thousands of lines, the disk is full: not an advert late, what is lost is counted and told", alone=True, limit=90)
 def stalls(lane):
     with lane.lab("a") as lab:
         small = lab.root + "/small"
@@ -134,12 +134,15 @@ def stalls(lane):
         lines = ["10.%d.%d.%d/32" % (88 + i // 65536, i // 256 % 256, i % 256) for i in range(3000)]
         since = now()
         os.kill(pid, signal.SIGSTOP)
-        lab.a.batch("\n".join("addr add %s dev lo" % x for x in lines))
-        lab.a.batch("\n".join("addr del %s dev lo" % x for x in lines))
-        time.sleep(1)
+        for _ in range(8):  # the kernel's news may overflow before our queue does, and is read anew without lines
+            lab.a.batch("\n".join("addr add %s dev lo" % x for x in lines))
+            lab.a.batch("\n".join("addr del %s dev lo" % x for x in lines))
+            time.sleep(1)
+            out = json.loads(run(beside(lane, "holdctl"), "-s", socket_of(d), "--json", "status").stdout)
+            if out["daemon"]["log_lines_lost"] > 0:
+                break
         lab.adverts()  # the recorder's own work with so much news must not count
         late = steady(lab, "a", since, INTERVAL)
-        out = json.loads(run(beside(lane, "holdctl"), "-s", socket_of(d), "--json", "status").stdout)
         check(out["daemon"]["log_lines_lost"] > 0, "nothing was lost: the queue has no bound")
         os.kill(pid, signal.SIGCONT)
         until(lab, d, at.replace(".", "_ipvs."), "added to lo")
