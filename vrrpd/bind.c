@@ -23,7 +23,7 @@ static int bind_addrs(struct bind_vi *b, const struct slice *s, struct err *e)
 {
     size_t n = 0, most = bind_count(s, BLK_ADDR, b->id);
     b->addrs = most > 0 ? xcalloc(most, sizeof *b->addrs) : NULL;
-    for (const struct slice_obj *o = slice_next(s, NULL, BLK_ADDR, b->id); o != NULL;
+    for (const struct slice_obj *o = slice_next(s, NULL, BLK_ADDR, b->id); o != NULL && n < most;
          o = slice_next(s, o, BLK_ADDR, b->id)) {
         struct ipaddr a;
         if (slice_bool(o, KW_ADDR_X_EXCLUDED, false) || !slice_ip(o, KW_ADDR_ADDRESS, &a))
@@ -45,7 +45,7 @@ static void bind_peers(struct bind_vi *b, const struct slice *s)
 {
     size_t n = 0, most = bind_count(s, BLK_VI_PEER, b->id);
     b->peers = most > 0 ? xcalloc(most, sizeof *b->peers) : NULL;
-    for (const struct slice_obj *o = slice_next(s, NULL, BLK_VI_PEER, b->id); o != NULL;
+    for (const struct slice_obj *o = slice_next(s, NULL, BLK_VI_PEER, b->id); o != NULL && n < most;
          o = slice_next(s, o, BLK_VI_PEER, b->id)) {
         struct check_peer *p = &b->peers[n];
         if (!slice_ip(o, KW_VI_PEER_IP, &p->addr))
