@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/hash.h"
 #include "common/slice_format.h"
 
 #define NONE UINT32_MAX /* no object: end of a chain, empty place in a table */
@@ -187,26 +188,14 @@ static int header_check(const struct slice_head *h, size_t len, enum role role, 
 /* ---- index -----------------------------------------------------------------------------------------------
  */
 
-static uint32_t hash_mix(uint64_t h)
-{
-    h ^= h >> 33;
-    h *= UINT64_C(0xff51afd7ed558ccd);
-    h ^= h >> 33;
-    return (uint32_t)h;
-}
-
 static uint32_t hash_name(enum blk blk, const char *name)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)blk;
-
-    for (; *name; name++)
-        h = (h ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
-    return hash_mix(h);
+    return hash_place(hash_text(HASH_START ^ (uint64_t)blk, name));
 }
 
 static uint32_t hash_kin(enum blk blk, uint32_t parent)
 {
-    return hash_mix(((uint64_t)blk << 32 | parent) * UINT64_C(0x9e3779b97f4a7c15));
+    return hash_place(hash_u64(HASH_START, (uint64_t)blk << 32 | parent));
 }
 
 /* Place of (blk, name) in the table: where it is or where it would go. The table is never more than half

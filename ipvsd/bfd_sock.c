@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 #include "ipvsd/ipvsd.h"
 
 #define BFD_SOCK_PORT       3784
@@ -209,14 +210,14 @@ static int bfd_sock_open_rx(struct bfd_socks *b, size_t kind)
 }
 
 /* The same session has the same port in every life of ours, as its neighbour may demand (RFC 5881 section 4):
- * a number made of what it is (FNV-1a), or another one when that is taken. */
+ * a number made of what it is, or another one when that is taken. */
 static uint32_t bfd_sock_hash(const struct bfd_sock_tx *t)
 {
-    uint32_t h = 2166136261u;
+    uint32_t h = HASH_START32;
     for (const char *p = t->obj->name; *p != '\0'; p++)
-        h = (h ^ (uint8_t)*p) * 16777619u;
+        h = hash_byte32(h, (uint8_t)*p);
     for (size_t i = 0; i < sizeof t->spec.dst.b; i++)
-        h = ((h ^ t->spec.dst.b[i]) * 16777619u ^ t->spec.src.b[i]) * 16777619u;
+        h = hash_byte32(hash_byte32(h, t->spec.dst.b[i]), t->spec.src.b[i]);
     return h;
 }
 

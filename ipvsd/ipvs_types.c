@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/addr.h"
+#include "common/hash.h"
 
 bool ipvs_key_same(const struct ipvs_key *a, const struct ipvs_key *b)
 {
@@ -34,13 +35,7 @@ bool ipvs_dest_same(const struct ipvs_dest *a, const struct ipvs_dest *b)
 
 uint32_t ipvs_hash(const void *key, size_t len)
 {
-    const uint8_t *p = key;
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    while (len-- > 0)
-        h = (h ^ *p++) * UINT64_C(0x100000001b3);
-    h ^= h >> 32;
-    h *= UINT64_C(0x9e3779b97f4a7c15);
-    return (uint32_t)(h >> 32);
+    return hash_place(hash_bytes(HASH_START, key, len));
 }
 
 static void ipvs_hostport(uint8_t family, const uint8_t addr[16], uint16_t port, char *buf, size_t size)

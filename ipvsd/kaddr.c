@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 
 #define KADDR_BUCKETS 64
 
@@ -24,10 +25,7 @@ void kaddr_free(struct kaddr_table *t)
 
 uint32_t kaddr_hash(const struct ipaddr *a)
 {
-    uint32_t h = 2166136261u ^ a->family;
-    for (size_t i = 0; i < ipaddr_len(a); i++)
-        h = (h ^ a->b[i]) * 16777619u;
-    return h ^ h >> 15;
+    return hash_place(hash_bytes(HASH_START ^ a->family, a->b, ipaddr_len(a)));
 }
 
 bool kaddr_same(const struct ipaddr *a, const struct ipaddr *b)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 
 struct marks_used {
     uint32_t *v; /* ascending once sorted */
@@ -275,29 +276,21 @@ struct nft_marks *nft_marks_build(const struct slice *s, const struct nft_marks 
     return m;
 }
 
-static uint64_t marks_hash(uint64_t h, const void *p, size_t n)
-{
-    const uint8_t *b = p;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ b[i]) * UINT64_C(1099511628211);
-    return h;
-}
-
 uint64_t nft_marks_digest(const struct nft_marks *m)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
-    h = marks_hash(h, m->table, sizeof m->table);
-    h = marks_hash(h, &m->priority, sizeof m->priority);
-    h = marks_hash(h, &m->counters, sizeof m->counters);
+    uint64_t h = HASH_START;
+    h = hash_bytes(h, m->table, sizeof m->table);
+    h = hash_bytes(h, &m->priority, sizeof m->priority);
+    h = hash_bytes(h, &m->counters, sizeof m->counters);
     for (size_t i = 0; i < m->nranges; i++) {
         const struct nft_range *r = &m->ranges[i];
-        h = marks_hash(h, &r->protocol, sizeof r->protocol);
-        h = marks_hash(h, r->first.b, sizeof r->first.b);
-        h = marks_hash(h, r->last.b, sizeof r->last.b);
-        h = marks_hash(h, &r->port_first, sizeof r->port_first);
-        h = marks_hash(h, &r->port_last, sizeof r->port_last);
-        h = marks_hash(h, &r->mark, sizeof r->mark);
-        h = marks_hash(h, &r->first.family, sizeof r->first.family);
+        h = hash_bytes(h, &r->protocol, sizeof r->protocol);
+        h = hash_bytes(h, r->first.b, sizeof r->first.b);
+        h = hash_bytes(h, r->last.b, sizeof r->last.b);
+        h = hash_bytes(h, &r->port_first, sizeof r->port_first);
+        h = hash_bytes(h, &r->port_last, sizeof r->port_last);
+        h = hash_bytes(h, &r->mark, sizeof r->mark);
+        h = hash_bytes(h, &r->first.family, sizeof r->first.family);
     }
     return h;
 }

@@ -11,6 +11,8 @@
 #include <netlink/msg.h>
 #include <string.h>
 
+#include "common/hash.h"
+
 #define FACT_V6_METRIC 1024u /* what the kernel makes of none */
 
 /* ---- addresses
@@ -231,10 +233,9 @@ bool route_fact_same_slot(const struct route_fact *a, const struct route_fact *b
 
 uint32_t route_fact_hash(const struct route_fact *f)
 {
-    uint32_t h = 2166136261u ^ f->table ^ (f->priority << 8) ^ (uint32_t)(f->rule ? 77 : f->dst.plen);
-    for (size_t i = 0; i < sizeof f->dst.b; i++)
-        h = (h ^ f->dst.b[i]) * 16777619u;
-    return h;
+    uint64_t h = hash_u64(HASH_START, (uint64_t)f->table << 32 | f->priority);
+    h = hash_u64(h, (uint64_t)f->rule << 8 | f->dst.plen);
+    return hash_place(hash_bytes(h, f->dst.b, sizeof f->dst.b));
 }
 
 static bool fact_same_rule(const struct route_fact_rule *a, const struct route_fact_rule *b)

@@ -9,6 +9,7 @@
 
 #include "common/compat.h"
 #include "common/err.h"
+#include "common/hash.h"
 #include "ipvsd/link.h"
 #include "ipvsd/model.h"
 #include "ipvsd/route_apply.h"
@@ -27,20 +28,12 @@ uint32_t *route_model_preferences(const struct slice *s)
     return p;
 }
 
-static uint64_t route_digest_bytes(uint64_t h, const void *p, size_t n)
-{
-    const uint8_t *b = p;
-    for (size_t i = 0; i < n; i++)
-        h = (h ^ b[i]) * UINT64_C(1099511628211);
-    return h;
-}
-
 static uint64_t route_digest(const struct slice *s, const struct slice_obj *o, uint64_t h)
 {
     static const enum blk parts[] = { BLK_NEXTHOP, BLK_ENCAP };
     uint32_t blk = (uint32_t)o->blk;
-    h = route_digest_bytes(h, &blk, sizeof blk);
-    h = route_digest_bytes(h, o->body, o->body_len);
+    h = hash_bytes(h, &blk, sizeof blk);
+    h = hash_bytes(h, o->body, o->body_len);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (const struct slice_obj *in = NULL; (in = slice_next(s, in, parts[i], o->id)) != NULL;)
             h = route_digest(s, in, h);
@@ -53,7 +46,7 @@ static void route_build_one(const struct slice *s, struct inst *i, const struct 
     e->inst = i;
     e->obj = o;
     e->rule = o->blk == BLK_RULE;
-    e->digest = route_digest(s, o, UINT64_C(14695981039346656037) ^ spare);
+    e->digest = route_digest(s, o, HASH_START ^ spare);
     if (e->rule)
         rule_spec_read(o, spare, &e->policy);
     else

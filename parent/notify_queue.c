@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 #include "common/log.h"
 
 #define NOTIFY_MOST     32 /* at once, counting those the queues still wait for */
@@ -91,10 +92,7 @@ static struct notify_item *queue_pop(struct notify_queue *u)
 
 static struct notify_queue **queue_bucket(struct notify_queues *q, const char *key)
 {
-    uint32_t h = UINT32_C(2166136261);
-    for (const char *c = key; *c != '\0'; c++)
-        h = (h ^ (uint8_t)*c) * UINT32_C(16777619);
-    return &q->bucket[h % NOTIFY_BUCKETS];
+    return &q->bucket[hash_place(hash_text(HASH_START, key)) % NOTIFY_BUCKETS];
 }
 
 static void queue_free(struct notify_queue *u)

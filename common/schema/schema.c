@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "common/hash.h"
 #include "common/role.h"
 
 #define P_ ROLE_BIT(ROLE_PARENT)
@@ -130,22 +131,15 @@ const char *schema_word_at(enum schema_enum e, unsigned int i)
     return NULL;
 }
 
-static uint64_t hash_text(uint64_t h, const char *s)
-{
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-    return (h ^ 0xff) * UINT64_C(0x100000001b3);
-}
-
 uint64_t schema_hash(void)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = HASH_START;
     for (int i = KW_NONE + 1; i < KW_MAX; i++) {
-        h = hash_text(h, kw_table[i].name);
-        h = (h ^ (uint64_t)kw_table[i].kind ^ (uint64_t)kw_table[i].blk << 8) * UINT64_C(0x100000001b3);
+        h = hash_u64(hash_text(h, kw_table[i].name), 0xff);
+        h = hash_u64(h, (uint64_t)kw_table[i].kind ^ (uint64_t)kw_table[i].blk << 8);
     }
     for (int i = BLK_NONE + 1; i < BLK_MAX; i++)
-        h = hash_text(h, blk_table[i].name);
+        h = hash_u64(hash_text(h, blk_table[i].name), 0xff);
     return h;
 }
 

@@ -9,14 +9,11 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 
 static size_t def_bucket(const char *name, size_t len)
 {
-    uint32_t h = 2166136261u;
-
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ (unsigned char)name[i]) * 16777619u;
-    return h % TEXT_DEF_BUCKETS;
+    return hash_place(hash_bytes(HASH_START, name, len)) % TEXT_DEF_BUCKETS;
 }
 
 struct def *def_find(struct def *const *table, const char *name, size_t len)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "common/hash.h"
 #include "parent/conf/parse.h"
 
 static void cmd_list(struct conf *c, struct conf_obj *cmd, enum kw kw, const struct conf_line *l,
@@ -30,13 +31,9 @@ void parse_user(struct conf *c, struct conf_obj *o, const struct kw_row *row, co
 /* The words themselves are the parent's secret; what checkd compares at a reload is this. */
 static unsigned long long cmd_hash(const struct conf_args *argv)
 {
-    uint64_t h = UINT64_C(14695981039346656037);
+    uint64_t h = HASH_START;
     for (size_t i = 0; i < argv->n; i++)
-        for (const char *s = argv->v[i];; s++) {
-            h = (h ^ (uint8_t)*s) * UINT64_C(1099511628211);
-            if (*s == '\0')
-                break;
-        }
+        h = hash_bytes(h, argv->v[i], strlen(argv->v[i]) + 1);
     return (unsigned long long)h;
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/hash.h"
 #include "parent/conf/conf_int.h"
 
 #define TLS_FILE_MAX (8u << 20)
@@ -174,14 +175,10 @@ static struct content load_value(struct tls_load *t, const struct conf_obj *o, e
     return l->ok ? l->content : (struct content){ .len = 0 };
 }
 
-/* FNV-1a: tells contents apart, guards against nobody; the files are the administrator's. */
+/* Tells contents apart, guards against nobody; the files are the administrator's. */
 static uint64_t stamp(uint64_t h, const void *p, size_t len)
 {
-    const uint8_t *b = p;
-
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ b[i]) * UINT64_C(0x100000001b3);
-    return (h ^ len) * UINT64_C(0x100000001b3);
+    return hash_u64(hash_bytes(h, p, len), len);
 }
 
 static void put(struct conf *c, struct conf_obj *o, enum kw kw, const char *p, size_t len)
@@ -201,7 +198,7 @@ static const char *material(struct tls_load *t, const struct content *ca, bool i
     static const struct content none;
     const struct content *cert = identity ? &t->cert : &none, *key = identity ? &t->key : &none;
     const char *password = identity && t->password != NULL ? t->password : "";
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
+    uint64_t h = HASH_START;
     struct conf_obj *o;
     const char *name;
 

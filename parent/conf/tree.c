@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 
 struct conf *conf_new(struct conf_text *t, struct diag *d, const struct conf_env *env)
 {
@@ -62,10 +63,7 @@ struct conf_obj *conf_global(struct conf *c)
 
 static size_t hash_name(enum blk blk, const char *s)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ (uint64_t)blk;
-    for (; *s != '\0'; s++)
-        h = (h ^ (unsigned char)*s) * UINT64_C(0x100000001b3);
-    return (size_t)(h ^ h >> 29);
+    return hash_place(hash_text(HASH_START ^ (uint64_t)blk, s));
 }
 
 static void hash_grow(struct conf *c)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkd/http.h"
+#include "common/hash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -17,8 +18,7 @@ static void body(const void *p, size_t len, void *arg)
 {
     struct seen *s = arg;
 
-    for (size_t i = 0; i < len; i++)
-        s->hash = (s->hash ^ ((const uint8_t *)p)[i]) * UINT64_C(0x100000001b3);
+    s->hash = hash_bytes(s->hash, p, len);
     s->bytes += len;
 }
 

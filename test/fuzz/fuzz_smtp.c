@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "checkd/smtp_reply.h"
+#include "common/hash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -18,8 +19,7 @@ struct seen {
 
 static void mix(struct seen *s, const void *p, size_t len)
 {
-    for (size_t i = 0; i < len; i++)
-        s->hash = (s->hash ^ ((const uint8_t *)p)[i]) * UINT64_C(0x100000001b3);
+    s->hash = hash_bytes(s->hash, p, len);
 }
 
 static void run(const uint8_t *data, size_t len, size_t piece, struct seen *s)
