@@ -87,8 +87,6 @@ static void completion_keywords(const char *before, const char *after)
     }
 }
 
-/* ---- bash */
-
 /* What the running daemon can say about an argument; NULL: nothing. */
 static const char *completion_kind(const struct completion_row *r)
 {
@@ -98,6 +96,8 @@ static const char *completion_kind(const struct completion_row *r)
         return "instances";
     return completion_wants(r, "REAL_SERVER") ? "servers" : NULL;
 }
+
+/* ---- bash */
 
 static void completion_bash_names(const struct completion_row *r)
 {
@@ -160,55 +160,108 @@ static void completion_quoted(const char *s, const char *drop)
     }
 }
 
-static void completion_zsh(void)
+/* The first words find the command and the socket as bash's do: zsh's own _arguments takes an option's value
+ * behind the command for a word of the command line. */
+static void completion_zsh_head(void)
 {
-    printf("#compdef holdctl\n# zsh completion of holdctl; made by holdctl completion zsh\n_holdctl() {\n"
-           "    local -a commands words\n    commands=(\n");
+    printf("#compdef holdctl\n# zsh completion of holdctl; made by holdctl completion zsh\n"
+           "_holdctl_names() {\n    local -a names\n"
+           "    names=(${(f)\"$($prog $at completion names $1 2>/dev/null)\"})\n    compadd -a -- names\n}\n"
+           "_holdctl() {\n    local prog=${(Q)words[1]} command=\"\" i\n    local -a at commands\n"
+           "    for ((i = 2; i < CURRENT; i++)); do\n        case $words[i] in\n"
+           "        -s | --socket)\n            ((++i < CURRENT)) || { _files; return; }\n"
+           "            at=(-s \"${(Q)words[i]}\")\n            ;;\n        -*) ;;\n"
+           "        *) command=$words[i]; break ;;\n        esac\n    done\n    commands=(\n");
     for (size_t i = 0; i < COMPLETION_ROWS; i++) {
         printf("        '%s:", completion_rows[i].word);
         completion_quoted(completion_rows[i].help, ":");
         printf("'\n");
     }
-    printf("    )\n    _arguments -C '--json[JSON]' '-s[control socket]:socket:_files' '--help[help]' "
-           "'1:command:->command' "
-           "'*::argument:->argument'\n    case $state in\n    command) _describe command commands ;;\n"
-           "    argument)\n        case $words[1] in\n");
-    for (size_t i = 0; i < COMPLETION_ROWS; i++) {
-        const struct completion_row *r = &completion_rows[i];
-        printf("        %s)\n            compadd -- ", r->word);
-        if (strcmp(r->word, "keyword") == 0)
-            completion_keywords("", " ");
-        completion_words(r, "", " ");
-        printf("\n");
-        if (completion_wants(r, "IF"))
-            printf("            compadd -- ${(f)\"$(ls /sys/class/net 2>/dev/null)\"}\n");
-        if (completion_files(r))
-            printf("            _files\n");
-        printf("            ;;\n");
-    }
-    printf("        esac\n        ;;\n    esac\n}\n_holdctl \"$@\"\n");
+    printf("    )\n    case $command in\n    \"\")\n        _describe command commands\n"
+           "        compadd -- --json --socket --help\n        ;;\n");
+}
+
+static void completion_zsh_row(const struct completion_row *r)
+{
+    printf("    %s)\n", r->word);
+    if (completion_wants(r, "VS"))
+        printf("        [[ $words[CURRENT-1] != --service ]] || { _holdctl_names services; return; }\n");
+    printf("        compadd -- ");
+    if (strcmp(r->word, "keyword") == 0)
+        completion_keywords("", " ");
+    completion_words(r, "", " ");
+    printf("\n");
+    if (completion_wants(r, "IF"))
+        printf("        compadd -- ${(f)\"$(ls /sys/class/net 2>/dev/null)\"}\n");
+    if (completion_kind(r) != NULL)
+        printf("        _holdctl_names %s\n", completion_kind(r));
+    if (completion_files(r))
+        printf("        _files\n");
+    printf("        ;;\n");
+}
+
+static void completion_zsh(void)
+{
+    completion_zsh_head();
+    for (size_t i = 0; i < COMPLETION_ROWS; i++)
+        completion_zsh_row(&completion_rows[i]);
+    /* found by compinit, this text is the function's body; sourced by hand, it only defines it */
+    printf("    esac\n}\nif [[ ${funcstack[1]} == _holdctl ]]; then\n    _holdctl \"$@\"\nelse\n"
+           "    compdef _holdctl holdctl\nfi\n");
+}
+
+/* Words first, then the conditions every row asks: __holdctl_at COMMAND, and with --service behind the option
+ * that wants a service. fish's own __fish_seen_subcommand_from takes a socket's path, or an instance that
+ * bears a command's name, for the command. */
+static void completion_fish_head(void)
+{
+    printf(
+        "# fish completion of holdctl; made by holdctl completion fish\n"
+        "function __holdctl_words --description 'the command typed, or nothing; then -s and its socket'\n"
+        "    set -l command ''\n    set -l at\n    set -l words (commandline -opc)\n    set -e words[1]\n"
+        "    while set -q words[1]; and test -z \"$command\"\n        switch $words[1]\n"
+        "            case -s --socket\n                set -e words[1]\n                set at -s $words[1]\n"
+        "            case '-*'\n            case '*'\n                set command $words[1]\n        end\n"
+        "        set -e words[1]\n    end\n    printf '%%s\\n' \"$command\" $at\nend\n"
+        "function __holdctl_at --argument-names command option\n    set -l words (__holdctl_words)\n"
+        "    set -l typed (commandline -opc)\n    set -l last ''\n"
+        "    string match -q -- --service $typed[-1]; and set last --service\n"
+        "    test \"$words[1]\" = \"$command\" -a \"$last\" = \"$option\"\nend\n"
+        "function __holdctl_names\n    set -l words (__holdctl_words)\n    set -l typed (commandline -opc)\n"
+        "    command -q $typed[1]; and $typed[1] $words[2..-1] completion names $argv[1] 2>/dev/null\nend\n"
+        "complete -c holdctl -f\n"
+        "complete -c holdctl -n \"__holdctl_at ''\" -l json -d 'JSON'\n"
+        "complete -c holdctl -n \"__holdctl_at ''\" -s h -l help -d 'help'\n"
+        "complete -c holdctl -n \"__holdctl_at ''\" -s s -l socket -r -F -d 'control socket'\n");
+}
+
+static void completion_fish_row(const struct completion_row *r)
+{
+    char at[COMPLETION_WORD * 2];
+    snprintf(at, sizeof at, "complete -c holdctl -n '__holdctl_at %.32s' ", r->word);
+    printf("complete -c holdctl -n \"__holdctl_at ''\" -a %s -d '", r->word);
+    completion_quoted(r->help, "");
+    printf("'\n%s-a '", at);
+    if (strcmp(r->word, "keyword") == 0)
+        completion_keywords("", " ");
+    completion_words(r, "", " ");
+    printf("'\n");
+    if (completion_wants(r, "IF"))
+        printf("%s-a '(ls /sys/class/net)'\n", at);
+    if (completion_kind(r) != NULL)
+        printf("%s-a '(__holdctl_names %s)'\n", at, completion_kind(r));
+    if (completion_wants(r, "VS"))
+        printf("complete -c holdctl -n '__holdctl_at %s --service' -a '(__holdctl_names services)'\n",
+               r->word);
+    if (completion_files(r))
+        printf("%s-F\n", at);
 }
 
 static void completion_fish(void)
 {
-    printf(
-        "# fish completion of holdctl; made by holdctl completion fish\ncomplete -c holdctl -f\n"
-        "complete -c holdctl -l json -d 'JSON'\ncomplete -c holdctl -s s -l socket -r -d 'control socket'\n");
-    for (size_t i = 0; i < COMPLETION_ROWS; i++) {
-        const struct completion_row *r = &completion_rows[i];
-        char of[COMPLETION_WORD * 2];
-        printf("complete -c holdctl -n __fish_use_subcommand -a %s -d '", r->word);
-        completion_quoted(r->help, "");
-        printf("'\n");
-        snprintf(of, sizeof of, "complete -c holdctl -n '__fish_seen_subcommand_from %.32s' -a '", r->word);
-        completion_words(r, of, "'\n");
-        if (strcmp(r->word, "keyword") == 0)
-            completion_keywords(of, "'\n");
-        if (completion_wants(r, "IF"))
-            printf("%s(ls /sys/class/net)'\n", of);
-        if (completion_files(r))
-            printf("complete -c holdctl -n '__fish_seen_subcommand_from %s' -F\n", r->word);
-    }
+    completion_fish_head();
+    for (size_t i = 0; i < COMPLETION_ROWS; i++)
+        completion_fish_row(&completion_rows[i]);
 }
 
 /* ---- names the running daemon has */

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from case import case, check, steady
-from lab import conf, now, process_name, run
+from lab import conf, now, process_name, run, shells
 from lab.daemon import children
 from metrics import SERVICE, beside, socket_of, status_of
 from snmp import KA, V2, V3, VI, Master
@@ -239,35 +239,35 @@ def core_pattern(lane):
         return "3 starts"
 
 
-@case("completion-names", "bash completes names of the running daemon: instances, services, servers with their colons; without a daemon nothing, at once")
+@case("completion-names", "bash, zsh and fish complete names of the running daemon: instances, services, servers with their colons; without a daemon nothing, at once")
 def completion(lane):
+    there = [s for s in shells.SHELLS if not shells.missing([s])]
     with lane.lab("a") as lab:
         text = conf.whole(conf.instance(priority=200, interval=INTERVAL), SERVICE)
         d = lab.a.start(lane.daemon, text)
         lab.wait_master("a", conf.VIPS)
         holdctl, sock = beside(lane, "holdctl"), socket_of(d)
-        script = run(holdctl, "completion", "bash").stdout
-
-        def complete(line, socket=sock):
-            line = "%s -s %s %s" % (holdctl, socket, line)
-            words = [w for part in line.split(" ") for w in (re.split("(:)", part) if part else [""]) if w or not part]
-            code = "%s\nCOMP_WORDS=(%s)\nCOMP_CWORD=%d\nCOMP_LINE='%s'\nCOMP_POINT=%d\n_holdctl\nprintf '%%s\\n' \"${COMPREPLY[@]}\"" % (
-                script, " ".join("'%s'" % w for w in words), len(words) - 1, line, len(line))
-            p = subprocess.run(["bash", "-c", code], capture_output=True, text=True, timeout=20)
-            check(p.returncode == 0 and not p.stderr, "%s: %s", line, p.stderr)
-            return sorted(p.stdout.split())
-
-        servers = sorted(x["name"] for x in json.loads(run(holdctl, "-s", sock, "--json", "show", "lvs").stdout)["lvs_servers"])
-        service = json.loads(run(holdctl, "-s", sock, "--json", "show", "lvs").stdout)["lvs_services"][0]["name"]
+        lvs = json.loads(run(holdctl, "-s", sock, "--json", "show", "lvs").stdout)
+        servers, service = sorted(x["name"] for x in lvs["lvs_servers"]), lvs["lvs_services"][0]["name"]
         check(len(servers) == 2 and all(":" in x for x in servers), "servers: %s", servers)
-        check(complete("takeover V") == ["VI_1"], "instances: %s", complete("takeover V"))
-        check(set(complete("explain ")) >= {"VI_1", service, *servers}, "explain: %s", complete("explain "))
-        check([x for x in complete("drain ") if x[0] != "-" and x != "idle"] == servers, "servers: %s", complete("drain "))
-        check(complete("drain %s --service " % servers[0]) == [service], "services: %s", complete("drain %s --service " % servers[0]))
-        half = servers[0][:servers[0].rindex(":") + 3]  # behind the colon: bash wants what follows the last one
-        check(complete("drain " + half) == sorted(x.rsplit(":", 1)[1] for x in servers), "%s: %s", half, complete("drain " + half))
+        for shell in there:
+            names_in(shell, lambda line, to=sock: shells.complete(shell, run(holdctl, "completion", shell).stdout, "%s -s %s %s" % (holdctl, to, line)), servers, service)
         d.stop()
-        at = time.monotonic()
-        check(complete("takeover ", lab.root + "/nobody") == [], "without a daemon")
-        check(time.monotonic() - at < 5, "it took long")
-        return "%d servers" % len(servers)
+        for shell in there:
+            at = time.monotonic()
+            none = shells.complete(shell, run(holdctl, "completion", shell).stdout, "%s -s %s/nobody takeover " % (holdctl, lab.root))
+            check(none == [], "%s without a daemon: %s", shell, none)
+            check(time.monotonic() - at < 5, "%s took long", shell)
+        return "%d servers, %s" % (len(servers), ", ".join([*there, *("no " + s for s in shells.missing())]))
+
+
+def names_in(shell, complete, servers, service):
+    def offers(line, *words, rest=False):
+        offered = [x for x in complete(line) if not rest or (x[0] != "-" and x != "idle")]
+        check(offered == sorted(words), "%s: '%s': %s, not %s", shell, line, offered, words)
+    offers("takeover V", "VI_1")
+    check(set(complete("explain ")) >= {"VI_1", service, *servers}, "%s: explain: %s", shell, complete("explain "))
+    offers("drain ", *servers, rest=True)
+    offers("drain %s --service " % servers[0], service)
+    half = servers[0][:servers[0].rindex(":") + 3]  # behind the colon: bash wants what follows the last one
+    offers("drain " + half, *(x.rsplit(":", 1)[1] if shell == "bash" else x for x in servers))
