@@ -3,15 +3,14 @@
  * Whose they are is bfd_take.c's to say. Called by bfd_life.c.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/err.h"
 #include "vrrpd/bfd_int.h"
 #include "vrrpd/bfd_take.h"
+#include "vrrpd/rxmeta.h"
 #include "vrrpd/vrrpd.h"
 
 #define BFD_IO_BATCH       32
@@ -26,41 +25,6 @@ struct bfd_rx *bfd_io_rx(struct bfd_life *l, uint8_t family, bool multihop)
 }
 
 /* ---- receiving */
-
-static uint64_t bfd_io_control(struct msghdr *h, struct bfd_arrival *a)
-{
-    uint64_t stamp = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            struct timespec ts;
-            memcpy(&ts, CMSG_DATA(c), sizeof ts);
-            stamp = (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
-        } else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
-                   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
-            memcpy(&a->ttl, CMSG_DATA(c), sizeof a->ttl);
-        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo pi;
-            memcpy(&pi, CMSG_DATA(c), sizeof pi);
-            a->dst = (struct ipaddr){ .family = 4, .plen = 32 };
-            memcpy(a->dst.b, &pi.ipi_addr, 4);
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo pi;
-            memcpy(&pi, CMSG_DATA(c), sizeof pi);
-            a->dst = (struct ipaddr){ .family = 6, .plen = 128 };
-            memcpy(a->dst.b, &pi.ipi6_addr, 16);
-        }
-    }
-    return stamp;
-}
-
-/* Kernel receive time on our clock; never in the future, never before the queue was last seen empty (the wall
- * clock may have been stepped). */
-static uint64_t bfd_io_time(const struct bfd_rx *r, uint64_t mono, uint64_t real, uint64_t stamp)
-{
-    uint64_t age = stamp != 0 && real > stamp ? real - stamp : 0;
-    uint64_t at = age < mono ? mono - age : 0;
-    return at < r->empty_at ? r->empty_at : at;
-}
 
 static uint64_t bfd_io_mono(const struct bfd_life *l)
 {
@@ -106,12 +70,15 @@ static void bfd_io_read(struct bfd_rx *r, int budget)
         }
         uint64_t mono = bfd_io_mono(r->l), real = clock_realtime_ns();
         for (int i = 0; i < n; i++) {
-            struct bfd_arrival a = {
-                .ttl = -1, .multihop = multihop, .bytes = b.buf[i], .len = b.m[i].msg_len
-            };
+            struct rxmeta m = rxmeta_read(&b.m[i].msg_hdr);
+            struct bfd_arrival a = { .dst = m.dst,
+                                     .ttl = m.ttl,
+                                     .multihop = multihop,
+                                     .at = rxmeta_time(m.stamp, mono, real, r->empty_at),
+                                     .bytes = b.buf[i],
+                                     .len = b.m[i].msg_len };
             if (ipaddr_from_sockaddr((struct sockaddr *)&b.from[i], &a.src) < 0)
                 continue;
-            a.at = bfd_io_time(r, mono, real, bfd_io_control(&b.m[i].msg_hdr, &a));
             bfd_take(r->l, &a);
         }
         budget -= n;

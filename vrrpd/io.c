@@ -5,10 +5,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/err.h"
+#include "vrrpd/rxmeta.h"
 
 #define IO_BATCH         32
 #define IO_BUF           (60 + PACKET_MAX + 64) /* IPv4 header with options, the longest advert, a little more */
@@ -195,35 +195,6 @@ static uint64_t io_mono(const struct io *io)
     return c->now(c->arg);
 }
 
-/* Kernel receive time on our clock. The wall clock may have been stepped: never in the future, never before
- * the moment the queue was last seen empty. */
-static uint64_t io_rx_time(const struct io_sock *s, const struct io_times *t, uint64_t stamp)
-{
-    uint64_t age = stamp != 0 && t->real > stamp ? t->real - stamp : 0;
-    uint64_t at = age < t->mono ? t->mono - age : 0;
-    return at < s->empty_at ? s->empty_at : at;
-}
-
-static uint64_t io_read_control(struct msghdr *h, struct packet_rx *rx)
-{
-    uint64_t stamp = 0;
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
-            struct timespec ts;
-            memcpy(&ts, CMSG_DATA(c), sizeof ts);
-            stamp = (uint64_t)ts.tv_sec * NS_PER_SEC + (uint64_t)ts.tv_nsec;
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT) {
-            memcpy(&rx->ttl, CMSG_DATA(c), sizeof rx->ttl);
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo pi;
-            memcpy(&pi, CMSG_DATA(c), sizeof pi);
-            rx->dst = (struct ipaddr){ .family = 6, .plen = 128 };
-            memcpy(rx->dst.b, &pi.ipi6_addr, 16);
-        }
-    }
-    return stamp;
-}
-
 static void io_rx_one(struct io_sock *s, unsigned int i, const struct io_times *t, bool rejected)
 {
     struct io *io = s->io;
@@ -244,9 +215,13 @@ static void io_rx_one(struct io_sock *s, unsigned int i, const struct io_times *
         if (ipaddr_from_sockaddr((struct sockaddr *)h->msg_name, &rx.src) < 0)
             return;
     }
-    uint64_t stamp = io_read_control(h, &rx);
-    rx.real_at = stamp != 0 ? stamp : t->real;
-    io->ops->packet(s, &rx, io_rx_time(s, t, stamp), rejected, io->arg);
+    struct rxmeta m = rxmeta_read(h);
+    if (s->family == 6) { /* IPv4 has both in the packet */
+        rx.ttl = m.ttl;
+        rx.dst = m.dst;
+    }
+    rx.real_at = m.stamp != 0 ? m.stamp : t->real;
+    io->ops->packet(s, &rx, rxmeta_time(m.stamp, t->mono, t->real, s->empty_at), rejected, io->arg);
 }
 
 /* Reads at most budget datagrams. True: the queue was emptied. */
