@@ -23,6 +23,7 @@
 #include "common/deadman.h"
 #include "common/err.h"
 #include "common/jail.h"
+#include "common/loader.h"
 #include "common/log.h"
 #include "common/procset.h"
 #include "common/pulse.h"
@@ -92,8 +93,10 @@ static void child_on_rest(struct ev_timer *t, uint64_t now, void *arg)
         slice_free(c->slice);
         c->slice = NULL;
     }
-    if (c->trim)
+    if (c->trim) {
         malloc_trim(0);
+        loader_rest();
+    }
     c->trim = false;
 }
 

@@ -176,7 +176,7 @@ int ev_io_fd(const struct ev_io *w)
 static void ev_heap_place(struct ev *ev, size_t i, struct ev_timer *t)
 {
     ev->heap[i] = t;
-    t->slot = i + 1;
+    t->slot = (uint32_t)(i + 1);
 }
 
 static void ev_heap_up(struct ev *ev, size_t i)

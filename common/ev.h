@@ -26,10 +26,10 @@ typedef void ev_signal_fn(int signo, void *arg);
 /* Embedded in its owner; zero-initialise, then ev_timer_init. */
 struct ev_timer {
     uint64_t deadline;
-    size_t slot; /* heap position + 1; 0 = not armed */
     ev_timer_fn *fn;
     void *arg;
-    bool eager; /* the loop is awake before it is due: see ev_brace */
+    uint32_t slot; /* heap position + 1; 0 = not armed */
+    bool eager;    /* the loop is awake before it is due: see ev_brace */
 };
 
 struct ev *ev_new(const struct clock *clk); /* NULL = clock_system() */

@@ -10,6 +10,45 @@
 #include "parent/director.h"
 #include "parent/script.h"
 
+/* ---- causes */
+
+static struct cause *config_cause_ref(struct cause *k)
+{
+    if (k != NULL)
+        k->refs++;
+    return k;
+}
+
+static void config_cause_unref(struct cause *k)
+{
+    if (k != NULL && --k->refs == 0)
+        free(k);
+}
+
+void config_cause_set(struct config *c, struct config_inst *n, const char *text)
+{
+    if (c->said == NULL || strcmp(c->said->text, text) != 0) {
+        size_t len = strlen(text) + 1;
+        config_cause_unref(c->said);
+        c->said = xmalloc(sizeof *c->said + len);
+        c->said->refs = 1;
+        memcpy(c->said->text, text, len);
+    }
+    config_cause_unref(n->cause);
+    n->cause = config_cause_ref(c->said);
+}
+
+const char *config_cause(const struct config_inst *n)
+{
+    return n->cause != NULL ? n->cause->text : "";
+}
+
+static void config_causes_free(struct config_inst *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        config_cause_unref(v[i].cause);
+}
+
 static void config_read_instances(struct config *c)
 {
     size_t n = 0;
@@ -81,6 +120,9 @@ void config_free(struct config *c)
     scripts_unref(c->scripts);
     director_free(c->director);
     slice_free(c->slice);
+    config_causes_free(c->inst, c->ninst);
+    config_causes_free(c->group, c->ngroup);
+    config_cause_unref(c->said);
     free(c->inst);
     free(c->group);
     free(c);
@@ -135,7 +177,8 @@ static void config_carry_one(struct config_inst *n, const struct config_inst *ol
     n->state = old->state;
     n->priority = old->priority;
     n->at = old->at;
-    memcpy(n->cause, old->cause, sizeof n->cause);
+    config_cause_unref(n->cause);
+    n->cause = config_cause_ref(old->cause);
 }
 
 void config_carry_states(struct config *to, const struct config *from)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/jail.h"
+#include "common/loader.h"
 #include "common/log.h"
 #include "parent/conf_run.h"
 #include "parent/control.h"
@@ -279,6 +280,7 @@ static void lifecycle_check_started(struct parent *p)
     daemonise_release(&p->dm);
     sdnotify_ready(&p->sd);
     malloc_trim(0); /* what the start needed goes back */
+    loader_rest();
     lifecycle_tell_status(p);
     if (p->stop_waiting)
         lifecycle_end(p, 0);

@@ -10,11 +10,11 @@
 #include "parent/parent.h"
 #include "parent/reload.h"
 
-static void news_state(struct config_inst *n, const struct msg_inst_event *e)
+static void news_state(struct config *c, struct config_inst *n, const struct msg_inst_event *e)
 {
     if (e->kind == INST_EVENT_STATE) {
         n->at = e->at;
-        snprintf(n->cause, sizeof n->cause, "%s", e->cause);
+        config_cause_set(c, n, e->cause);
     }
     n->state = (enum vrrp_state)e->state;
     n->priority = e->priority;
@@ -49,7 +49,7 @@ void news_instance(struct parent *p, struct config *c, const struct msg_inst_eve
         v.from = v.to = NULL;
         break;
     }
-    news_state(n, e);
+    news_state(c, n, e);
     events_add(p->events, &v);
 }
 

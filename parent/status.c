@@ -96,7 +96,7 @@ static void status_since(FILE *f, const struct config_inst *n)
 {
     report_time(f, "since", n->at);
     if (n->at != 0)
-        report_line(f, "cause", "%s", n->cause);
+        report_line(f, "cause", "%s", config_cause(n));
 }
 
 static void status_instances(FILE *f, const struct config *c, const char *name)

@@ -1,7 +1,45 @@
 /* checks.c - see checks.h. The order matters: it decides which counter an operator sees. */
 #include "vrrpd/checks.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/err.h"
+
+/* ---- counters */
+
+struct check_stats check_stats(const struct check_state *st)
+{
+    struct check_stats s = st->bad != NULL ? *st->bad : (struct check_stats){ 0 };
+    s.received = st->received;
+    return s;
+}
+
+struct check_stats *check_bad(struct check_state *st)
+{
+    if (st->bad == NULL)
+        st->bad = xcalloc(1, sizeof *st->bad);
+    return st->bad;
+}
+
+void check_stats_free(struct check_state *st)
+{
+    free(st->bad);
+    st->bad = NULL;
+}
+
+void check_stats_set(struct check_state *st, const struct check_stats *s)
+{
+    const struct check_stats none = { .received = s->received };
+    check_stats_free(st);
+    st->received = s->received;
+    if (memcmp(s, &none, sizeof none) != 0) {
+        *check_bad(st) = *s;
+        st->bad->received = 0;
+    }
+}
+
+/* ---- verdicts */
 
 const char *check_text(enum check_verdict v)
 {
@@ -54,21 +92,20 @@ static enum check_verdict check_ext(const struct check_cfg *c, struct check_stat
         [AUTH_STALE] = CHECK_EXT_STALE,
         [AUTH_REPLAY] = CHECK_EXT_REPLAY,
     };
-    uint64_t *const counters[] = {
-        [AUTH_OK] = NULL,
-        [AUTH_MISSING] = &st->stats.ext_missing,
-        [AUTH_MALFORMED] = &st->stats.ext_malformed,
-        [AUTH_UNKNOWN_KEY] = &st->stats.ext_key,
-        [AUTH_INVALID] = &st->stats.ext_hmac,
-        [AUTH_STALE] = &st->stats.ext_stale,
-        [AUTH_REPLAY] = &st->stats.ext_replay,
+    static const size_t counters[] = {
+        [AUTH_MISSING] = offsetof(struct check_stats, ext_missing),
+        [AUTH_MALFORMED] = offsetof(struct check_stats, ext_malformed),
+        [AUTH_UNKNOWN_KEY] = offsetof(struct check_stats, ext_key),
+        [AUTH_INVALID] = offsetof(struct check_stats, ext_hmac),
+        [AUTH_STALE] = offsetof(struct check_stats, ext_stale),
+        [AUTH_REPLAY] = offsetof(struct check_stats, ext_replay),
     };
     int64_t skew;
     if (auth_kind(c->sign) != AUTH_HMAC)
         return CHECK_OK;
     enum auth_result r = auth_verify(c->sign, st->auth, rx, len, &st->mark, &skew);
-    if (counters[r] != NULL)
-        (*counters[r])++;
+    if (r != AUTH_OK)
+        ++*(uint64_t *)((char *)check_bad(st) + counters[r]);
     if ((uint64_t)(skew < 0 ? -skew : skew) > auth_window(c->sign) / 2)
         *remarks |= CHECK_REMARK_SKEW;
     return verdicts[r];
@@ -81,7 +118,7 @@ static enum check_verdict check_ah(const struct check_cfg *c, struct check_state
     enum auth_result r = auth_verify(c->sign, st->auth, rx, len, &st->mark, &skew);
     if (r == AUTH_OK)
         return CHECK_OK;
-    st->stats.auth_failure++;
+    check_bad(st)->auth_failure++;
     return r == AUTH_REPLAY ? CHECK_AUTH_REPLAY : CHECK_AUTH_FAIL;
 }
 
@@ -91,15 +128,15 @@ static enum check_verdict check_auth(const struct check_cfg *c, struct check_sta
     if (v->version != 2)
         return CHECK_OK;
     if (v->auth_type > PACKET_AUTH_AH) {
-        st->stats.auth_unknown++;
+        check_bad(st)->auth_unknown++;
         return CHECK_AUTH_UNKNOWN;
     }
     if (v->auth_type != (uint8_t)c->auth_type) {
-        st->stats.auth_mismatch++;
+        check_bad(st)->auth_mismatch++;
         return CHECK_AUTH_TYPE;
     }
     if (c->auth_type == PACKET_AUTH_PASS && !check_same_secret(v->auth, c->auth, PACKET_AUTH_LEN)) {
-        st->stats.auth_failure++;
+        check_bad(st)->auth_failure++;
         return CHECK_AUTH_FAIL;
     }
     return c->auth_type == PACKET_AUTH_AH ? check_ah(c, st, rx, len) : CHECK_OK;
@@ -155,11 +192,11 @@ static enum check_verdict check_peer(const struct check_cfg *c, struct check_sta
             p = &c->peers[i];
     }
     if (p == NULL && (c->check_unicast_src || ranges)) { /* a TTL range implies check_unicast_src */
-        st->stats.peer++;
+        check_bad(st)->peer++;
         return CHECK_PEER;
     }
     if (p != NULL && p->has_ttl && (rx->ttl < p->min_ttl || rx->ttl > p->max_ttl)) {
-        st->stats.ttl++;
+        check_bad(st)->ttl++;
         return CHECK_PEER_TTL;
     }
     return CHECK_OK;
@@ -178,19 +215,19 @@ static enum check_verdict check_form(const struct check_cfg *c, struct check_sta
                                      const struct packet_rx *rx, struct packet_view *v, size_t *len)
 {
     if ((rx->proto == PACKET_PROTO_AH) != (c->auth_type == PACKET_AUTH_AH)) {
-        st->stats.auth_mismatch++;
+        check_bad(st)->auth_mismatch++;
         return CHECK_AH;
     }
     if (packet_parse(rx->family, rx->payload, rx->len, v) < 0 || (*len = check_length(c, rx, v)) == 0) {
-        st->stats.length++;
+        check_bad(st)->length++;
         return CHECK_LENGTH;
     }
     if (!c->unicast && rx->ttl != 255) {
-        st->stats.ttl++;
+        check_bad(st)->ttl++;
         return CHECK_TTL;
     }
     if (v->version != c->version) {
-        st->stats.version++;
+        check_bad(st)->version++;
         return CHECK_VERSION;
     }
     return CHECK_OK;
@@ -207,28 +244,28 @@ static enum check_verdict check_content(const struct check_cfg *c, struct check_
     if (verdict != CHECK_OK)
         return verdict;
     if (v->version == 2 && v->interval_ns != c->interval) {
-        st->stats.interval++;
+        check_bad(st)->interval++;
         return CHECK_INTERVAL;
     }
     if (v->type != PACKET_TYPE_ADVERT) {
-        st->stats.type++;
+        check_bad(st)->type++;
         return CHECK_TYPE;
     }
     size_t before = rx->ah != NULL ? PACKET_AH_LEN : 0;
     if (rx->family == 4 && rx->total_len != rx->ip_hlen + before + rx->len) {
-        st->stats.length++;
+        check_bad(st)->length++;
         return CHECK_TOTAL_LENGTH;
     }
     if (!check_checksum(c, rx, v, len, remarks)) {
-        st->stats.checksum++;
+        check_bad(st)->checksum++;
         return CHECK_CHECKSUM;
     }
     if (ipaddr_is_multicast(&rx->dst) == c->unicast || (!c->unicast && !ipaddr_same(&rx->dst, &c->group))) {
-        st->stats.addr_list++;
+        check_bad(st)->addr_list++;
         return CHECK_CAST;
     }
     if (c->owner_ignore && c->priority == ENGINE_OWNER) {
-        st->stats.owner_ignored++;
+        check_bad(st)->owner_ignored++;
         return CHECK_OWNER;
     }
     return CHECK_OK;
@@ -247,9 +284,9 @@ enum check_verdict check_packet(const struct check_cfg *c, struct check_state *s
         verdict = check_content(c, st, rx, &v, len, &seen);
     if (verdict != CHECK_OK)
         return verdict;
-    st->stats.received++;
+    st->received++;
     if (!(c->skip_addrs && ipaddr_same(&rx->src, &st->last_ok)) && !check_addrs(c, &v)) {
-        st->stats.addr_list++;
+        check_bad(st)->addr_list++;
         seen |= CHECK_REMARK_ADDRS;
     }
     if (c->unicast && (verdict = check_peer(c, st, rx)) != CHECK_OK)

@@ -8,6 +8,7 @@
 #define HOLDFAST_VRRPD_CHECKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vrrpd/auth.h"
@@ -80,11 +81,17 @@ struct check_stats {
 };
 
 struct check_state {
-    struct check_stats stats;
+    uint64_t received;
+    struct check_stats *bad; /* the others; NULL: all 0, as with nearly everybody */
     struct ipaddr last_ok;   /* last accepted sender */
     struct auth_state *auth; /* of the owner; needed by whoever is configured to verify */
     uint64_t mark;           /* of the advert that was CHECK_OK last; check_taken makes it count */
 };
+
+struct check_stats check_stats(const struct check_state *st);
+void check_stats_set(struct check_state *st, const struct check_stats *s);
+struct check_stats *check_bad(struct check_state *st); /* to count on; allocates when it is the first */
+void check_stats_free(struct check_state *st);
 
 const char *check_text(enum check_verdict v); /* for the log */
 

@@ -16,7 +16,7 @@
 
 static void dump_stats_one(FILE *f, const struct inst *i)
 {
-    const struct check_stats *c = &i->chk.stats;
+    const struct check_stats bad = check_stats(&i->chk), *c = &bad;
     const struct engine_stats *e = &i->e.stats;
     fprintf(f,
             "VRRP Instance: %s\n"
@@ -43,7 +43,7 @@ static void dump_stats_one(FILE *f, const struct inst *i)
 static void dump_clear(struct vrrpd *v)
 {
     for (size_t n = 0; n < v->ninst; n++) {
-        memset(&v->inst[n]->chk.stats, 0, sizeof v->inst[n]->chk.stats);
+        check_stats_set(&v->inst[n]->chk, &(struct check_stats){ 0 });
         memset(&v->inst[n]->e.stats, 0, sizeof v->inst[n]->e.stats);
         v->inst[n]->snap = true;
         vrrpd_dirty(v->inst[n]);

@@ -174,7 +174,7 @@ static void data_tracks(FILE *f, const struct bind_vi *b)
 
 static void data_instance(FILE *f, const struct inst *i, const struct slice *s, uint64_t now)
 {
-    const struct check_stats *c = &i->chk.stats;
+    const struct check_stats bad = check_stats(&i->chk), *c = &bad;
     data_state(f, i, now);
     data_wire(f, i);
     data_garp(f, i->b);

@@ -129,7 +129,7 @@ static void inst_on_timer(struct ev_timer *t, uint64_t now, void *arg)
 void inst_snapshot(struct inst *i)
 {
     uint8_t buf[SNAPSHOT_MAX];
-    struct snapshot s = { .vrid = i->b->vrid, .family = i->b->family, .stats = i->chk.stats };
+    struct snapshot s = { .vrid = i->b->vrid, .family = i->b->family, .stats = check_stats(&i->chk) };
     if (i->chk.auth != NULL)
         snapshot_auth_take(&s, i->chk.auth);
     memcpy(s.name, i->b->name, strnlen(i->b->name, sizeof s.name - 1));
@@ -184,6 +184,7 @@ void inst_free(struct inst *i)
     if (i->chk.auth != NULL)
         auth_state_free(i->chk.auth);
     free(i->chk.auth);
+    check_stats_free(&i->chk);
     heard_free(&i->heard);
     meter_free(&i->meter);
     free(i->fault);

@@ -79,10 +79,10 @@ static enum check_verdict inst_own(struct inst *i, const struct packet_rx *rx)
     if (i->chk.mark == 0 || !ipaddr_same(&rx->src, &i->e.src))
         return CHECK_OK;
     if (auth_kind(i->b->sign) == AUTH_AH) {
-        i->chk.stats.auth_failure++;
+        check_bad(&i->chk)->auth_failure++;
         return CHECK_AUTH_REPLAY;
     }
-    i->chk.stats.ext_replay++;
+    check_bad(&i->chk)->ext_replay++;
     return CHECK_EXT_REPLAY;
 }
 

@@ -263,7 +263,7 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
         i->snapshot = life_snapshot_of(v, i->b);
         if (i->snapshot == NULL)
             continue;
-        i->chk.stats = i->snapshot->stats;
+        check_stats_set(&i->chk, &i->snapshot->stats);
         if (i->chk.auth == NULL)
             continue;
         snapshot_auth_give(i->snapshot, i->chk.auth);

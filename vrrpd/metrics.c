@@ -27,29 +27,29 @@ static void metrics_process(struct vrrpd *v, FILE *f)
     hist_write(f, "timer_lateness", &v->meter.late, HIST_FINE);
 }
 
-static void metrics_rejected(FILE *f, const struct check_stats *c)
+static void metrics_rejected(FILE *f, struct check_stats c)
 {
     const struct {
         const char *reason;
         uint64_t n;
-    } rows[] = { { "length", c->length },
-                 { "ttl", c->ttl },
-                 { "type", c->type },
-                 { "version", c->version },
-                 { "checksum", c->checksum },
-                 { "interval", c->interval },
-                 { "address_list", c->addr_list },
-                 { "auth_type_unknown", c->auth_unknown },
-                 { "auth_type_mismatch", c->auth_mismatch },
-                 { "auth_failure", c->auth_failure },
-                 { "auth_ext_missing", c->ext_missing },
-                 { "auth_ext_malformed", c->ext_malformed },
-                 { "auth_ext_unknown_key", c->ext_key },
-                 { "auth_ext_invalid_hmac", c->ext_hmac },
-                 { "auth_ext_stale", c->ext_stale },
-                 { "auth_ext_replay", c->ext_replay },
-                 { "owner", c->owner_ignored },
-                 { "stranger", c->peer } };
+    } rows[] = { { "length", c.length },
+                 { "ttl", c.ttl },
+                 { "type", c.type },
+                 { "version", c.version },
+                 { "checksum", c.checksum },
+                 { "interval", c.interval },
+                 { "address_list", c.addr_list },
+                 { "auth_type_unknown", c.auth_unknown },
+                 { "auth_type_mismatch", c.auth_mismatch },
+                 { "auth_failure", c.auth_failure },
+                 { "auth_ext_missing", c.ext_missing },
+                 { "auth_ext_malformed", c.ext_malformed },
+                 { "auth_ext_unknown_key", c.ext_key },
+                 { "auth_ext_invalid_hmac", c.ext_hmac },
+                 { "auth_ext_stale", c.ext_stale },
+                 { "auth_ext_replay", c.ext_replay },
+                 { "owner", c.owner_ignored },
+                 { "stranger", c.peer } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         fprintf(f, "rejected.%s=%" PRIu64 "\n", rows[i].reason, rows[i].n);
 }
@@ -92,12 +92,12 @@ static void metrics_instance(FILE *f, const struct inst *i)
     metrics_secs(f, "advert_interval", i->b->engine.interval);
     metrics_count(f, "addresses_set", dump_set(i));
     metrics_count(f, "sent", e->adverts_sent);
-    metrics_count(f, "received", i->chk.stats.received);
+    metrics_count(f, "received", i->chk.received);
     metrics_count(f, "zero.sent", e->prio_zero_sent);
     metrics_count(f, "zero.received", e->prio_zero_rcvd);
     metrics_count(f, "send_errors", i->send_errors);
     metrics_count(f, "repaired", i->repaired);
-    metrics_rejected(f, &i->chk.stats);
+    metrics_rejected(f, check_stats(&i->chk));
     metrics_margins(f, &i->meter);
 }
 

@@ -154,7 +154,8 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
     struct inst *i = inst_new(v, b);
     if (was != NULL) {
         i->e.stats = was->e.stats;
-        i->chk.stats = was->chk.stats;
+        const struct check_stats had = check_stats(&was->chk);
+        check_stats_set(&i->chk, &had);
         if (auth_kind(was->b->sign) == auth_kind(b->sign) && i->chk.auth != NULL && was->chk.auth != NULL)
             i->chk.auth->own = was->chk.auth->own;
         reload_remove(was, "reload: another VRID, version, interface or socket; starting over", false);

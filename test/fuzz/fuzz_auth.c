@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                            .addrs = &vip,
                            .naddrs = 1 };
     struct auth_state memory = { 0 };
-    struct check_state st = { .auth = &memory };
+    struct check_stats bad = { 0 };
+    struct check_state st = { .auth = &memory, .bad = &bad };
     if (size < 1 || packet_split4(data + 1, size - 1, &rx) < 0 || packet_unwrap(&rx) < 0)
         return 0;
     rx.real_at = UINT64_C(1000000000) * NS_PER_SEC;

@@ -129,7 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct check_cfg c;
     struct ipaddr addrs[2];
     struct check_peer peer = { 0 };
-    struct check_state st = { 0 };
+    struct check_stats bad = { 0 };
+    struct check_state st = { .bad = &bad };
     struct packet_rx rx;
     struct engine_advert a = { 0 };
     unsigned int remarks;

@@ -121,12 +121,12 @@ static void wire_heard(struct house *h, const struct datagram *d, const struct p
 {
     struct inst *i = h->v->inst[d->member];
     bool hears = i->e.state == VRRP_STATE_BACKUP || i->e.state == VRRP_STATE_MASTER;
-    uint64_t received = i->chk.stats.received;
+    uint64_t received = i->chk.received;
     rule_on_rx(h, d);
     if (hears && d->mark > 0)
         h->marks[d->member].heard[d->from] = d->mark;
     inst_packet(&i->sock->io, rx, d->at, false, h->v);
-    if (hears && i->chk.stats.received != received + 1)
+    if (hears && i->chk.received != received + 1)
         rule_broken(h->t, "house %u refuses a good advert of house %u for VRID %u", h->nr, d->from,
                     h->plan.vi[d->member].vrid);
 }
