@@ -29,7 +29,7 @@ struct config_inst {
     unsigned int vrid, base_priority;
     enum vrrp_state state;
     unsigned int priority;
-    uint64_t at; /* CLOCK_REALTIME ns of the last change, 0 = none yet */
+    uint64_t at;         /* CLOCK_REALTIME ns of the last change, 0 = none yet */
     struct cause *cause; /* NULL: nothing was said; config_cause */
 };
 
@@ -60,7 +60,7 @@ int config_dup_slice(const struct config *c, enum role r); /* a descriptor to se
 struct config_inst *config_inst(struct config *c, uint32_t id);
 struct config_inst *config_group(struct config *c, uint32_t id);
 void config_cause_set(struct config *c, struct config_inst *n, const char *text);
-const char *config_cause(const struct config_inst *n); /* "": nothing was said */
+const char *config_cause(const struct config_inst *n);                  /* "": nothing was said */
 void config_carry_states(struct config *to, const struct config *from); /* by name */
 /* What has been heard of one object of from since then. */
 void config_carry_news(struct config *to, const struct config *from, uint32_t id);

@@ -1,92 +1,23 @@
 /* snapshot.c - see snapshot.h. One walk (snapshot_walk) serves both directions, so they cannot disagree. */
 #include "vrrpd/snapshot.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <string.h>
+
+#include "vrrpd/snapwalk.h"
 
 #define SNAPSHOT_MAGIC   0x56u /* 'V' */
 #define SNAPSHOT_ALIVE   0x41u /* 'A' */
-#define SNAPSHOT_VERSION 2
+#define SNAPSHOT_VERSION 3
 
-struct snapshot_io {
-    uint8_t *out;      /* writing */
-    const uint8_t *in; /* reading, when out is NULL */
-    size_t at, len;
-    bool bad;
-};
-
-static void snapshot_bytes(struct snapshot_io *io, void *p, size_t n)
+static void snapshot_walk(struct snapwalk *w, struct snapshot *s)
 {
-    if (io->bad || io->len - io->at < n) {
-        io->bad = true;
-        return;
-    }
-    if (io->out != NULL)
-        memcpy(io->out + io->at, p, n);
-    else
-        memcpy(p, io->in + io->at, n);
-    io->at += n;
-}
-
-static void snapshot_u8(struct snapshot_io *io, uint8_t *v)
-{
-    snapshot_bytes(io, v, 1);
-}
-
-static void snapshot_u64(struct snapshot_io *io, uint64_t *v)
-{
-    uint8_t b[8];
-    for (unsigned int i = 0; i < 8; i++)
-        b[i] = (uint8_t)(*v >> (8 * i));
-    snapshot_bytes(io, b, sizeof b);
-    if (io->out == NULL && !io->bad) {
-        *v = 0;
-        for (unsigned int i = 0; i < 8; i++)
-            *v |= (uint64_t)b[i] << (8 * i);
-    }
-}
-
-/* Length, then the text; room is what the buffer holds besides the NUL. */
-static void snapshot_text(struct snapshot_io *io, char *s, size_t room)
-{
-    uint8_t n = io->out != NULL ? (uint8_t)strnlen(s, room) : 0;
-    snapshot_u8(io, &n);
-    if (n > room)
-        io->bad = true;
-    snapshot_bytes(io, s, n);
-    if (io->out == NULL && !io->bad) {
-        s[n] = '\0';
-        if (strlen(s) != n)
-            io->bad = true;
-    }
-}
-
-static void snapshot_addr(struct snapshot_io *io, struct ipaddr *a)
-{
-    snapshot_u8(io, &a->family);
-    if (a->family != 0 && a->family != 4 && a->family != 6)
-        io->bad = true;
-    else
-        snapshot_bytes(io, a->b, ipaddr_len(a));
-    if (io->out == NULL)
-        a->plen = a->family == 4 ? 32 : a->family == 6 ? 128 : 0;
-}
-
-static void snapshot_walk(struct snapshot_io *io, struct snapshot *s)
-{
-    uint8_t state = (uint8_t)s->saved.state;
-    snapshot_text(io, s->name, SNAPSHOT_NAME_MAX);
-    snapshot_text(io, s->iface, SNAPSHOT_IFACE_MAX);
-    snapshot_u8(io, &s->vrid);
-    snapshot_u8(io, &s->family);
-    snapshot_u8(io, &state);
-    if (state > VRRP_STATE_STOP)
-        io->bad = true;
-    else
-        s->saved.state = (enum vrrp_state)state;
-    snapshot_u8(io, &s->saved.master_priority);
-    snapshot_addr(io, &s->saved.master);
+    snapwalk_text(w, s->name, SNAPSHOT_NAME_MAX);
+    snapwalk_text(w, s->iface, SNAPSHOT_IFACE_MAX);
+    snapwalk_u8(w, &s->vrid);
+    snapwalk_u8(w, &s->family);
+    s->saved.state = (enum vrrp_state)snapwalk_small(w, (uint8_t)s->saved.state, VRRP_STATE_STOP);
+    snapwalk_u8(w, &s->saved.master_priority);
+    snapwalk_addr(w, &s->saved.master);
     uint64_t *const values[] = {
         &s->saved.adv_at,
         &s->saved.taken_at,
@@ -118,11 +49,11 @@ static void snapshot_walk(struct snapshot_io *io, struct snapshot *s)
         &s->auth_own,
     };
     for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        snapshot_u64(io, values[i]);
+        snapwalk_count(w, values[i]);
     for (size_t i = 0; i < AUTH_SENDERS; i++) {
-        snapshot_addr(io, &s->senders[i].addr);
+        snapwalk_addr(w, &s->senders[i].addr);
         if (s->senders[i].addr.family != 0)
-            snapshot_u64(io, &s->senders[i].mark);
+            snapwalk_u64(w, &s->senders[i].mark);
     }
 }
 
@@ -148,48 +79,33 @@ void snapshot_auth_give(const struct snapshot *s, struct auth_state *st)
 int snapshot_encode(const struct snapshot *s, uint8_t buf[SNAPSHOT_MAX])
 {
     struct snapshot copy = *s; /* the walk takes one type of pointer for both directions */
-    buf[0] = SNAPSHOT_MAGIC;
-    buf[1] = SNAPSHOT_VERSION;
-    struct snapshot_io io = { .out = buf, .at = 2, .len = SNAPSHOT_MAX };
-    snapshot_walk(&io, &copy);
-    if (io.bad) {
-        errno = EINVAL;
-        return -1;
-    }
-    return (int)io.at;
+    struct snapwalk w = snapwalk_write(buf, SNAPSHOT_MAX, SNAPSHOT_MAGIC, SNAPSHOT_VERSION);
+    snapshot_walk(&w, &copy);
+    return snapwalk_end(&w);
 }
 
 int snapshot_decode(const uint8_t *buf, size_t len, struct snapshot *out)
 {
-    struct snapshot_io io = { .in = buf, .at = 2, .len = len };
+    struct snapwalk w = snapwalk_read(buf, len, SNAPSHOT_MAGIC, SNAPSHOT_VERSION);
     memset(out, 0, sizeof *out);
-    if (len < 2 || buf[0] != SNAPSHOT_MAGIC || buf[1] != SNAPSHOT_VERSION)
-        io.bad = true;
-    else
-        snapshot_walk(&io, out);
-    if (io.bad || io.at != len) {
-        errno = EINVAL;
-        return -1;
-    }
-    return 0;
+    snapshot_walk(&w, out);
+    return snapwalk_end(&w) < 0 ? -1 : 0;
 }
 
 int snapshot_alive_encode(uint64_t alive_at, uint8_t buf[SNAPSHOT_MAX])
 {
-    buf[0] = SNAPSHOT_ALIVE;
-    buf[1] = SNAPSHOT_VERSION;
-    struct snapshot_io io = { .out = buf, .at = 2, .len = SNAPSHOT_MAX };
-    snapshot_u64(&io, &alive_at);
-    return (int)io.at;
+    struct snapwalk w = snapwalk_write(buf, SNAPSHOT_MAX, SNAPSHOT_ALIVE, SNAPSHOT_VERSION);
+    snapwalk_u64(&w, &alive_at);
+    return snapwalk_end(&w);
 }
 
 int snapshot_alive_decode(const uint8_t *buf, size_t len, uint64_t *alive_at)
 {
-    if (len != 10 || buf[0] != SNAPSHOT_ALIVE || buf[1] != SNAPSHOT_VERSION) {
-        errno = EINVAL;
+    struct snapwalk w = snapwalk_read(buf, len, SNAPSHOT_ALIVE, SNAPSHOT_VERSION);
+    uint64_t at = 0;
+    snapwalk_u64(&w, &at);
+    if (snapwalk_end(&w) < 0)
         return -1;
-    }
-    struct snapshot_io io = { .in = buf, .at = 2, .len = len };
-    snapshot_u64(&io, alive_at);
+    *alive_at = at;
     return 0;
 }

@@ -1,7 +1,7 @@
 /*
  * snapshot.h - the bytes the parent keeps for our successor: one blob an instance (state, time grid, learned
  * master, counters) under the natural key name + VRID + family + interface, and one heartbeat under key 0
- * that says until when this process was alive. Pure encode/decode, little endian, versioned, canonical
+ * that says until when this process was alive. Pure encode/decode, versioned, canonical
  * (decode then encode gives the same bytes). The decoder trusts nothing: a snapshot may come from another
  * build.
  */
@@ -16,7 +16,7 @@
 
 #define SNAPSHOT_MAX 512 /* proto.def: snapshot.data */
 #define SNAPSHOT_NAME_MAX                                                                                    \
-    128 /* longer instance names are cut: VRID, family and interface still tell them apart */
+    88 /* longer instance names are cut: VRID, family and interface still tell them apart */
 #define SNAPSHOT_IFACE_MAX 15
 #define SNAPSHOT_KEY_ALIVE 0
 

@@ -67,6 +67,9 @@ static void test_longest_fits(void **state)
     memset(a.name, 'n', SNAPSHOT_NAME_MAX);
     memset(a.iface, 'i', SNAPSHOT_IFACE_MAX);
     ipaddr_parse("fe80::7", &a.saved.master);
+    memset(&a.stats, 0xff, sizeof a.stats);
+    memset(&a.saved.stats, 0xff, sizeof a.saved.stats);
+    a.saved.adv_at = a.saved.taken_at = a.saved.master_interval = a.auth_own = UINT64_MAX;
     for (int i = 0; i < AUTH_SENDERS; i++)
         ipaddr_parse("fe80::9", &a.senders[i].addr);
     int n = snapshot_encode(&a, buf);
@@ -106,6 +109,43 @@ static void test_refused(void **state)
     }
 }
 
+/* A counter has one form only, the shortest, and 64 bits; its bytes are behind the address of the master. */
+static void test_counters(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t n;
+        bool good;
+    } rows[] = {
+        { "\x00", 1, true },
+        { "\x7f", 1, true },
+        { "\x80\x01", 2, true },
+        { "\x80\x00", 2, false },
+        { "\xff\x80\x00", 3, false },
+        { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 10, true },
+        { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 10, false },
+        { "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x81\x00", 11, false },
+    };
+    struct snapshot a = sample(), b;
+    uint8_t buf[SNAPSHOT_MAX], other[SNAPSHOT_MAX];
+    a.saved.adv_at = 5;
+    memset(&a.saved.master, 0, sizeof a.saved.master);
+    int n = snapshot_encode(&a, buf);
+    size_t at = 2 + 1 + strlen(a.name) + 1 + strlen(a.iface) + 5;
+    assert_true(n > 0 && buf[at] == 5);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t len = (size_t)n - 1 + rows[i].n;
+        memcpy(other, buf, at);
+        memcpy(other + at, rows[i].bytes, rows[i].n);
+        memcpy(other + at + rows[i].n, buf + at + 1, (size_t)n - at - 1);
+        assert_int_equal(snapshot_decode(other, len, &b), rows[i].good ? 0 : -1);
+        if (rows[i].good)
+            assert_true(snapshot_encode(&b, buf) == (int)len && memcmp(buf, other, len) == 0);
+        n = snapshot_encode(&a, buf);
+    }
+}
+
 static void test_alive(void **state)
 {
     (void)state;
@@ -123,9 +163,8 @@ static void test_alive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_longest_fits),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_longest_fits),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_counters),
         cmocka_unit_test(test_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
