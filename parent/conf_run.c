@@ -16,6 +16,7 @@
 #include "common/chan.h"
 #include "common/ev.h"
 #include "common/log.h"
+#include "parent/conf/program.h"
 #include "parent/parent.h"
 #include "parent/spawn.h"
 #include "parent/timed.h"
@@ -30,6 +31,7 @@
 struct conf_run {
     struct parent *p;
     uint32_t generation;
+    bool whole;         /* holdfast-conf itself, not the lean one */
     conf_done_fn *done; /* NULL once told */
     void *arg;
     pid_t pid;
@@ -56,9 +58,9 @@ static void conf_arg(struct conf_args *a, const char *s)
     a->v[a->n] = NULL;
 }
 
-static void conf_args_common(struct conf_args *a, const struct options *o, const char *file)
+static void conf_args_common(struct conf_args *a, const char *name, const struct options *o, const char *file)
 {
-    conf_arg(a, role_binary(ROLE_CONF));
+    conf_arg(a, name);
     conf_arg(a, "-f");
     conf_arg(a, file);
     if (o->config_id != NULL) {
@@ -82,7 +84,7 @@ static void conf_args_free(struct conf_args *a)
 /* ---- the end of a run
  * ------------------------------------------------------------------------------------------- */
 
-static void conf_run_free(struct conf_run *c)
+static void conf_run_close(struct conf_run *c)
 {
     struct ev *ev = c->p->ev;
     if (c->pidio != NULL)
@@ -95,6 +97,13 @@ static void conf_run_free(struct conf_run *c)
     close(c->pidfd);
     close(c->chfd);
     close(c->errfd);
+    c->pidio = c->chio = c->errio = NULL;
+    c->pidfd = c->chfd = c->errfd = -1;
+}
+
+static void conf_run_free(struct conf_run *c)
+{
+    conf_run_close(c);
     free(c->text);
     free(c);
 }
@@ -156,6 +165,7 @@ static struct config *conf_run_accept(struct conf_run *c, const char *payload, c
         log_err("the slice for the parent cannot be used: %s", e.text);
         return NULL;
     }
+    config->whole = c->whole;
     config->errors = errors;
     config->warnings = warnings;
     return config;
@@ -208,6 +218,8 @@ static void conf_run_on_text(struct ev_io *w, unsigned int got, void *arg)
     conf_run_read_text(arg);
 }
 
+static int conf_run_again(struct conf_run *c);
+
 static void conf_run_on_death(struct ev_io *w, unsigned int got, void *arg)
 {
     struct conf_run *c = arg;
@@ -217,6 +229,9 @@ static void conf_run_on_death(struct ev_io *w, unsigned int got, void *arg)
     if (waitid(P_PID, (id_t)c->pid, &si, WEXITED | WNOHANG) < 0 || si.si_pid == 0)
         return;
     if (c->done != NULL && !conf_run_receive(c)) {
+        if (!c->whole && si.si_code == CLD_EXITED && si.si_status == CONF_EXIT_WHOLE &&
+            conf_run_again(c) == 0)
+            return;
         int status = si.si_code == CLD_EXITED && si.si_status != 0 ? si.si_status : CONF_RUN_CRASHED;
         if (si.si_code != CLD_EXITED)
             log_err("holdfast-conf died of signal %d (%s)", si.si_status, strsignal(si.si_status));
@@ -248,14 +263,15 @@ void conf_run_cancel(struct conf_run *c)
 
 static int conf_run_spawn(struct conf_run *c, int chan_fd, int err_fd)
 {
+    const char *name = c->whole ? role_binary(ROLE_CONF) : CONF_BINARY_LEAN;
     char path[PATH_MAX], gen[16];
     struct conf_args a = { .n = 0 };
-    conf_args_common(&a, &c->p->opt, c->p->config_file);
+    conf_args_common(&a, name, &c->p->opt, c->p->config_file);
     snprintf(gen, sizeof gen, "%u", c->generation);
     conf_arg(&a, "--generation");
     conf_arg(&a, gen);
     char **envp = spawn_env_conf();
-    int rc = spawn_path(path, sizeof path, c->p->libexec, role_binary(ROLE_CONF));
+    int rc = spawn_path(path, sizeof path, c->p->libexec, name);
     if (rc == 0)
         c->pidfd = spawn_process(path, a.v, envp, chan_fd, err_fd, -1, &c->pid);
     int saved = errno;
@@ -268,7 +284,6 @@ static int conf_run_spawn(struct conf_run *c, int chan_fd, int err_fd)
 static void conf_run_watch(struct conf_run *c)
 {
     struct ev *ev = c->p->ev;
-    c->text = xmalloc(CONF_RUN_TEXT_MAX);
     c->pidio = ev_io_add(ev, c->pidfd, EV_READ, conf_run_on_death, c);
     c->chio = ev_io_add(ev, c->chfd, EV_READ, conf_run_on_chan, c);
     c->errio = ev_io_add(ev, c->errfd, EV_READ, conf_run_on_text, c);
@@ -276,8 +291,7 @@ static void conf_run_watch(struct conf_run *c)
     ev_timer_at(ev, &c->limit, clock_monotonic_ns() + CONF_RUN_LIMIT);
 }
 
-int conf_run_start(struct conf_run **out, struct parent *p, uint32_t generation, conf_done_fn *done,
-                   void *arg)
+static int conf_run_open(struct conf_run *c)
 {
     int ch[2], err[2];
     if (chan_pair(ch) < 0)
@@ -287,8 +301,6 @@ int conf_run_start(struct conf_run **out, struct parent *p, uint32_t generation,
         close(ch[1]);
         return -1;
     }
-    struct conf_run *c = xcalloc(1, sizeof *c);
-    *c = (struct conf_run){ .p = p, .generation = generation, .done = done, .arg = arg, .pidfd = -1 };
     fcntl(err[0], F_SETFL, O_NONBLOCK);
     fcntl(ch[1], F_SETFL, 0); /* its end may block: it has nothing else to do */
     int rc = conf_run_spawn(c, ch[1], err[1]);
@@ -298,15 +310,43 @@ int conf_run_start(struct conf_run **out, struct parent *p, uint32_t generation,
     if (rc < 0) {
         close(ch[0]);
         close(err[0]);
-        free(c);
         errno = saved;
         return -1;
     }
     c->chfd = ch[0];
     c->errfd = err[0];
     conf_run_watch(c);
+    return 0;
+}
+
+/* What was configured last time needed the libraries: this will too, most likely. */
+int conf_run_start(struct conf_run **out, struct parent *p, uint32_t generation, conf_done_fn *done,
+                   void *arg)
+{
+    struct conf_run *c = xcalloc(1, sizeof *c);
+    *c = (struct conf_run){ .p = p, .generation = generation, .done = done, .arg = arg, .pidfd = -1 };
+    c->whole = p->cur != NULL && p->cur->whole;
+    if (conf_run_open(c) < 0) {
+        int saved = errno;
+        free(c);
+        errno = saved;
+        return -1;
+    }
+    c->text = xmalloc(CONF_RUN_TEXT_MAX);
     *out = c;
     return 0;
+}
+
+/* The lean one gave no verdict. -1: logged. */
+static int conf_run_again(struct conf_run *c)
+{
+    conf_run_close(c);
+    c->len = 0;
+    c->whole = true;
+    if (conf_run_open(c) == 0)
+        return 0;
+    log_err("%s/%s cannot be started: %s", c->p->libexec, role_binary(ROLE_CONF), strerror(errno));
+    return -1;
 }
 
 void conf_log_text(const char *text, size_t len, int is_error)
@@ -334,7 +374,7 @@ int conf_test(const char *libexec, const struct options *o)
 {
     char path[PATH_MAX];
     struct conf_args a = { .n = 0 };
-    conf_args_common(&a, o, o->config_file);
+    conf_args_common(&a, role_binary(ROLE_CONF), o, o->config_file);
     conf_arg(&a, "--test");
     if (o->json)
         conf_arg(&a, "--json");

@@ -78,6 +78,7 @@ struct conf_obj {
 };
 
 struct conf;
+struct conf_prove; /* prove.h */
 
 struct conf *conf_new(struct conf_text *t, struct diag *d, const struct conf_env *env);
 void conf_free(struct conf *c);
@@ -87,7 +88,9 @@ void conf_parse(struct conf *c);
  * without TLS leave it out. */
 void conf_read_files(struct conf *c);
 void conf_resolve(struct conf *c);
-void conf_validate(struct conf *c);
+/* prove NULL: without the libraries; what they would have been asked leaves it unproven. */
+void conf_validate(struct conf *c, const struct conf_prove *prove);
+bool conf_unproven(const struct conf *c); /* no verdict, and nothing of it may be emitted */
 /* A sealed memfd with the role's slice, or -1 with errno (E2BIG: too large to be told). */
 int conf_emit(struct conf *c, enum role role, uint32_t generation);
 int conf_save(const struct conf *c); /* config_save_dir: a sealed memfd with the whole text; -1: none */

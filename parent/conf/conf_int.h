@@ -26,6 +26,8 @@ struct conf {
     bool spilled; /* parser: a surplus brace has thrown statements out of their block */
     size_t nvi, nvs, nrs;
     struct conf_fail *failed; /* keywords whose value was refused: not also "missing" */
+    const struct conf_prove *prove;
+    bool unproven;
 };
 
 struct conf_fail {

@@ -259,6 +259,8 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
 
 int conf_emit(struct conf *c, enum role role, uint32_t generation)
 {
+    if (c->unproven)
+        fatal("a configuration nobody has proven is not handed out");
     if (!c->numbered) {
         uint32_t next = 1;
         number(c->top, &next);

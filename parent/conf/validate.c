@@ -119,8 +119,14 @@ static void global(struct conf *c)
             conf_warn_iface(c, conf_pos_obj(s), "lvs_sync_daemon: interface", s->name, "");
 }
 
-void conf_validate(struct conf *c)
+bool conf_unproven(const struct conf *c)
 {
+    return c->unproven;
+}
+
+void conf_validate(struct conf *c, const struct conf_prove *prove)
+{
+    c->prove = prove;
     each_mandatory(c, c->top);
     global(c);
     trackers(c);

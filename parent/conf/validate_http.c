@@ -1,14 +1,14 @@
 /*
- * validate_http.c - what only the libraries of checkd can say of a configuration, asked before it is in
- * force: is this a regular expression, is this a certificate, does this key belong to it. The same functions
- * checkd will use. Called by validate.c and validate_lvs.c; no file is opened here.
+ * validate_http.c - regular expressions, certificates and keys: what is right about them only the libraries
+ * of checkd can say, asked through prove.h. Without them the configuration stays unproven, and nobody gets
+ * it. Called by validate.c and validate_lvs.c; no file is opened here.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "checkd/regex.h"
 #include "checkd/tls.h"
 #include "parent/conf/conf_int.h"
+#include "parent/conf/prove.h"
 
 static void no_effect(struct conf *c, const struct conf_obj *url, enum kw kw)
 {
@@ -29,7 +29,6 @@ void conf_validate_regex(struct conf *c, const struct conf_obj *url)
     uint64_t min = conf_uint(url, KW_URL_REGEX_MIN_OFFSET, 0),
              max = conf_uint(url, KW_URL_REGEX_MAX_OFFSET, 0);
     uint64_t bits = 0;
-    struct regex *r;
     char why[200];
 
     if (v == NULL) {
@@ -39,11 +38,11 @@ void conf_validate_regex(struct conf *c, const struct conf_obj *url)
     }
     if (options != NULL && options->len == sizeof bits)
         memcpy(&bits, options->v.raw, sizeof bits);
-    r = regex_new(v->v.raw, bits, min, max, why, sizeof why);
-    if (r == NULL)
+    if (c->prove == NULL)
+        c->unproven = true;
+    else if (!c->prove->pattern(v->v.raw, bits, min, max, why, sizeof why))
         diag_help(CONF_ERR(c, conf_pos_value(v), "HF-REGEX", "regex: %s", why),
                   "the patterns are those of PCRE2 (man pcre2pattern); write the pattern in quotes");
-    regex_free(r);
     if (last != NULL && max <= min)
         CONF_ERR(c, conf_pos_value(last), "HF-RANGE",
                  "regex_max_offset is not above regex_min_offset: nothing can match");
@@ -90,19 +89,16 @@ static void material(struct conf *c, const struct conf_obj *o)
     char *ca = pieces(o, KW_TLS_X_CA, &m.ca_len), *cert = pieces(o, KW_TLS_X_CERT, &m.cert_len);
     char *key = pieces(o, KW_TLS_X_KEY, &m.key_len), *password = pieces(o, KW_TLS_X_PASSWORD, &plen);
     struct err e = { 0 };
-    struct tls_ctx *ctx;
 
     m.ca = ca;
     m.cert = cert;
     m.key = key;
     m.password = plen > 0 ? password : NULL;
-    ctx = tls_ctx_new(&m, &e);
-    if (ctx == NULL)
+    if (!c->prove->material(&m, &e))
         diag_help(
             CONF_ERR(c, named_at(c, o, e.object), "HF-TLS", "%s: %s", e.object, diag_tr(c->diag, e.text)),
             "openssl x509 -in FILE -noout -text shows a certificate, openssl pkey -in FILE -noout "
             "proves a key");
-    tls_ctx_unref(ctx);
     free(ca);
     free(cert);
     explicit_bzero(key, m.key_len);
@@ -133,7 +129,11 @@ static void unverified(struct conf *c)
 
 void conf_validate_tls(struct conf *c)
 {
-    for (struct conf_obj *o = NULL; (o = conf_next(c->top, o, BLK_TLS)) != NULL;)
-        material(c, o);
+    for (struct conf_obj *o = NULL; (o = conf_next(c->top, o, BLK_TLS)) != NULL;) {
+        if (c->prove == NULL)
+            c->unproven = true;
+        else
+            material(c, o);
+    }
     unverified(c);
 }

@@ -181,6 +181,16 @@ class Run:
         return "exit %d; %s" % (self.status, " | ".join(said[:4]) or "nothing said")
 
 
+def lean(daemon, path, folder):
+    """holdfast-conf-lean says what holdfast-conf says, to the letter, or asks for it (7). None when it does."""
+    def said(program):
+        p = subprocess.run([program, "-f", path, "--test"], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+        return p.returncode, p.stderr
+    whole = os.path.join(os.path.dirname(daemon), "holdfast-conf")
+    one, other = said(whole + "-lean"), said(whole)
+    return None if one in (other, (7, b"")) else "holdfast-conf-lean: exit %d instead of %d, or other words" % (one[0], other[0])
+
+
 def judge(case, run):
     """None when the verdict is right, else why it is not."""
     want, why = case.wanted()
@@ -222,11 +232,12 @@ def run_folder(o, folder, tally):
             path = make_file(case, source, tmp)
             try:
                 run = Run(o.daemon, case, path, tmp)
+                apart = lean(o.daemon, path, tmp)
             except subprocess.TimeoutExpired:
                 print("FAIL %s: still running after 20 s" % case.name)
                 tally[folder][1] += 1
                 continue
-        wrong = judge(case, run)
+        wrong = judge(case, run) or apart
         hit = named(case, run, path) if folder == "broken" else None
         tally[folder][bool(wrong)] += 1
         if hit is not None:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "parent/conf/conf.h"
+#include "parent/conf/prove.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -54,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     c = conf_new(&t, d, &machine);
     conf_parse(c);
     conf_resolve(c);
-    conf_validate(c);
+    conf_validate(c, conf_prove_all());
     if (diag_total(d) < 64) /* rendering thousands of complaints finds nothing new */
         render(d);
     if (!diag_count(d, DIAG_ERROR))

@@ -106,6 +106,30 @@ def broken(lane):
         return "4 broken files and a missing one, longest gap %.1f ms" % gap
 
 
+@case("reload-proof", "a reload that names TLS files: the lean reader hands it on to the whole one, which judges as -t does; and back")
+def proof(lane):
+    def mail(ca):
+        head = "global_defs {\n    notification_email { a@example.org }\n    notification_email_from b@example.org\n    smtp_server 10.77.0.9 25\n"
+        return head + "    smtp_tls required\n    smtp_tls_ca %s\n}\n" % ca + text(priority=180)
+    with lane.master(interval=INTERVAL) as (lab, d):
+        ca, wrong = (os.path.join(os.path.dirname(d.conf), n) for n in ("ca.pem", "wrong.pem"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=ca",
+                        "-keyout", "/dev/null", "-out", ca], check=True, capture_output=True)
+        with open(wrong, "w") as f:
+            f.write("no certificate\n")
+        since = d.reload(mail(wrong))
+        time.sleep(0.7)
+        check(not lab.adverts("a", since, priority=180), "a CA file without a certificate was taken")
+        since = d.reload(mail(ca))
+        lab.wait(lambda: lab.adverts("a", since, priority=180), 3, "a configuration with a CA file")
+        since = d.reload(mail(wrong).replace("priority 180", "priority 170"))
+        time.sleep(0.7)
+        check(not lab.adverts("a", since, priority=170), "a CA file without a certificate was taken after a good one")
+        d.reload(text(priority=160))
+        lab.wait(lambda: lab.adverts("a", since, priority=160), 3, "a configuration without TLS again")
+        return "refused twice, taken twice"
+
+
 @case("reload-instances", "instances come and go by reload; the one that stays is not touched")
 def instances(lane):
     second = conf.instance(name="VI_2", vrid=52, priority=200, interval=INTERVAL, vips=("10.77.0.120",))

@@ -12,6 +12,7 @@
 
 #include "common/slice.h"
 #include "parent/conf/conf.h"
+#include "parent/conf/prove.h"
 
 struct tree {
     struct conf_text t;
@@ -47,7 +48,7 @@ static inline struct tree *tree_load(struct tree *s, const char *text)
     s->c = conf_new(&s->t, s->d, &s->env);
     conf_parse(s->c);
     conf_resolve(s->c);
-    conf_validate(s->c);
+    conf_validate(s->c, conf_prove_all());
     return s;
 }
 

@@ -288,12 +288,33 @@ static void patterns(void **state)
     }
 }
 
+/* Without the libraries there is no verdict on what they prove, and only on that. */
+static void nothing_unproven(void **state)
+{
+    static const char *const plain[] = { "", NULL }, *const ca[] = { "verify\n ca @/a.pem", NULL },
+                             *const pattern[] = { "url {\n path /\n regex \"a+\"\n }", NULL };
+    const struct {
+        const char *const *checks;
+        bool unproven;
+    } rows[] = { { plain, false }, { ca, true }, { pattern, true } };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct tree s;
+        load(&s, "", rows[i].checks);
+        assert_false(conf_unproven(s.c));
+        conf_validate(s.c, NULL);
+        assert_true(conf_unproven(s.c) == rows[i].unproven);
+        tree_unload(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shared_by_content), cmocka_unit_test(the_own_certificate),
         cmocka_unit_test(mistakes),          cmocka_unit_test(a_key_everybody_reads),
-        cmocka_unit_test(patterns),
+        cmocka_unit_test(patterns),          cmocka_unit_test(nothing_unproven),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
