@@ -16,6 +16,12 @@
 
 struct scripts;
 
+/* Why something changed. What happens to many at once is said of all in the same words, and kept once. */
+struct cause {
+    size_t refs;
+    char text[];
+};
+
 struct config_inst {
     uint32_t id;
     const char *name; /* in the slice */
@@ -23,8 +29,8 @@ struct config_inst {
     unsigned int vrid, base_priority;
     enum vrrp_state state;
     unsigned int priority;
-    uint64_t at; /* CLOCK_REALTIME ns of the last change, 0 = none yet */
-    char cause[160];
+    uint64_t at;         /* CLOCK_REALTIME ns of the last change, 0 = none yet */
+    struct cause *cause; /* NULL: nothing was said; config_cause */
 };
 
 struct director;
@@ -42,6 +48,7 @@ struct config {
     size_t ninst;
     struct config_inst *group; /* sync groups: name, state, at and cause of these */
     size_t ngroup;
+    struct cause *said; /* latest, to be shared; NULL: none yet */
 };
 
 /* Takes fds (parent, vrrpd, checkd, ipvsd), also on failure. NULL with e when they are not what they should
@@ -52,6 +59,8 @@ bool config_needs(const struct config *c, enum role r);
 int config_dup_slice(const struct config *c, enum role r); /* a descriptor to send away */
 struct config_inst *config_inst(struct config *c, uint32_t id);
 struct config_inst *config_group(struct config *c, uint32_t id);
+void config_cause_set(struct config *c, struct config_inst *n, const char *text);
+const char *config_cause(const struct config_inst *n);                  /* "": nothing was said */
 void config_carry_states(struct config *to, const struct config *from); /* by name */
 /* What has been heard of one object of from since then. */
 void config_carry_news(struct config *to, const struct config *from, uint32_t id);
