@@ -66,6 +66,9 @@ void fill_script(const struct fill *f, const struct image_row *r, uint32_t colum
                  const char *keyword);
 /* InetScopeType of a scope of rtnetlink: the same numbers only by name. */
 int fill_scope(long long scope, const struct ipaddr *a);
+/* Each route or rule (block): static ones with vi 0, then those of each instance, vi and n from 1. */
+typedef void fill_entry_fn(const struct fill *f, const struct doc_part *o, uint32_t vi, uint32_t n);
+void fill_entries(const struct fill *f, const char *block, fill_entry_fn *fn);
 /* Columns of routes and rules: protocol, realms, whether the kernel has it. */
 void fill_protocol_id(const struct image_row *r, uint32_t column, const struct doc_part *p);
 void fill_realms(const struct image_row *r, uint32_t dst, uint32_t src, const struct doc_part *p);

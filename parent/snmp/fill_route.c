@@ -52,6 +52,21 @@ void fill_set(const struct fill *f, const struct image_row *r, uint32_t column, 
         image_yes(r, column, doc_yes(k, "set"));
 }
 
+void fill_entries(const struct fill *f, const char *block, fill_entry_fn *fn)
+{
+    const struct doc *d = &f->view->vrrp;
+    uint32_t n = 0, vi = 0;
+    for (const struct doc_part *o = NULL; (o = fill_next(d, o, block)) != NULL;)
+        if (fill_id(o, "parent") == 0)
+            fn(f, o, 0, ++n);
+    for (const struct doc_part *i = NULL; (i = fill_next(d, i, "vrrp_instance")) != NULL;) {
+        n = 0;
+        vi++;
+        for (const struct doc_part *o = NULL; (o = fill_child(d, i, o, block)) != NULL;)
+            fn(f, o, vi, ++n);
+    }
+}
+
 static void fill_dev(const struct fill *f, const struct image_row *r, uint32_t column,
                      const struct doc_part *p)
 {
@@ -244,15 +259,5 @@ static void fill_route(const struct fill *f, const struct doc_part *o, uint32_t 
 
 void fill_routes(const struct fill *f)
 {
-    const struct doc *d = &f->view->vrrp;
-    uint32_t n = 0, vi = 0;
-    for (const struct doc_part *o = NULL; (o = fill_next(d, o, "virtual_routes")) != NULL;)
-        if (fill_id(o, "parent") == 0)
-            fill_route(f, o, 0, ++n);
-    for (const struct doc_part *i = NULL; (i = fill_next(d, i, "vrrp_instance")) != NULL;) {
-        n = 0;
-        vi++;
-        for (const struct doc_part *o = NULL; (o = fill_child(d, i, o, "virtual_routes")) != NULL;)
-            fill_route(f, o, vi, ++n);
-    }
+    fill_entries(f, "virtual_routes", fill_route);
 }

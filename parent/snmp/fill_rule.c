@@ -110,15 +110,5 @@ static void fill_rule(const struct fill *f, const struct doc_part *o, uint32_t v
 
 void fill_rules(const struct fill *f)
 {
-    const struct doc *d = &f->view->vrrp;
-    uint32_t n = 0, vi = 0;
-    for (const struct doc_part *o = NULL; (o = fill_next(d, o, "virtual_rules")) != NULL;)
-        if (fill_id(o, "parent") == 0)
-            fill_rule(f, o, 0, ++n);
-    for (const struct doc_part *i = NULL; (i = fill_next(d, i, "vrrp_instance")) != NULL;) {
-        n = 0;
-        vi++;
-        for (const struct doc_part *o = NULL; (o = fill_child(d, i, o, "virtual_rules")) != NULL;)
-            fill_rule(f, o, vi, ++n);
-    }
+    fill_entries(f, "virtual_rules", fill_rule);
 }
