@@ -199,17 +199,6 @@ struct check_sock *check_sock_new(struct ipvsd *d)
     return c;
 }
 
-void check_sock_free(struct check_sock *c)
-{
-    if (c == NULL)
-        return;
-    ev_timer_stop(c->d->ev, &c->due);
-    if (c->goods != NULL)
-        ev_io_del(c->d->ev, c->goods);
-    free(c->v);
-    free(c);
-}
-
 void check_sock_configure(struct check_sock *c, const struct slice *now)
 {
     size_t n = slice_count(now);

@@ -13,7 +13,6 @@ struct ipvsd;
 struct check_sock;
 
 struct check_sock *check_sock_new(struct ipvsd *d);
-void check_sock_free(struct check_sock *c);
 void check_sock_configure(struct check_sock *c,
                           const struct slice *now); /* who waited is forgotten: it asks again */
 int check_sock_want(struct check_sock *c, const struct msg_sock_want *m); /* -1: there is no such check */

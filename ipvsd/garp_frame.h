@@ -11,9 +11,8 @@
 
 #include "common/addr.h"
 
-#define GARP_FRAME_ARP_LEN 42
-#define GARP_FRAME_NA_LEN  86
-#define GARP_FRAME_MAX     GARP_FRAME_NA_LEN
+#define GARP_FRAME_NA_LEN 86
+#define GARP_FRAME_MAX    GARP_FRAME_NA_LEN
 
 /* ip must be of the right family; returns the length. router: this host forwards on that interface. */
 size_t garp_frame_arp(uint8_t buf[GARP_FRAME_MAX], const uint8_t mac[6], const struct ipaddr *ip);

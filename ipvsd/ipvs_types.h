@@ -10,9 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IPVS_NAME_LEN   16u /* IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN */
-#define IPVS_TEXT_LEN   80u
-#define IPVS_MASK_HOST4 UINT32_MAX
+#define IPVS_NAME_LEN 16u /* IP_VS_SCHEDNAME_MAXLEN, IP_VS_PENAME_MAXLEN */
+#define IPVS_TEXT_LEN 80u
 
 /* What tells services apart. A firewall mark is alone with its family: protocol, port and address are zero.
  */

@@ -128,7 +128,6 @@ struct inst {
     bool paired;  /* reload: taken over by the next generation */
     bool dirty;   /* queued for addr_apply */
     uint32_t seq; /* owed an inst_done; 0: none */
-    bool failed;
     TAILQ_ENTRY(inst) next_dirty, next_settled;
     bool settling; /* planned in this turn, its report is due */
     struct ev_timer burst, refresh, lower, extra;

@@ -159,16 +159,6 @@ struct linkbeat *linkbeat_new(struct ipvsd *d)
     return b;
 }
 
-void linkbeat_free(struct linkbeat *b)
-{
-    if (b == NULL)
-        return;
-    ev_timer_stop(b->d->ev, &b->timer);
-    if (b->fd >= 0)
-        close(b->fd);
-    free(b);
-}
-
 static enum linkbeat_method linkbeat_wanted(const struct slice_obj *o)
 {
     return slice_bool(o, KW_LINKBEAT_MII, false)       ? LINKBEAT_MII

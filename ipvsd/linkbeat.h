@@ -10,7 +10,6 @@
 struct linkbeat;
 
 struct linkbeat *linkbeat_new(struct ipvsd *d);
-void linkbeat_free(struct linkbeat *b);
 /* Which interfaces are asked about, from now on; they are asked once at once. After link_configure. */
 void linkbeat_configure(struct linkbeat *b, const struct slice *now);
 /* Has it carrier? What the last poll said, or the kernel's news for who is not polled. */

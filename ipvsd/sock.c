@@ -346,12 +346,6 @@ void sock_configure(struct ipvsd *d, const struct slice *now)
     free(old.v);
 }
 
-void sock_close_all(struct ipvsd *d)
-{
-    for (size_t i = 0; i < d->socks.n; i++)
-        sock_close(&d->socks.v[i]);
-}
-
 struct vsock *sock_find(struct ipvsd *d, const char *name)
 {
     for (size_t i = 0; name != NULL && i < d->socks.n; i++)

@@ -14,7 +14,6 @@ void sock_configure(
     const struct slice *now);        /* what did not change stays open; the rest is opened and told */
 void sock_tell_all(struct ipvsd *d); /* to a new vrrpd */
 void sock_retry(struct ipvsd *d);    /* an interface came, went or changed */
-void sock_close_all(struct ipvsd *d);
 
 struct vsock *sock_find(struct ipvsd *d, const char *name); /* NULL: none */
 int sock_fd(const struct vsock *s);                         /* for sending; -1: not open */

@@ -201,11 +201,6 @@ bool scripts_any_root(const struct scripts *s)
     return false;
 }
 
-size_t scripts_count(const struct scripts *s)
-{
-    return s->n;
-}
-
 const struct script *scripts_at(const struct scripts *s, size_t i)
 {
     return i < s->n ? &s->v[i] : NULL;

@@ -36,7 +36,6 @@ struct script *scripts_check(struct scripts *s, uint32_t obj);            /* wha
 struct script *scripts_like(struct scripts *s,
                             const struct script *other); /* same in another configuration */
 bool scripts_any_root(const struct scripts *s);
-size_t scripts_count(const struct scripts *s);
 const struct script *scripts_at(const struct scripts *s, size_t i); /* NULL past the end */
 bool scripts_secure(const struct scripts *s);                       /* enable_script_security */
 bool scripts_symlink_paths(const struct scripts *s);                /* use_symlink_paths */

@@ -20,7 +20,7 @@
 #define LIFE_READERS  (300 * NS_PER_MS) /* to read what is left in the FIFO */
 #define LIFE_PATIENCE NS_PER_SEC        /* for scripts of the last events, as ever */
 
-enum life_step { LIFE_WORKING, LIFE_LAST_SCRIPTS, LIFE_SHUTDOWN_SCRIPT, LIFE_OVER };
+enum life_step { LIFE_WORKING, LIFE_LAST_SCRIPTS, LIFE_SHUTDOWN_SCRIPT };
 
 struct script_life {
     enum life_step step;

@@ -33,7 +33,7 @@ struct trackfile {
     char *name, *path;
     int wd[2];                  /* of its directory, and of the one a symbolic link leads to; -1: none */
     char base[2][NAME_MAX + 1]; /* its name there */
-    bool ok, told;
+    bool ok;
     int32_t value;
     char why[200]; /* logged once */
 };

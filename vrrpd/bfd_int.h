@@ -39,7 +39,6 @@ struct bfd_sess {
 struct bfd_rx {
     struct bfd_life *l;
     int fd, error;
-    bool told;
     struct ev_io *io;
     uint64_t empty_at, polled_at;
 };

@@ -485,14 +485,6 @@ void track_end(struct vrrpd *v)
     v->track = NULL;
 }
 
-void track_dump(const struct vrrpd *v, FILE *f)
-{
-    static const char *const words[] = { "unknown", "failed", "ok" };
-    for (const struct tracked *t = v->track != NULL ? v->track->head : NULL; t != NULL; t = t->next)
-        fprintf(f, "Tracked %s = %s\n  result = %s\n  value = %d\n", track_kind_name(t->kind), t->name,
-                words[t->st.result], t->value);
-}
-
 static struct track_view track_view_of(const struct tracked *t)
 {
     return (struct track_view){ .kind = t->kind,

@@ -39,7 +39,6 @@ int track_on_proc(struct vrrpd *v, const struct msg_proc_count *m);
 void track_bfd_changed(struct vrrpd *v, const char *name, bool up);
 void track_stop(struct vrrpd *v); /* nothing is run any more */
 void track_end(struct vrrpd *v);  /* gives everything back: for tests, which look for leaks */
-void track_dump(const struct vrrpd *v, FILE *f);
 
 /* What dumps and metrics show of one tracker. */
 struct track_view {

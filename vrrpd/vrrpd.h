@@ -56,11 +56,13 @@ struct vsock {
     struct vsock *next;
 };
 
-/* The prepared adverts of an instance: for each destination one with the priority, one with 0. */
+/* The prepared adverts of an instance, one for each destination; their bytes behind them. */
 struct wire {
-    struct io_out *out;     /* ndest normal ones, then ndest resignations; their bytes behind them */
-    size_t ndest, len, pdu; /* pdu: the advert itself, between the parts of a signature */
-    uint32_t ifindex;       /* they leave by */
+    struct io_out *out;
+    struct io_out *resign; /* with priority 0; NULL: none was needed yet */
+    uint32_t ndest;
+    uint32_t ifindex;  /* they leave by */
+    uint16_t len, pdu; /* pdu: the advert itself, between the parts of a signature */
 };
 
 struct inst {
@@ -120,7 +122,7 @@ struct vrrpd {
     size_t nsnaps;
     uint64_t alive_at; /* last heartbeat of the former incarnation */
     uint64_t start_at; /* startup delays end */
-    bool hooked, running, sync_owed, reloading, stopping;
+    bool running, sync_owed, stopping;
     bool ordered;              /* some instance is under an order of the operator */
     uint32_t generation;       /* committed to last */
     int guard_error;           /* why ipvsd cannot drop packets for no_accept; 0: it does */

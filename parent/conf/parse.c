@@ -59,11 +59,6 @@ static bool template_here(struct conf *c)
     return true;
 }
 
-bool parse_template(struct conf *c)
-{
-    return template_here(c);
-}
-
 /* Standing at an OPEN: over the whole block, silently; a missing end was or will be reported by who is
  * outside. */
 void parse_skip_block(struct conf *c)

@@ -23,7 +23,6 @@ void parse_enter(struct conf *c, struct parse_frame *f, const struct kw_row *row
                  struct conf_obj *obj);
 void parse_no_block(struct conf *c, const struct kw_row *row);
 bool parse_open_follows(const struct conf *c);
-bool parse_template(struct conf *c);
 void parse_skip_block(struct conf *c);
 /* parse_kw.c */
 void parse_statement(struct conf *c, struct parse_frame *f, const struct kw_row *row,

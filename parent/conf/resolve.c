@@ -8,11 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-bool resolve_reported(const struct conf_obj *o)
-{
-    return o->broken;
-}
-
 /* A name that must be defined somewhere in the text. */
 static bool reference(struct conf *c, struct conf_obj *o, const struct conf_value *v, enum blk blk,
                       const char *name)

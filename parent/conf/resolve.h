@@ -21,7 +21,6 @@ void resolve_nft(struct conf *c);               /* resolve_nft.c: no_accept and 
 void resolve_mail(struct conf *c);              /* resolve_mail.c */
 bool resolve_mail_needed(const struct conf *c); /* an instance or group wants its alerts mailed */
 void resolve_processes(struct conf *c);         /* resolve_process.c: PROCESS objects, at the end */
-bool resolve_reported(const struct conf_obj *o);
 bool conf_close_words(const char *a, const char *b);
 
 #endif

@@ -12,8 +12,6 @@
 #include "parent/ctl/procfs.h"
 #include "parent/ctl/tool.h"
 
-#define MODULES_MAX (4u << 20)
-
 /* ---- modules */
 
 /* 1: there or loadable, 0: not, -1: cannot be told. */

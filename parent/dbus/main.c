@@ -37,7 +37,6 @@ struct dbus {
     struct watch w;
     struct bus *b;
     uint64_t daemon_at, bus_at, refresh_at; /* when to try; refresh_at 0: no need */
-    bool reloaded;                          /* a refresh is due to a reload */
     int said_daemon, said_bus;              /* errno last said */
 };
 

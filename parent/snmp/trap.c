@@ -79,14 +79,6 @@ void traps_read(struct traps *t, const struct doc *d, trap_event_fn *fn, void *a
     t->known = true;
 }
 
-void traps_free(struct traps *t)
-{
-    for (size_t i = 0; i < t->n; i++)
-        free(t->v[i].name);
-    free(t->v);
-    *t = (struct traps){ 0 };
-}
-
 /* ---- notifications */
 
 static void trap_router_id(const struct fill *f, struct image *m)

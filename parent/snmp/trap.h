@@ -28,7 +28,6 @@ struct traps {
  * learnt from. */
 typedef void trap_event_fn(const struct doc_part *event, void *arg);
 void traps_read(struct traps *t, const struct doc *d, trap_event_fn *fn, void *arg);
-void traps_free(struct traps *t);
 void traps_past(const char *instance, struct fill_past *out, void *traps);
 
 /* Notifications of one event, with values out of this image and state of this view. */
