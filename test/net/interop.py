@@ -14,11 +14,11 @@ KINDS = {
 }
 
 
-def took_over_after(lab, since_ns, want, what):
+def took_over_after(lab, since_ns, want, what, slack=0.1):
     """The backup's first advert after since, compared with the protocol's arithmetic."""
     first = lab.wait(lambda: lab.adverts("b", since_ns), want + 3, "the take-over " + what)[0]
     late = (first.ts - since_ns) / 1e9 - want
-    check(-0.005 <= late <= 0.1, "%s: the backup advertised %.0f ms %s its time", what, abs(late) * 1e3,
+    check(-0.005 <= late <= slack, "%s: the backup advertised %.0f ms %s its time", what, abs(late) * 1e3,
           "before" if late < 0 else "after")
     return late * 1e3
 

@@ -33,6 +33,7 @@ import doctor  # noqa: E402,F401
 import holdctl  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
+import interop_frr  # noqa: E402,F401
 import leftovers  # noqa: E402,F401
 import life  # noqa: E402,F401
 import links  # noqa: E402,F401
