@@ -2,17 +2,19 @@
 #include "common/hist.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/err.h"
 
+#define HIST_SLOTS 16 /* a histogram's: its buckets and, last, its sum */
+#define HIST_SUM   (HIST_SLOTS - 1)
+
 struct hist_some {
-    uint64_t sum;
-    uint32_t have;  /* buckets, bits; */
-    uint32_t nhave; /* how many */
-    uint64_t n[];   /* of each, ascending */
+    uint64_t have[HIST_SET_MAX * HIST_SLOTS / 64]; /* slots, bits */
+    uint64_t n[];                                  /* of each, ascending */
 };
 
 static const uint64_t *hist_bounds(enum hist_scale scale)
@@ -55,54 +57,63 @@ void hist_add(struct hist *h, enum hist_scale scale, uint64_t value)
     h->sum += value;
 }
 
-/* Place of a bucket among those that are there. */
-static unsigned int hist_place(uint32_t have, unsigned int bucket)
+static bool hist_has(const struct hist_some *s, unsigned int slot)
+{
+    return (s->have[slot / 64] & UINT64_C(1) << slot % 64) != 0;
+}
+
+/* How many are there before it. */
+static unsigned int hist_place(const struct hist_some *s, unsigned int slot)
 {
     unsigned int n = 0;
-    for (uint32_t below = have & ((UINT32_C(1) << bucket) - 1); below != 0; below &= below - 1)
-        n++;
+    for (unsigned int w = 0; w < slot / 64; w++)
+        n += (unsigned int)__builtin_popcountll(s->have[w]);
+    if (slot % 64 > 0)
+        n += (unsigned int)__builtin_popcountll(s->have[slot / 64] & ((UINT64_C(1) << slot % 64) - 1));
     return n;
 }
 
-static struct hist_some *hist_more(struct hist_some *s, unsigned int bucket)
+static uint64_t *hist_slot(struct hist_set *h, unsigned int slot)
 {
-    uint32_t had = s != NULL ? s->nhave : 0, have = s != NULL ? s->have : 0;
-    unsigned int at = hist_place(have, bucket);
-    s = xrealloc(s, sizeof *s + (had + 1) * sizeof s->n[0]);
-    if (had == 0)
-        s->sum = 0;
-    memmove(&s->n[at + 1], &s->n[at], (had - at) * sizeof s->n[0]);
-    s->n[at] = 0;
-    s->have = have | UINT32_C(1) << bucket;
-    s->nhave = had + 1;
-    return s;
+    if (h->some == NULL)
+        h->some = xcalloc(1, sizeof *h->some);
+    unsigned int at = hist_place(h->some, slot);
+    if (!hist_has(h->some, slot)) {
+        unsigned int n = hist_place(h->some, HIST_SET_MAX * HIST_SLOTS);
+        h->some = xrealloc(h->some, sizeof *h->some + (n + 1) * sizeof h->some->n[0]);
+        memmove(&h->some->n[at + 1], &h->some->n[at], (n - at) * sizeof h->some->n[0]);
+        h->some->n[at] = 0;
+        h->some->have[slot / 64] |= UINT64_C(1) << slot % 64;
+    }
+    return &h->some->n[at];
 }
 
-void hist_few_add(struct hist_few *h, enum hist_scale scale, uint64_t value)
+void hist_set_add(struct hist_set *s, unsigned int which, enum hist_scale scale, uint64_t value)
 {
-    unsigned int i = hist_bucket(scale, value);
-    if (h->some == NULL || (h->some->have & UINT32_C(1) << i) == 0)
-        h->some = hist_more(h->some, i);
-    h->some->n[hist_place(h->some->have, i)]++;
-    h->some->sum += value;
+    ++*hist_slot(s, which * HIST_SLOTS + hist_bucket(scale, value));
+    *hist_slot(s, which * HIST_SLOTS + HIST_SUM) += value;
 }
 
-struct hist hist_of_few(const struct hist_few *h)
+static uint64_t hist_read(const struct hist_some *s, unsigned int slot)
+{
+    return hist_has(s, slot) ? s->n[hist_place(s, slot)] : 0;
+}
+
+struct hist hist_of_set(const struct hist_set *s, unsigned int which)
 {
     struct hist out = { 0 };
-    if (h->some == NULL)
+    if (s->some == NULL)
         return out;
-    out.sum = h->some->sum;
+    out.sum = hist_read(s->some, which * HIST_SLOTS + HIST_SUM);
     for (unsigned int i = 0; i <= HIST_BUCKETS; i++)
-        if (h->some->have & UINT32_C(1) << i)
-            out.bucket[i] = h->some->n[hist_place(h->some->have, i)];
+        out.bucket[i] = hist_read(s->some, which * HIST_SLOTS + i);
     return out;
 }
 
-void hist_few_free(struct hist_few *h)
+void hist_set_free(struct hist_set *s)
 {
-    free(h->some);
-    h->some = NULL;
+    free(s->some);
+    s->some = NULL;
 }
 
 uint64_t hist_count(const struct hist *h)

@@ -1,6 +1,6 @@
 /*
  * hist.h - a histogram of fixed buckets, for the metrics: an add is a short walk over constants, nothing is
- * allocated (but see hist_few). Values are integers of a billionth (nanoseconds; ratios times 1e9). Not for
+ * allocated (but see hist_set). Values are integers of a billionth (nanoseconds; ratios times 1e9). Not for
  * threads.
  */
 #ifndef HOLDFAST_HIST_H
@@ -21,17 +21,18 @@ struct hist {
     uint64_t sum, bucket[HIST_BUCKETS + 1]; /* each for itself, not cumulative; the last one has no bound */
 };
 
-/* The same for owners who keep them by the thousand: it holds only the buckets that have a value, and nothing
- * before the first one. The first value of a bucket allocates. Zero-initialise; hist_few_free. */
-struct hist_few {
+/* Several of them, for owners by the thousand: in one piece of memory, only the buckets that have a value,
+ * and nothing before the first one. The first value of a bucket allocates. Zero-initialise; hist_set_free. */
+struct hist_set {
     struct hist_some *some;
 };
+#define HIST_SET_MAX 8
 
 void hist_add(struct hist *h, enum hist_scale scale, uint64_t value);
 uint64_t hist_count(const struct hist *h);
-void hist_few_add(struct hist_few *h, enum hist_scale scale, uint64_t value);
-struct hist hist_of_few(const struct hist_few *h);
-void hist_few_free(struct hist_few *h);
+void hist_set_add(struct hist_set *s, unsigned int which, enum hist_scale scale, uint64_t value);
+struct hist hist_of_set(const struct hist_set *s, unsigned int which);
+void hist_set_free(struct hist_set *s);
 /* "key=SUM COUNT LE:N LE:N ...", cumulative, ends with +Inf; nothing while it is empty. */
 void hist_write(FILE *f, const char *key, const struct hist *h, enum hist_scale scale);
 

@@ -22,7 +22,6 @@ static size_t bind_count(const struct slice *s, enum blk blk, uint32_t parent)
 static int bind_addrs(struct bind_vi *b, const struct slice *s, struct err *e)
 {
     size_t n = 0, most = bind_count(s, BLK_ADDR, b->id);
-    b->addrs = most > 0 ? xcalloc(most, sizeof *b->addrs) : NULL;
     for (const struct slice_obj *o = slice_next(s, NULL, BLK_ADDR, b->id); o != NULL && n < most;
          o = slice_next(s, o, BLK_ADDR, b->id)) {
         struct ipaddr a;
@@ -128,11 +127,12 @@ static void bind_show(struct bind_vi *b, const struct slice_obj *o)
     b->garp_lower_repeat = (uint32_t)slice_uint(o, KW_VI_GARP_LOWER_PRIO_REPEAT, b->garp_repeat);
 }
 
-/* One piece of memory for both. */
-static void bind_names(struct bind_vi *b, const char *name, const char *sock)
+/* One piece of memory for both and the addresses that will come. */
+static void bind_names(struct bind_vi *b, const char *name, const char *sock, size_t addrs)
 {
     size_t n = strlen(name) + 1, k = strlen(sock) + 1;
-    b->name = xmalloc(n + k);
+    b->addrs = xcalloc(1, addrs * sizeof *b->addrs + n + k);
+    b->name = (char *)(b->addrs + addrs);
     b->sock = b->name + n;
     memcpy(b->name, name, n);
     memcpy(b->sock, sock, k);
@@ -142,7 +142,7 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
 {
     struct bind_vi *b = xcalloc(1, sizeof *b);
     b->id = o->id;
-    bind_names(b, o->name, slice_str(o, KW_VI_X_SOCKET, ""));
+    bind_names(b, o->name, slice_str(o, KW_VI_X_SOCKET, ""), bind_count(s, BLK_ADDR, o->id));
     const char *iface = slice_str(o, KW_VI_INTERFACE, "");
     memcpy(b->iface, iface, strnlen(iface, sizeof b->iface - 1));
     const char *vmac = slice_str(o, KW_VI_X_VMAC, "");
@@ -188,8 +188,7 @@ void bind_vi_free(struct bind_vi *b)
         return;
     auth_free(b->sign);
     track_bind_free(b);
-    free(b->name);
-    free(b->addrs);
+    free(b->addrs); /* with the names behind them */
     free(b->peers);
     free(b);
 }

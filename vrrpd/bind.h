@@ -19,7 +19,7 @@
 struct bind_vi {
     uint32_t id;
     char *name;
-    char *sock;              /* name of its BLK_SOCKET; lies behind name */
+    char *sock;              /* name of its BLK_SOCKET; both lie behind addrs */
     char iface[IF_NAMESIZE]; /* "" for unicast without one */
     char vmac[IF_NAMESIZE];  /* its macvlan, "": none */
     bool xmit_base;          /* adverts leave by iface all the same */

@@ -60,28 +60,27 @@ struct engine {
     struct engine_cfg cfg;
     const struct engine_ops *ops;
     void *arg;
-    enum vrrp_state state;
-    struct ipaddr src;           /* our own: the tie break */
     uint64_t start_at;           /* INIT: nothing is sent or heard before */
     uint64_t adv_at;             /* MASTER: next point of the grid */
     uint64_t answer_at;          /* MASTER: an answer is owed, TIME_NEVER when not */
-    bool owe_advert, owe_garp;   /* what then */
     uint64_t last_tx, last_garp; /* last advert of any kind, last announcement because of a lower one */
     uint64_t down_from;          /* BACKUP: what the master-down interval counts from */
     uint64_t down_at;            /* BACKUP: when it ends */
-    bool held;                   /* BACKUP: the interval has ended, its sync group holds it back */
-    bool resigned;               /* the master said priority 0: down_at is down_from + skew */
-    bool discarding;             /* lower adverts are being ignored, so that the timer runs out: preemption */
-    struct ipaddr lower;         /* whose */
-    uint8_t lower_priority;
-    uint64_t preempt_at;  /* preempt_delay ends; 0: not begun */
+    uint64_t preempt_at;         /* preempt_delay ends; 0: not begun */
+    uint64_t master_interval;    /* version 3: learned; else ours */
+    uint64_t heard_at;           /* its last advert, 0: never */
+    uint64_t rogue_at; /* MASTER and owner: until then another owner may give way, 0: none is heard */
+    enum vrrp_state state;
+    struct ipaddr src;    /* our own: the tie break */
+    struct ipaddr lower;  /* whose adverts are being ignored */
     struct ipaddr master; /* last one accepted; family 0: none */
-    uint8_t master_priority;
-    uint64_t master_interval; /* version 3: learned; else ours */
-    uint64_t heard_at;        /* its last advert, 0: never */
-    uint64_t rogue_at;        /* MASTER and owner: until then another owner may give way, 0: none is heard */
-    bool yield_lower;         /* resume under nopreempt: a lower master that took over meanwhile stays */
-    bool gives_way;           /* BACKUP by order: whoever is master stays, as with nopreempt, until none is */
+    uint8_t lower_priority, master_priority;
+    bool owe_advert, owe_garp; /* MASTER: what the answer is */
+    bool held;                 /* BACKUP: the interval has ended, its sync group holds it back */
+    bool resigned;             /* the master said priority 0: down_at is down_from + skew */
+    bool discarding;           /* lower adverts are being ignored, so that the timer runs out: preemption */
+    bool yield_lower;          /* resume under nopreempt: a lower master that took over meanwhile stays */
+    bool gives_way; /* BACKUP by order: whoever is master stays, as with nopreempt, until none is */
     struct engine_stats stats;
 };
 

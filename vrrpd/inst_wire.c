@@ -1,7 +1,8 @@
 /*
  * inst_wire.c - what an instance says on the wire: its adverts, prepared for each destination with the
- * priority and with 0, signed at the moment they leave, and the last will that ipvsd keeps for it. On the
- * path of an advert nothing is allocated or logged. Called by the other inst files, life.c and reload.c.
+ * priority and, when it resigns, with 0, signed at the moment they leave, and the last will that ipvsd keeps
+ * for it. On the path of an advert, but the first one with 0, nothing is allocated or logged. Called by the
+ * other inst files, life.c and reload.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ void inst_wire_free(struct inst *i)
     if (i->sock != NULL)
         io_forget(&i->sock->io, i);
     free(i->wire.out);
+    free(i->wire.resign);
     i->wire = (struct wire){ 0 };
 }
 
@@ -36,7 +38,8 @@ static struct ipaddr inst_checksum_dst(const struct inst *i, size_t n)
     return a;
 }
 
-static void inst_build(struct inst *i, size_t n, bool resign, uint8_t *buf, size_t size)
+/* The parts of a signature are left free before and behind. */
+static void inst_build(const struct inst *i, size_t n, bool resign, uint8_t *buf, size_t size)
 {
     const struct bind_vi *b = i->b;
     struct packet_spec s = { .family = b->family,
@@ -51,17 +54,34 @@ static void inst_build(struct inst *i, size_t n, bool resign, uint8_t *buf, size
                              .addrs = b->addrs,
                              .naddrs = b->check.naddrs };
     memcpy(s.auth, b->check.auth, sizeof s.auth);
-    size_t before = auth_before(b->sign), behind = auth_behind(b->sign);
-    int len = packet_build(&s, buf + before, size - before - behind);
-    if (len < 0)
+    size_t before = auth_before(b->sign);
+    memset(buf, 0, size);
+    if (packet_build(&s, buf + before, size - before - auth_behind(b->sign)) != i->wire.pdu)
         fatal("%s: its advert cannot be built", b->name); /* bind_addrs made sure */
-    i->wire.pdu = (size_t)len;
-    i->wire.len = before + (size_t)len + behind;
-    size_t slot = resign ? i->wire.ndest + n : n;
-    struct io_out_spec o = {
-        .src = &i->e.src, .dst = inst_dest(i, n), .ifindex = i->wire.ifindex, .ttl = b->ttl
-    };
-    io_out_set(&i->wire.out[slot], i, buf, i->wire.len, &o);
+}
+
+/* One for each destination. */
+static struct io_out *inst_outs(struct inst *i, bool resign)
+{
+    struct io_out *out = xcalloc(i->wire.ndest, sizeof *out + i->wire.len);
+    uint8_t *bytes = (uint8_t *)(out + i->wire.ndest);
+    for (size_t n = 0; n < i->wire.ndest; n++, bytes += i->wire.len) {
+        struct io_out_spec o = {
+            .src = &i->e.src, .dst = inst_dest(i, n), .ifindex = i->wire.ifindex, .ttl = i->b->ttl
+        };
+        inst_build(i, n, resign, bytes, i->wire.len);
+        io_out_set(&out[n], i, bytes, i->wire.len, &o);
+    }
+    return out;
+}
+
+/* Most never resign but once: made when it is time, for it would be a third of what an instance's adverts
+ * hold. */
+static struct io_out *inst_out(struct inst *i, bool resign)
+{
+    if (resign && i->wire.resign == NULL && i->wire.ndest > 0)
+        i->wire.resign = inst_outs(i, true);
+    return resign ? i->wire.resign : i->wire.out;
 }
 
 uint32_t inst_ifindex(const struct inst *i)
@@ -78,15 +98,10 @@ void inst_rebuild(struct inst *i)
         return;
     size_t addr = i->b->family == 6 ? 16 : 4;
     size_t tail = i->b->engine.version == 2 ? PACKET_AUTH_LEN : 0;
-    size_t size =
-        auth_before(i->b->sign) + PACKET_HEADER + i->b->check.naddrs * addr + tail + auth_behind(i->b->sign);
-    i->wire.ndest = i->b->check.unicast ? i->b->check.npeers : 1;
-    i->wire.out = xcalloc(2 * i->wire.ndest, sizeof *i->wire.out + size);
-    uint8_t *bytes = (uint8_t *)(i->wire.out + 2 * i->wire.ndest);
-    for (size_t n = 0; n < i->wire.ndest; n++) {
-        inst_build(i, n, false, bytes + n * size, size);
-        inst_build(i, n, true, bytes + (i->wire.ndest + n) * size, size);
-    }
+    i->wire.pdu = (uint16_t)(PACKET_HEADER + i->b->check.naddrs * addr + tail);
+    i->wire.len = (uint16_t)(auth_before(i->b->sign) + i->wire.pdu + auth_behind(i->b->sign));
+    i->wire.ndest = i->b->check.unicast ? (uint32_t)i->b->check.npeers : 1;
+    i->wire.out = inst_outs(i, false);
     if (i->e.state == VRRP_STATE_MASTER) {
         i->say_will = true;
         vrrpd_dirty(i);
@@ -102,10 +117,9 @@ static void inst_sign(struct inst *i, bool resign)
     if (!auth_signs(a))
         return;
     uint64_t mark = auth_mark(a, i->chk.auth, clock_realtime_ns());
-    for (size_t n = 0; n < i->wire.ndest; n++) {
-        struct io_out *o = &i->wire.out[resign ? i->wire.ndest + n : n];
-        auth_sign(a, mark, &i->e.src, inst_dest(i, n), o->buf, i->wire.pdu);
-    }
+    struct io_out *o = inst_out(i, resign);
+    for (size_t n = 0; n < i->wire.ndest; n++)
+        auth_sign(a, mark, &i->e.src, inst_dest(i, n), o[n].buf, i->wire.pdu);
 }
 
 void inst_op_send(void *arg, bool resign)
@@ -113,8 +127,9 @@ void inst_op_send(void *arg, bool resign)
     struct inst *i = arg;
     inst_sign(i, resign);
     meter_sent(&i->meter, &i->e, resign, i->e.last_tx);
+    struct io_out *o = inst_out(i, resign);
     for (size_t n = 0; n < i->wire.ndest; n++)
-        io_send(&i->sock->io, &i->wire.out[resign ? i->wire.ndest + n : n]);
+        io_send(&i->sock->io, &o[n]);
 }
 
 void inst_sent(struct io_out *o, int error, void *arg)
@@ -137,7 +152,7 @@ void inst_will(struct inst *i)
     struct msg_will m = { .inst = i->b->id, .data_len = (uint16_t)i->wire.len };
     if (ipvsd == NULL || i->wire.ndest == 0 || i->wire.len > sizeof m.data)
         return;
-    memcpy(m.data, i->wire.out[i->wire.ndest].buf, i->wire.len);
+    inst_build(i, 0, true, m.data, i->wire.len);
     if (auth_signs(i->b->sign)) {
         uint64_t mark = auth_mark_ahead(i->b->sign, i->chk.auth, clock_realtime_ns(), INST_WILL_AHEAD);
         auth_sign(i->b->sign, mark, &i->e.src, inst_dest(i, 0), m.data, i->wire.pdu);

@@ -11,10 +11,7 @@ void meter_init(struct meter *m)
 
 void meter_free(struct meter *m)
 {
-    struct hist_few *const all[] = { &m->jitter_rx, &m->jitter_tx, &m->margin_rx,
-                                     &m->margin_tx, &m->takeover,  &m->failover };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        hist_few_free(all[i]);
+    hist_set_free(&m->hist);
 }
 
 static uint64_t meter_apart(uint64_t a, uint64_t b)
@@ -22,11 +19,12 @@ static uint64_t meter_apart(uint64_t a, uint64_t b)
     return a > b ? a - b : b - a;
 }
 
-static void meter_margin(struct hist_few *h, uint64_t *least, uint64_t left, uint64_t whole)
+static void meter_margin(struct meter *m, enum meter_hist which, uint64_t *least, uint64_t left,
+                         uint64_t whole)
 {
     if (whole == 0)
         return;
-    hist_few_add(h, HIST_RATIO, (uint64_t)((double)left / (double)whole * (double)NS_PER_SEC));
+    hist_set_add(&m->hist, which, HIST_RATIO, (uint64_t)((double)left / (double)whole * (double)NS_PER_SEC));
     if (left < *least)
         *least = left;
 }
@@ -39,9 +37,9 @@ void meter_heard(struct meter *m, const struct engine *e, const struct engine_ad
     m->heard_at = rx_at;
     if (!regular)
         return;
-    hist_few_add(&m->jitter_rx, HIST_FINE, meter_apart(rx_at - e->heard_at, e->master_interval));
+    hist_set_add(&m->hist, METER_JITTER_RX, HIST_FINE, meter_apart(rx_at - e->heard_at, e->master_interval));
     if (!e->held && !e->discarding && !e->resigned && e->down_at > e->down_from)
-        meter_margin(&m->margin_rx, &m->least_rx, e->down_at > rx_at ? e->down_at - rx_at : 0,
+        meter_margin(m, METER_MARGIN_RX, &m->least_rx, e->down_at > rx_at ? e->down_at - rx_at : 0,
                      e->down_at - e->down_from);
 }
 
@@ -62,8 +60,8 @@ void meter_sent(struct meter *m, const struct engine *e, bool resign, uint64_t n
     m->sent_at = resign ? 0 : now;
     if (!regular)
         return;
-    hist_few_add(&m->jitter_tx, HIST_FINE, meter_apart(gap, e->cfg.interval));
-    meter_margin(&m->margin_tx, &m->least_tx, patience > gap ? patience - gap : 0, patience);
+    hist_set_add(&m->hist, METER_JITTER_TX, HIST_FINE, meter_apart(gap, e->cfg.interval));
+    meter_margin(m, METER_MARGIN_TX, &m->least_tx, patience > gap ? patience - gap : 0, patience);
 }
 
 void meter_state(struct meter *m, enum vrrp_state to, uint64_t now)
@@ -79,9 +77,9 @@ void meter_done(struct meter *m, uint64_t now)
 {
     if (m->decided_at == 0)
         return;
-    hist_few_add(&m->takeover, HIST_WORK, now - m->decided_at);
+    hist_set_add(&m->hist, METER_TAKEOVER, HIST_WORK, now - m->decided_at);
     if (m->heard_at != 0 && m->heard_at <= m->decided_at)
-        hist_few_add(&m->failover, HIST_WORK, now - m->heard_at);
+        hist_set_add(&m->hist, METER_FAILOVER, HIST_WORK, now - m->heard_at);
     m->decided_at = 0;
 }
 

@@ -15,14 +15,19 @@
 
 #define METER_LATE (20 * NS_PER_MS) /* a timer later than this is counted: the promise of DESIGN 3 */
 
+enum meter_hist {
+    METER_JITTER_RX, /* distance of two adverts from what the interval says */
+    METER_JITTER_TX,
+    METER_MARGIN_RX, /* share of the master-down interval that was left: ours */
+    METER_MARGIN_TX, /* ... our peers' */
+    METER_TAKEOVER,  /* from the decision until addresses stand */
+    METER_FAILOVER,  /* from the last advert heard */
+};
+
 struct meter {
-    struct hist_few jitter_rx, jitter_tx; /* distance of two adverts from what the interval says */
-    struct hist_few margin_rx,
-        margin_tx; /* share of the master-down interval that was left: ours, our peers' */
-    struct hist_few takeover,
-        failover;                /* from the decision, from the last advert heard; until addresses stand */
-    uint64_t least_rx, least_tx; /* ns: smallest margins since the last change of state; TIME_NEVER */
-    uint64_t to[VRRP_STATE_STOP + 1]; /* changes of state, by the new one */
+    struct hist_set hist;             /* METER_ */
+    uint64_t least_rx, least_tx;      /* ns: smallest margins since the last change of state; TIME_NEVER */
+    uint32_t to[VRRP_STATE_STOP + 1]; /* changes of state, by the new one */
     uint64_t heard_at, sent_at;       /* last advert of another router, last one of ours; 0: none */
     uint64_t decided_at;              /* MASTER, addresses not yet confirmed; 0: nothing is awaited */
 };

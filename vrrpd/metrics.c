@@ -54,24 +54,25 @@ static void metrics_rejected(FILE *f, struct check_stats c)
         fprintf(f, "rejected.%s=%" PRIu64 "\n", rows[i].reason, rows[i].n);
 }
 
-static void metrics_hist(FILE *f, const char *key, const struct hist_few *few, enum hist_scale scale)
+static void metrics_hist(FILE *f, const char *key, const struct meter *m, enum meter_hist which,
+                         enum hist_scale scale)
 {
-    struct hist h = hist_of_few(few);
+    struct hist h = hist_of_set(&m->hist, which);
     hist_write(f, key, &h, scale);
 }
 
 static void metrics_margins(FILE *f, const struct meter *m)
 {
-    metrics_hist(f, "jitter.received", &m->jitter_rx, HIST_FINE);
-    metrics_hist(f, "jitter.sent", &m->jitter_tx, HIST_FINE);
-    metrics_hist(f, "margin.received", &m->margin_rx, HIST_RATIO);
-    metrics_hist(f, "margin.sent", &m->margin_tx, HIST_RATIO);
+    metrics_hist(f, "jitter.received", m, METER_JITTER_RX, HIST_FINE);
+    metrics_hist(f, "jitter.sent", m, METER_JITTER_TX, HIST_FINE);
+    metrics_hist(f, "margin.received", m, METER_MARGIN_RX, HIST_RATIO);
+    metrics_hist(f, "margin.sent", m, METER_MARGIN_TX, HIST_RATIO);
     if (m->least_rx != TIME_NEVER)
         metrics_secs(f, "margin_least.received", m->least_rx);
     if (m->least_tx != TIME_NEVER)
         metrics_secs(f, "margin_least.sent", m->least_tx);
-    metrics_hist(f, "takeover", &m->takeover, HIST_WORK);
-    metrics_hist(f, "failover", &m->failover, HIST_WORK);
+    metrics_hist(f, "takeover", m, METER_TAKEOVER, HIST_WORK);
+    metrics_hist(f, "failover", m, METER_FAILOVER, HIST_WORK);
 }
 
 static void metrics_instance(FILE *f, const struct inst *i)
@@ -85,7 +86,7 @@ static void metrics_instance(FILE *f, const struct inst *i)
     for (unsigned int s = 0; s <= VRRP_STATE_STOP; s++)
         fprintf(f, "state.%s=%d\n", states[s], (unsigned int)i->e.state == s);
     for (unsigned int s = VRRP_STATE_BACKUP; s <= VRRP_STATE_STOP; s++)
-        fprintf(f, "transitions.%s=%" PRIu64 "\n", states[s], i->meter.to[s]);
+        fprintf(f, "transitions.%s=%" PRIu32 "\n", states[s], i->meter.to[s]);
     metrics_secs(f, "last_transition", i->changed_at);
     metrics_count(f, "priority", i->e.cfg.priority);
     metrics_count(f, "base_priority", i->b->engine.priority);

@@ -89,8 +89,8 @@ struct inst {
     bool old_checksum;                     /* a unicast peer was heard with the historical checksum */
     bool removed;                          /* gone from the configuration: its id means somebody else now */
     bool stop_wait;                        /* inst_done for its STOP is awaited */
-    enum inst_order_what order;            /* of the operator, in force */
     uint8_t raise;                         /* TAKEOVER: added to the priority */
+    enum inst_order_what order;            /* of the operator, in force */
     uint32_t seq, done_seq;
     uint32_t said; /* verdicts and remarks already logged, bits */
     int send_error;

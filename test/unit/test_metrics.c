@@ -34,32 +34,35 @@ static void test_hist(void **state)
     free(text);
 }
 
-static uint64_t few_count(const struct hist_few *few)
+static uint64_t set_count(const struct hist_set *set, unsigned int which)
 {
-    struct hist h = hist_of_few(few);
+    struct hist h = hist_of_set(set, which);
     return hist_count(&h);
 }
 
-/* The small one says what the whole one says, in whatever order the buckets come. */
-static void test_hist_few(void **state)
+/* The set says what whole ones say, in whatever order histograms and buckets come. */
+static void test_hist_set(void **state)
 {
     const enum hist_scale scale[] = { HIST_FINE, HIST_WORK, HIST_RATIO };
     uint64_t rnd = 4711;
     (void)state;
     for (size_t round = 0; round < 300; round++) {
-        struct hist h = { 0 }, got;
-        struct hist_few few = { 0 };
-        got = hist_of_few(&few);
-        assert_memory_equal(&h, &got, sizeof h);
+        struct hist h[HIST_SET_MAX] = { 0 }, got;
+        struct hist_set set = { 0 };
+        got = hist_of_set(&set, 0);
+        assert_memory_equal(&h[0], &got, sizeof got);
         for (size_t i = 0; i < 1 + round / 3; i++) {
             rnd = rnd * UINT64_C(6364136223846793005) + 1442695040888963407;
             uint64_t v = rnd >> (rnd >> 58 & 31) >> 27;
-            hist_add(&h, scale[round % 3], v);
-            hist_few_add(&few, scale[round % 3], v);
-            got = hist_of_few(&few);
-            assert_memory_equal(&h, &got, sizeof h);
+            unsigned int which = rnd >> 20 & (HIST_SET_MAX - 1);
+            hist_add(&h[which], scale[which % 3], v);
+            hist_set_add(&set, which, scale[which % 3], v);
+            for (unsigned int k = 0; k < HIST_SET_MAX; k++) {
+                got = hist_of_set(&set, k);
+                assert_memory_equal(&h[k], &got, sizeof got);
+            }
         }
-        hist_few_free(&few);
+        hist_set_free(&set);
     }
 }
 
@@ -173,32 +176,32 @@ static void test_meter(void **state)
     (void)state;
     meter_init(&m);
     meter_heard(&m, &e, &a, t); /* the first says nothing about evenness */
-    assert_int_equal(few_count(&m.jitter_rx), 0);
+    assert_int_equal(set_count(&m.hist, METER_JITTER_RX), 0);
     e.heard_at = e.down_from = t;
     e.master = a.src;
     e.down_at = t + 4 * NS_PER_SEC;
     meter_heard(&m, &e, &a, t + NS_PER_SEC + 30 * NS_PER_MS);
-    assert_int_equal(few_count(&m.jitter_rx), 1);
-    assert_int_equal(hist_of_few(&m.jitter_rx).sum, 30 * NS_PER_MS);
+    assert_int_equal(set_count(&m.hist, METER_JITTER_RX), 1);
+    assert_int_equal(hist_of_set(&m.hist, METER_JITTER_RX).sum, 30 * NS_PER_MS);
     assert_int_equal(m.least_rx, 2970 * NS_PER_MS);
-    assert_int_equal(few_count(&m.margin_rx), 1);
+    assert_int_equal(set_count(&m.hist, METER_MARGIN_RX), 1);
     a.priority = 0; /* a resignation is no regular advert, but a sign of life */
     meter_heard(&m, &e, &a, t + 2 * NS_PER_SEC);
-    assert_int_equal(few_count(&m.jitter_rx), 1);
+    assert_int_equal(set_count(&m.hist, METER_JITTER_RX), 1);
     e.state = VRRP_STATE_MASTER;
     meter_state(&m, VRRP_STATE_MASTER, t + 3 * NS_PER_SEC);
     assert_int_equal(m.to[VRRP_STATE_MASTER], 1);
     assert_int_equal(m.least_rx, TIME_NEVER);
     meter_done(&m, t + 3 * NS_PER_SEC + 5 * NS_PER_MS);
     meter_done(&m, t + 4 * NS_PER_SEC); /* told again: nothing was awaited */
-    assert_int_equal(hist_of_few(&m.takeover).sum, 5 * NS_PER_MS);
-    assert_int_equal(hist_of_few(&m.failover).sum, NS_PER_SEC + 5 * NS_PER_MS);
-    assert_int_equal(few_count(&m.failover), 1);
+    assert_int_equal(hist_of_set(&m.hist, METER_TAKEOVER).sum, 5 * NS_PER_MS);
+    assert_int_equal(hist_of_set(&m.hist, METER_FAILOVER).sum, NS_PER_SEC + 5 * NS_PER_MS);
+    assert_int_equal(set_count(&m.hist, METER_FAILOVER), 1);
     meter_sent(&m, &e, false, t);
     meter_sent(&m, &e, false, t + 10 * NS_PER_MS); /* an answer between, off the grid */
     meter_sent(&m, &e, false, t + 1012 * NS_PER_MS);
-    assert_int_equal(few_count(&m.jitter_tx), 1);
-    assert_int_equal(hist_of_few(&m.jitter_tx).sum, 2 * NS_PER_MS);
+    assert_int_equal(set_count(&m.hist, METER_JITTER_TX), 1);
+    assert_int_equal(hist_of_set(&m.hist, METER_JITTER_TX).sum, 2 * NS_PER_MS);
     meter_sent(&m, &e, true, t + 2 * NS_PER_SEC);
     assert_int_equal(m.sent_at, 0);
     meter_free(&m);
@@ -207,7 +210,7 @@ static void test_meter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_hist_few), cmocka_unit_test(test_hist),    cmocka_unit_test(test_text),
+        cmocka_unit_test(test_hist_set), cmocka_unit_test(test_hist),    cmocka_unit_test(test_text),
         cmocka_unit_test(test_lies),     cmocka_unit_test(test_request), cmocka_unit_test(test_meter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
