@@ -7,12 +7,11 @@
 #include "ipvsd/addr_apply.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_addr.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/compat.h"
 #include "common/err.h"
@@ -24,11 +23,7 @@
 #include "ipvsd/route_apply.h"
 #include "ipvsd/route_kernel.h"
 
-#define APPLY_ROUNDS       4
-#define APPLY_FAILED_PAUSE NS_PER_SEC
-#define APPLY_REPAIR_BURST 10 /* in a second, then one every: */
-#define APPLY_REPAIR_PAUSE (100 * NS_PER_MS)
-#define APPLY_SAY_EVERY    NS_PER_SEC
+#define APPLY_ROUNDS 4
 
 struct addr_req {
     struct vip *vip; /* NULL: an orphan */
@@ -61,7 +56,7 @@ static struct addr_case apply_case(struct ipvsd *d, const struct vip *v)
                            .ours = v->ours,
                            .owner = v->inst->owner,
                            .ipv6 = v->spec.addr.family == 6,
-                           .held_back = v->abandoned || v->held_until > now };
+                           .held_back = v->abandoned || v->repair.held_until > now };
     const struct kaddr *k = NULL;
     if (v->iface != NULL && v->iface->ifindex != 0) {
         c.link_exists = true;
@@ -124,8 +119,8 @@ static void apply_plan_decide(struct ipvsd *d, struct inst *i)
         struct addr_case c = apply_case(d, v);
         c.held_back = c.held_back || !nft_accept_holds(d->accept, v); /* not before its packets are dropped */
         v->op = told ? (uint8_t)addr_plan_decide(&c) : ADDR_OP_NONE;
-        if (c.wanted && !c.present && v->held_until > ev_now(d->ev))
-            addr_apply_wake_at(d, v->held_until);
+        if (c.wanted && !c.present && v->repair.held_until > ev_now(d->ev))
+            addr_apply_wake_at(d, v->repair.held_until);
         if (!c.wanted || c.present)
             v->lost = false;
     }
@@ -159,62 +154,28 @@ static void apply_plan_adds(struct ipvsd *d, struct inst *i)
  * ----------------------------------------------------------------------------------------------------------
  */
 
-/* The port id of a command is its pid. Landlock or a quick end may hide the name. */
-void addr_apply_culprit(uint32_t portid, char *buf, size_t size)
-{
-    char path[48], comm[20] = "";
-    if (portid == 0) {
-        snprintf(buf, size, "the kernel or an unnamed process");
-        return;
-    }
-    snprintf(path, sizeof path, "/proc/%u/comm", portid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, comm, sizeof comm - 1) : -1;
-    if (fd >= 0)
-        close(fd);
-    comm[n > 0 ? n : 0] = '\0';
-    comm[strcspn(comm, "\n")] = '\0';
-    snprintf(buf, size, "netlink port %u%s%s%s", portid, comm[0] ? " (" : "", comm, comm[0] ? ")" : "");
-}
-
 /* Somebody took it away and it is back. */
 static void apply_repaired(struct ipvsd *d, struct vip *v)
 {
-    char addr[IPADDR_STRLEN], who[64];
-    uint64_t now = ev_now(d->ev), suppressed = 0;
+    char addr[IPADDR_STRLEN], what[IPADDR_STRLEN + IFNAMSIZ + 16];
+    uint64_t now = ev_now(d->ev);
     struct chan *ch = child_peer(d->child, ROLE_VRRPD);
+    ipaddr_prefix_str(&v->spec.addr, addr);
     v->lost = false;
-    if (v->culprit == d->cmd.portid) {
+    if (v->repair.culprit == d->cmd.portid) {
         log_info("%s: address %s went along with a primary address of its subnet and has been put back",
-                 model_inst_name(v->inst), ipaddr_prefix_str(&v->spec.addr, addr));
+                 model_inst_name(v->inst), addr);
         return;
     }
     d->repairs++;
-    if (now - v->window >= NS_PER_SEC) {
-        v->window = now;
-        v->repairs = 0;
-    }
-    if (++v->repairs >= APPLY_REPAIR_BURST)
-        v->held_until = now + APPLY_REPAIR_PAUSE;
+    repair_count(&v->repair, now);
     if (v->inst->obj != NULL) {
-        struct msg_vip_repaired m = { .inst = v->inst->id, .portid = v->culprit };
+        struct msg_vip_repaired m = { .inst = v->inst->id, .portid = v->repair.culprit };
         if (ch != NULL)
             chan_send(ch, MSG_vip_repaired, &m, NULL, 0);
     }
-    if (!log_allow(&v->said, now, APPLY_SAY_EVERY, &suppressed))
-        return;
-    addr_apply_culprit(v->culprit, who, sizeof who);
-    ipaddr_prefix_str(&v->spec.addr, addr);
-    if (suppressed == 0)
-        log_warn("%s: address %s on %s was removed by %s and has been put back; whoever does this should "
-                 "leave it to "
-                 "holdfast",
-                 model_inst_name(v->inst), addr, v->iface->name, who);
-    else
-        log_warn("%s: address %s on %s keeps being removed, %llu times since the last message, now by %s: "
-                 "put back each "
-                 "time, at most every 0.1 s; find and stop whoever does this",
-                 model_inst_name(v->inst), addr, v->iface->name, (unsigned long long)suppressed + 1, who);
+    snprintf(what, sizeof what, "address %s on %s", addr, v->iface->name);
+    repair_say(&v->repair, now, model_inst_name(v->inst), what);
 }
 
 /* ---- results
@@ -242,11 +203,10 @@ static void apply_mirror_add(struct ipvsd *d, const struct addr_req *r, bool our
 static void apply_failed(struct ipvsd *d, struct vip *v, bool add, int err)
 {
     char addr[IPADDR_STRLEN];
-    uint64_t suppressed = 0, now = ev_now(d->ev);
+    bool say = repair_refused(&v->repair, ev_now(d->ev));
     v->failed = true;
-    v->held_until = now + APPLY_FAILED_PAUSE;
-    addr_apply_wake_at(d, v->held_until);
-    if (log_allow(&v->said, now, 30 * APPLY_SAY_EVERY, &suppressed))
+    addr_apply_wake_at(d, v->repair.held_until);
+    if (say)
         log_err("%s: address %s cannot be %s %s: %s; trying again every second", model_inst_name(v->inst),
                 ipaddr_prefix_str(&v->spec.addr, addr), add ? "added to" : "removed from", v->iface->name,
                 strerror(err));
@@ -303,7 +263,7 @@ static void apply_exchange(struct ipvsd *d)
                 strerror(saved));
         d->resync = true;
         route_kernel_doubt(d);
-        ev_timer_in(d->ev, &d->repair, APPLY_REPAIR_PAUSE);
+        ev_timer_in(d->ev, &d->repair, REPAIR_PAUSE);
     }
     for (size_t k = 0; k < d->nreqs && rc == 0; k++) {
         if (d->reqs[k].is_route)
@@ -412,8 +372,7 @@ void addr_apply(struct ipvsd *d)
     }
     nft_accept_flush(d->accept, false);
     if (!TAILQ_EMPTY(&d->dirty))
-        addr_apply_wake_at(d, ev_now(d->ev) +
-                                  APPLY_REPAIR_PAUSE); /* somebody works against us: not in this turn */
+        addr_apply_wake_at(d, ev_now(d->ev) + REPAIR_PAUSE); /* somebody works against us: not in this turn */
 }
 
 /* Something was held back: look at everything that is not as wanted. */

@@ -16,7 +16,6 @@ void addr_apply_orphan(struct ipvsd *d,
 /* A request of route_apply.c for the same exchange; e NULL: its answer is of no interest but for the log. */
 void addr_apply_route(struct ipvsd *d, struct route_entry *e, struct nl_msg *m, bool add);
 void addr_apply_wake_at(struct ipvsd *d, uint64_t when); /* something is held back until then */
-void addr_apply_culprit(uint32_t portid, char *buf, size_t size);
 void addr_apply(struct ipvsd *d); /* brings every touched instance in line and reports inst_done */
 
 #endif

@@ -8,8 +8,8 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "ipvsd/addr_apply.h"
 #include "ipvsd/kaddr.h"
+#include "ipvsd/repair.h"
 
 #define ADDRWATCH_BUCKETS 256
 
@@ -83,7 +83,7 @@ static void addrwatch_by(const struct addrwatch *w, uint32_t portid, char *buf, 
     } else if (portid == w->own) {
         snprintf(buf, size, ", by this daemon");
     } else {
-        addr_apply_culprit(portid, who, sizeof who);
+        repair_culprit(portid, who, sizeof who);
         snprintf(buf, size, ", by %s", who);
     }
 }

@@ -24,7 +24,7 @@ static void instance_set(struct ipvsd *d, struct inst *i, enum vrrp_state state)
     if (was != is) {
         for (size_t n = 0; n < i->nvips; n++) {
             i->vips[n].abandoned = i->vips[n].lost = false;
-            i->vips[n].held_until = 0;
+            i->vips[n].repair.held_until = 0;
         }
         route_apply_forgive(i);
     }

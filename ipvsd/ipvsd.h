@@ -16,6 +16,7 @@
 #include "ipvsd/kaddr.h"
 #include "ipvsd/netlink.h"
 #include "ipvsd/other_ns.h"
+#include "ipvsd/repair.h"
 
 struct vip;
 TAILQ_HEAD(vip_queue, vip);
@@ -102,10 +103,7 @@ struct vip {
     uint8_t op;                    /* enum addr_op decided in this exchange */
     bool guarded;                  /* counted by: */
     struct nft_accept_elem *guard; /* what drops its packets; NULL: it accepts them */
-    uint32_t culprit;
-    uint64_t window, held_until; /* rate of repairs */
-    unsigned int repairs;
-    struct log_limit said;
+    struct repair repair;
     uint32_t pend; /* announcements still to be sent */
     uint32_t owed; /* announcements to be queued once the address is usable */
     bool queued_first, queued_again;

@@ -260,7 +260,7 @@ static void link_addr_lost(struct ipvsd *d, struct iface *i, const struct ipaddr
     for (struct vip *v = model_vip(d->model, NULL, i, a); v != NULL; v = model_vip(d->model, v, i, a)) {
         if (model_wanted(v) && (i->flags & IFF_UP)) {
             v->lost = true;
-            v->culprit = portid;
+            v->repair.culprit = portid;
             if (v->no_track && portid != d->cmd.portid)
                 v->abandoned = true;
         }

@@ -197,11 +197,7 @@ static void model_move_vip(struct ipvsd *d, struct vip *from, struct vip *to)
     to->abandoned = from->abandoned && to->no_track;
     to->lost = from->lost;
     to->failed = from->failed;
-    to->culprit = from->culprit;
-    to->window = from->window;
-    to->held_until = from->held_until;
-    to->repairs = from->repairs;
-    to->said = from->said;
+    to->repair = from->repair;
     garp_move_vip(d, from, to);
     from->iface = NULL; /* taken over */
 }

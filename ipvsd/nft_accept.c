@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "common/err.h"
-#include "ipvsd/addr_apply.h"
 #include "ipvsd/addr_plan.h"
 #include "ipvsd/model.h"
 #include "ipvsd/nft_accept_batch.h"
@@ -131,7 +130,7 @@ static void accept_hurt(struct nft_accept *n, bool lost, uint32_t who)
     char culprit[64];
     n->repairs++;
     if (log_allow(&n->said, now, ACCEPT_SAY_EVERY, &suppressed)) {
-        addr_apply_culprit(who, culprit, sizeof culprit);
+        repair_culprit(who, culprit, sizeof culprit);
         if (lost)
             log_notice("no_accept: news of nftables were lost (buffer full): the tables %s are put in anew",
                        n->table);

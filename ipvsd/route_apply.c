@@ -15,11 +15,6 @@
 #include "ipvsd/route_kernel.h"
 #include "ipvsd/route_model.h"
 
-#define ROUTE_FAILED_PAUSE NS_PER_SEC
-#define ROUTE_REPAIR_BURST 10 /* in a second, then one every: */
-#define ROUTE_REPAIR_PAUSE (100 * NS_PER_MS)
-#define ROUTE_SAY_EVERY    NS_PER_SEC
-
 static const char *route_owner(const struct route_entry *e)
 {
     return e->inst->obj != NULL ? e->inst->obj->name : e->rule ? "static_rules" : "static_routes";
@@ -65,8 +60,8 @@ void route_apply_adds(struct ipvsd *d, struct inst *i)
         bool up = e->iface == NULL || (e->iface->flags & IFF_UP) != 0;
         if (!route_wanted(e) || e->present || e->abandoned || !e->known || !up)
             continue;
-        if (e->held_until > ev_now(d->ev))
-            addr_apply_wake_at(d, e->held_until);
+        if (e->repair.held_until > ev_now(d->ev))
+            addr_apply_wake_at(d, e->repair.held_until);
         else
             route_request(d, e, true, false);
     }
@@ -83,7 +78,7 @@ void route_apply_forgive(struct inst *i)
 {
     for (size_t n = 0; n < i->nroutes; n++) {
         i->routes[n].abandoned = i->routes[n].lost = false;
-        i->routes[n].held_until = 0;
+        i->routes[n].repair.held_until = 0;
     }
 }
 
@@ -93,11 +88,10 @@ void route_apply_forgive(struct inst *i)
 static void route_failed(struct ipvsd *d, struct route_entry *e, bool add, int err)
 {
     char text[128];
-    uint64_t suppressed = 0, now = ev_now(d->ev);
-    e->held_until = now + ROUTE_FAILED_PAUSE;
-    addr_apply_wake_at(d, e->held_until);
+    bool say = repair_refused(&e->repair, ev_now(d->ev));
+    addr_apply_wake_at(d, e->repair.held_until);
     route_model_text(e, text, sizeof text);
-    if (log_allow(&e->said, now, 30 * ROUTE_SAY_EVERY, &suppressed))
+    if (say)
         log_err("%s: %s cannot be %s: %s; trying again every second", route_owner(e), text,
                 add ? "added" : "removed", strerror(err));
 }
@@ -105,28 +99,12 @@ static void route_failed(struct ipvsd *d, struct route_entry *e, bool add, int e
 /* Somebody took it away and it is back. */
 static void route_repaired(struct ipvsd *d, struct route_entry *e)
 {
-    char text[128], who[64];
-    uint64_t now = ev_now(d->ev), suppressed = 0;
+    char text[128];
     e->lost = false;
     d->repairs++;
-    if (now - e->window >= NS_PER_SEC) {
-        e->window = now;
-        e->repairs = 0;
-    }
-    if (++e->repairs >= ROUTE_REPAIR_BURST)
-        e->held_until = now + ROUTE_REPAIR_PAUSE;
-    if (!log_allow(&e->said, now, ROUTE_SAY_EVERY, &suppressed))
-        return;
-    addr_apply_culprit(e->culprit, who, sizeof who);
+    repair_count(&e->repair, ev_now(d->ev));
     route_model_text(e, text, sizeof text);
-    if (suppressed == 0)
-        log_warn(
-            "%s: %s was removed by %s and has been put back; whoever does this should leave it to holdfast",
-            route_owner(e), text, who);
-    else
-        log_warn("%s: %s keeps being removed, %llu times since the last message, now by %s: put back each "
-                 "time, at most every 0.1 s; find and stop whoever does this",
-                 route_owner(e), text, (unsigned long long)suppressed + 1, who);
+    repair_say(&e->repair, ev_now(d->ev), route_owner(e), text);
 }
 
 void route_apply_answer(struct ipvsd *d, struct route_entry *e, bool add, int err)

@@ -66,7 +66,7 @@ static void route_lost(struct ipvsd *d, struct route_entry *e, uint32_t portid)
     if (e->inst->state == VRRP_STATE_MASTER && portid != d->cmd.portid &&
         !(portid == 0 && d->routes->shaken)) {
         e->lost = true;
-        e->culprit = portid;
+        e->repair.culprit = portid;
         e->abandoned = e->no_track;
     }
     model_touch(d, e->inst);

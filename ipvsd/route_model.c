@@ -159,11 +159,7 @@ static void route_take_over(struct route_entry *was, struct route_entry *e)
     e->ours = was->ours;
     e->abandoned = was->abandoned;
     e->lost = was->lost;
-    e->culprit = was->culprit;
-    e->window = was->window;
-    e->held_until = was->held_until;
-    e->repairs = was->repairs;
-    e->said = was->said;
+    e->repair = was->repair;
     was->taken = true;
 }
 

@@ -24,10 +24,7 @@ struct route_entry {
     bool known;             /* want is: every interface it names is there */
     uint64_t digest;        /* of the configuration: the same entry in another generation */
     bool no_track, present, ours, abandoned, lost, seen, taken;
-    uint32_t culprit;
-    uint64_t window, held_until;
-    unsigned int repairs;
-    struct log_limit said;
+    struct repair repair;
     LIST_ENTRY(route_entry) hash;
 };
 LIST_HEAD(route_bucket, route_entry);
