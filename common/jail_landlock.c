@@ -2,7 +2,7 @@
  * jail_landlock.c - the file-system, TCP and signal fence of a role, as far as this kernel has it. The ABI is
  * asked at run time and goes into the READY report; a kernel without Landlock still has chroot, uid and
  * seccomp. Numbers are the kernel's ABI, spelled here because Debian 12's header stops at ABI 2. Called by
- * jail.c.
+ * jail.c and jail_client.c.
  */
 #include "common/jail_table.h"
 

@@ -1,6 +1,7 @@
 /*
  * jail_seccomp.c - turns the rules of a row into the process's last filter. Everything not listed kills the
- * whole process: a taken-over child must not get a second try. Called by jail.c as the last step.
+ * whole process: a taken-over child must not get a second try. Called by jail.c and jail_client.c as the last
+ * step.
  */
 #include "common/jail_table.h"
 

@@ -2,7 +2,7 @@
  * bfd_sock.h - the UDP sockets of BFD, made for vrrpd, which may make none: for each family and port one that
  * hears what configured neighbours send with a plausible hop limit, for each session one that is connected to
  * its neighbour. Duplicates stay here, so a new vrrpd goes on with the same ports and finds what has arrived.
- * All of it is taken from ipvsd's own slice. Called by main.c and link.c.
+ * All of it is taken from ipvsd's own slice. Called by main.c.
  */
 #ifndef HOLDFAST_IPVSD_BFD_SOCK_H
 #define HOLDFAST_IPVSD_BFD_SOCK_H

@@ -1,6 +1,6 @@
 /*
  * garp.h - who is told when that an address lives here now: gratuitous ARP and unsolicited neighbour
- * advertisements, their bursts, refreshes and spacing. Called by instance.c, addr_apply.c, link.c and
+ * advertisements, their bursts, refreshes and spacing. Called by main.c, instance.c, addr_apply.c, link.c and
  * model.c.
  */
 #ifndef HOLDFAST_IPVSD_GARP_H

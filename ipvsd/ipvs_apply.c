@@ -2,7 +2,7 @@
  * ipvs_apply.c - the work that waits, carried out in batches: services to be compared as a whole, servers
  * that changed, services to be taken out. Many requests travel in one message, the kernel answers refusals
  * only; each is told once with its object and a remedy. What turns out different from what we thought is read
- * again. Called by ipvs_life.c.
+ * again. Called by ipvs_life.c and ipvs_read.c.
  */
 #include <errno.h>
 #include <linux/ip_vs.h>

@@ -1,6 +1,7 @@
 /*
  * ipvs_codec.h - requests to and answers from the kernel's generic netlink family IPVS. Encoding builds one
- * message; decoding is a pure function on (buffer, length), fuzzed. Called by ipvs_kernel.c and ipvs_apply.c.
+ * message; decoding is a pure function on (buffer, length), fuzzed. Called by ipvs_kernel.c, ipvs_apply.c and
+ * list.c.
  */
 #ifndef HOLDFAST_IPVSD_IPVS_CODEC_H
 #define HOLDFAST_IPVSD_IPVS_CODEC_H

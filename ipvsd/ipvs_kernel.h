@@ -1,6 +1,7 @@
 /*
  * ipvs_kernel.h - the conversation with the kernel's IPVS: find the family (which makes the kernel load
- * ip_vs), read, change. Called by ipvs_apply.c and ipvs_life.c. Nothing here decides anything.
+ * ip_vs), read, change. Called by ipvs_life.c, ipvs_read.c, plan_ipvs.c and syncd.c; ipvs_apply.c sends its
+ * batches over the same socket itself. Nothing here decides anything.
  */
 #ifndef HOLDFAST_IPVSD_IPVS_KERNEL_H
 #define HOLDFAST_IPVSD_IPVS_KERNEL_H

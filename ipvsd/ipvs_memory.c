@@ -2,7 +2,7 @@
  * ipvs_memory.c - what a successor of ipvsd must know and cannot read from the kernel: which services of the
  * table are ours - it may wake up with a configuration that no longer has them - and the time-outs before us.
  * Kept by the parent as snapshots; of one key the newest counts. The own successor reads them: believed in
- * form only as far as its length goes. Called by ipvs_life.c and ipvs_apply.c.
+ * form only as far as its length goes. Called by ipvs_life.c, ipvs_apply.c and ipvs_read.c.
  */
 #include <stdlib.h>
 #include <string.h>

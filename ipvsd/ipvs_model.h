@@ -2,7 +2,7 @@
  * ipvs_model.h - the configured services and servers of one generation, and beside each server what the
  * kernel is known to hold. Built aside from a slice; a kernel service (a member of a group, or the one
  * address or mark of a virtual_server) is found by key, a server by the id messages carry. Called by
- * ipvs_plan.c, ipvs_apply.c and ipvs_life.c.
+ * ipvs_life.c, ipvs_apply.c, ipvs_read.c and plan_ipvs.c; ipvs_plan.c looks at it.
  */
 #ifndef HOLDFAST_IPVSD_IPVS_MODEL_H
 #define HOLDFAST_IPVSD_IPVS_MODEL_H

@@ -2,7 +2,7 @@
  * ipvs_plan.h - from what is wanted and what the kernel is known to hold to the operations between. Pure: it
  * changes neither. Within a service what helps comes first (new servers, higher weights), what takes away
  * last, so that a sorry server leaves only after servers are in and the other way round. Called by
- * ipvs_apply.c.
+ * ipvs_apply.c, ipvs_life.c, ipvs_read.c, plan_ipvs.c and the unit test.
  */
 #ifndef HOLDFAST_IPVSD_IPVS_PLAN_H
 #define HOLDFAST_IPVSD_IPVS_PLAN_H

@@ -1,6 +1,6 @@
 /*
  * kevent.h - what the kernel says about links and addresses, as values. Pure functions on (buffer, length):
- * the kernel is believed, its bytes are checked all the same. Called by netlink.c and the fuzzer.
+ * the kernel is believed, its bytes are checked all the same. Called by netlink.c, nft_msg.c and the fuzzer.
  */
 #ifndef HOLDFAST_IPVSD_KEVENT_H
 #define HOLDFAST_IPVSD_KEVENT_H

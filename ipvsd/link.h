@@ -1,6 +1,7 @@
 /*
  * link.h - the monitor: links and addresses as they are, and the facts vrrpd may know. Trusts the kernel.
- * Called by turn.c (drain, facts), model.c (which interfaces) and everyone who asks for an interface.
+ * Called by main.c (drain and facts, at the end of a turn), model.c (which interfaces) and everyone who asks
+ * for an interface.
  */
 #ifndef HOLDFAST_IPVSD_LINK_H
 #define HOLDFAST_IPVSD_LINK_H

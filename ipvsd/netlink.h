@@ -1,7 +1,8 @@
 /*
  * netlink.h - rtnetlink without waiting: many requests in one sendmsg, a dump, the monitor. The kernel
- * answers inside the system call, so nothing here blocks longer than the kernel works. Called by link.c,
- * addr_apply.c and ipvs_kernel.c.
+ * answers inside the system call, so nothing here blocks longer than the kernel works. Called by whoever
+ * talks to the kernel: link.c, addr_apply.c, route_kernel.c, vmac.c, nft_link.c, ipvs_kernel.c, ipvs_apply.c,
+ * syncd.c, list.c.
  */
 #ifndef HOLDFAST_IPVSD_NETLINK_H
 #define HOLDFAST_IPVSD_NETLINK_H

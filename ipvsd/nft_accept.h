@@ -3,7 +3,7 @@
  * accept are dropped, but neighbour discovery (ARP is none of it). An address goes in after its element and
  * its element out after the address, in every life of this process: until somebody has said what an instance
  * is, its addresses count as needed. While the tables do not stand, no such address is put in, and vrrpd is
- * told (guard) so that the instance waits in FAULT. Called by main.c and addr_apply.c.
+ * told (guard) so that the instance waits in FAULT. Called by main.c, addr_apply.c and plan_dump.c.
  */
 #ifndef HOLDFAST_IPVSD_NFT_ACCEPT_H
 #define HOLDFAST_IPVSD_NFT_ACCEPT_H

@@ -1,6 +1,7 @@
 /*
  * nft_accept_plan.h - no_accept: which addresses the kernel is to be told to drop, and what lies between what
- * it holds and what it must. Pure. Called by nft_accept.c, nft_accept_batch.c and the unit test.
+ * it holds and what it must. Pure. Called by nft_accept.c, nft_accept_batch.c, plan_nft.c, plan_dump.c and
+ * the unit test.
  */
 #ifndef HOLDFAST_IPVSD_NFT_ACCEPT_PLAN_H
 #define HOLDFAST_IPVSD_NFT_ACCEPT_PLAN_H

@@ -1,7 +1,7 @@
 /*
  * nft_ipvs.h - nftables_ipvs in the kernel: the tables that put a group's mark on its packets. Made and
  * changed in one transaction; a successor of a dead ipvsd that wants the same leaves them alone; what others
- * tear down comes back. Called by main.c; the marks are for ipvs_model.c.
+ * tear down comes back. Called by main.c, plan_dump.c and ipvs_life.c, which takes the marks to ipvs_model.c.
  */
 #ifndef HOLDFAST_IPVSD_NFT_IPVS_H
 #define HOLDFAST_IPVSD_NFT_IPVS_H

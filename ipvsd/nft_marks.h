@@ -1,7 +1,7 @@
 /*
  * nft_marks.h - nftables_ipvs: which groups are served by one firewall mark instead of a service for each
- * member, and which packets get that mark. Pure: a slice in, values out. Called by nft_ipvs.c, and by
- * ipvs_model.c, which makes the one service of the mark.
+ * member, and which packets get that mark. Pure: a slice in, values out. Called by nft_ipvs.c, plan_nft.c,
+ * and by ipvs_model.c, which makes the one service of the mark.
  */
 #ifndef HOLDFAST_IPVSD_NFT_MARKS_H
 #define HOLDFAST_IPVSD_NFT_MARKS_H

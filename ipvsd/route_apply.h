@@ -1,7 +1,7 @@
 /*
  * route_apply.h - routes and rules into the kernel and out of it, in the exchange of the addresses: out
- * before addresses go, in once they are there. Called by addr_apply.c, and by route_model.c for what is no
- * longer configured.
+ * before addresses go, in once they are there. Called by addr_apply.c, by instance.c, and by route_model.c
+ * for what is no longer configured.
  */
 #ifndef HOLDFAST_IPVSD_ROUTE_APPLY_H
 #define HOLDFAST_IPVSD_ROUTE_APPLY_H

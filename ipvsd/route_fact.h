@@ -1,8 +1,8 @@
 /*
  * route_fact.h - what a netlink message says about a route or a rule, as far as it tells one from another.
  * What is wanted and what the kernel tells go through the same function and are compared as values. Pure, on
- * (buffer, length): the kernel is believed, its bytes are checked all the same. Called by route_kernel.c, the
- * unit test and the fuzzer.
+ * (buffer, length): the kernel is believed, its bytes are checked all the same. Called by route_model.c
+ * (wanted), route_kernel.c (told), route_apply.c, the unit test and the fuzzer.
  */
 #ifndef HOLDFAST_IPVSD_ROUTE_FACT_H
 #define HOLDFAST_IPVSD_ROUTE_FACT_H

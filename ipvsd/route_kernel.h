@@ -1,7 +1,8 @@
 /*
  * route_kernel.h - what the kernel has of the configured routes and rules: by dump at the start and whenever
  * news were lost or an interface changed (the kernel drops IPv4 routes with their interface without a word),
- * else by news. Off as long as the configuration names none. Called by route_apply.c, link.c and main.c.
+ * else by news. Off as long as the configuration names none. Called by addr_apply.c, route_model.c, link.c
+ * and main.c.
  */
 #ifndef HOLDFAST_IPVSD_ROUTE_KERNEL_H
 #define HOLDFAST_IPVSD_ROUTE_KERNEL_H

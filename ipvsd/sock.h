@@ -1,7 +1,7 @@
 /*
  * sock.h - the VRRP sockets: opened, filtered, locked, passed to vrrpd, and a duplicate kept so that
- * memberships and queue outlive it. Called by main.c (configuration, peers), link.c (interfaces come and go)
- * and will.c.
+ * memberships and queue outlive it. Called by main.c (configuration, peers), link.c and vmac.c (interfaces
+ * come and go) and will.c.
  */
 #ifndef HOLDFAST_IPVSD_SOCK_H
 #define HOLDFAST_IPVSD_SOCK_H

@@ -1,7 +1,8 @@
 /*
  * syncd.h - lvs_sync_daemon: the kernel's connection sync daemons follow an instance (master while it is
  * MASTER, backup otherwise) or both run for good. Reads what runs before it changes anything, so that a
- * successor of a dead ipvsd and a reload that changes nothing leave them alone. Called by main.c.
+ * successor of a dead ipvsd and a reload that changes nothing leave them alone. Called by main.c and
+ * plan_dump.c.
  */
 #ifndef HOLDFAST_IPVSD_SYNCD_H
 #define HOLDFAST_IPVSD_SYNCD_H

@@ -1,7 +1,7 @@
 /*
  * sysctl.h - kernel switches below /proc/sys/net: promote_secondaries with a reference count and the reports
- * of link-local groups, put back at stop; forwarding for the router flag. Called by link.c, model.c, garp.c
- * and main.c.
+ * of link-local groups, put back at stop; forwarding for the router flag. Called by link.c, model.c, garp.c,
+ * vmac.c, vmac_switch.c, plan_dump.c and main.c.
  */
 #ifndef HOLDFAST_IPVSD_SYSCTL_H
 #define HOLDFAST_IPVSD_SYSCTL_H

@@ -1,7 +1,7 @@
 /*
  * vmac.h - the private macvlans that carry virtual MACs: made before the sockets and addresses that need
  * them, taken over from a dead predecessor, made again when their interface comes back, removed at stop.
- * Called by main.c, link.c (news) and sock.c.
+ * Called by main.c, link.c (news), sock.c and plan_dump.c.
  */
 #ifndef HOLDFAST_IPVSD_VMAC_H
 #define HOLDFAST_IPVSD_VMAC_H

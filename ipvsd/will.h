@@ -1,7 +1,7 @@
 /*
  * will.h - the last will of a MASTER: its priority-0 advert, made by vrrpd while it was well, sent by ipvsd
  * only when the parent orders a handover. Checked so that it can be nothing but the resignation of that
- * router. Called by main.c.
+ * router. Called by main.c and instance.c.
  */
 #ifndef HOLDFAST_IPVSD_WILL_H
 #define HOLDFAST_IPVSD_WILL_H

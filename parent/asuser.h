@@ -1,7 +1,7 @@
 /*
  * asuser.h - file access of the parent on behalf of somebody. It is root without capabilities: what only
  * another user may open or create it opens and creates with that user's eyes (fsuid), never with more rights
- * than he has. Called by fifo.c and trackfile.c.
+ * than he has. Called by fifo.c, trackfile.c and timed.c.
  */
 #ifndef HOLDFAST_PARENT_ASUSER_H
 #define HOLDFAST_PARENT_ASUSER_H

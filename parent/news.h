@@ -1,6 +1,6 @@
 /*
  * news.h - what the parent is told, made into events (events.h) and into the states the status shows. Called
- * by lifecycle.c, notify.c and mourn.c.
+ * by main.c, lifecycle.c, notify.c and mourn.c.
  */
 #ifndef HOLDFAST_PARENT_NEWS_H
 #define HOLDFAST_PARENT_NEWS_H

@@ -1,7 +1,8 @@
 /*
  * notify_queue.h - scripts that events start: one queue an object, so that they run in the order of the
  * events, each when its predecessor has ended (or has had enough time). A bounded number runs at once; a
- * storm waits here and delays nobody. Called by notify.c; at the end of the daemon by lifecycle.c.
+ * storm waits here and delays nobody. Called by notify.c; at the beginning and the end of the daemon by
+ * script_life.c.
  */
 #ifndef HOLDFAST_PARENT_NOTIFY_QUEUE_H
 #define HOLDFAST_PARENT_NOTIFY_QUEUE_H

@@ -2,7 +2,7 @@
  * runner.h - processes of scripts from start to end: one struct run each, its time limit (TERM to the process
  * group, KILL two seconds later), its death through a pidfd. Who runs what and when is decided by
  * runner_check.c (what children ask for), notify_queue.c (what events start), fifo.c (readers) and
- * lifecycle.c (start and stop scripts).
+ * script_life.c (start and stop scripts).
  */
 #ifndef HOLDFAST_PARENT_RUNNER_H
 #define HOLDFAST_PARENT_RUNNER_H

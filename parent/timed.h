@@ -1,7 +1,7 @@
 /*
  * timed.h - files that go with a reload: reload_time_file (a reload at the time its first line says),
  * reload_file (there while a configuration is being read) and config_save_dir (a copy of every configuration
- * read). Called by lifecycle.c and conf_run.c.
+ * read). Called by main.c, lifecycle.c and conf_run.c.
  */
 #ifndef HOLDFAST_PARENT_TIMED_H
 #define HOLDFAST_PARENT_TIMED_H

@@ -1,7 +1,7 @@
 /*
  * trackfile.h - track_file: the parent watches the files (the rooms see no file system) and tells vrrpd and
  * checkd the number in each: after their start, after a commit, at every change. Creates init_file ones at
- * start. Called by lifecycle.c and reload.c.
+ * start. Called by script_life.c, lifecycle.c and reload.c.
  */
 #ifndef HOLDFAST_PARENT_TRACKFILE_H
 #define HOLDFAST_PARENT_TRACKFILE_H

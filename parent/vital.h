@@ -1,6 +1,7 @@
 /*
  * vital.h - does a child still live? Its pulse page, its dead man's switch, pings, and the verdict "it
- * hangs". Called by supervise.c and mourn.c alone. A death is the business of mourn.c.
+ * hangs". Called by supervise.c, mourn.c and, for another patience, reload.c. A death is the business of
+ * mourn.c.
  */
 #ifndef HOLDFAST_PARENT_VITAL_H
 #define HOLDFAST_PARENT_VITAL_H

@@ -2,7 +2,8 @@
  * auth.h - signed adverts: the authentication header of version 2 (protocol 51, HMAC-MD5-96) and the trailer
  * of auth_hmac (HMAC-SHA256-128, both versions and families). Keys come from the slice and never leave this
  * process. Signing and verifying are pure but for the key contexts; what was heard last of whom (against
- * replays) is kept beside them. Called by checks.c (verify), inst.c (sign), bind.c (keys).
+ * replays) is kept beside them. Called by checks.c (verify), inst_wire.c (sign), bind.c (keys), and by
+ * whoever keeps, reports or dumps marks.
  *
  * A mark is what grows from advert to advert: AH's 32-bit sequence number, or the trailer's stamp (seconds,
  * 1/65536 s, counter) read as one number. AH shares one sequence among the routers of a VRID: who hears a

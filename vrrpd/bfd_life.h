@@ -1,8 +1,8 @@
 /*
  * bfd_life.h - BFD in real life: the sessions of the slice (BLK_BFD), their sockets (made by ipvsd), who
  * hears of them (checkd by message, trackers by the call given to bfd_life_watch), over a reload (a session
- * is itself by name, addresses and hops) and over a crash (snapshots). Called by life.c, reload.c, facts.c,
- * dump.c.
+ * is itself by name, addresses and hops) and over a crash (snapshots). Called by life.c, facts.c and
+ * dump_data.c.
  */
 #ifndef HOLDFAST_VRRPD_BFD_LIFE_H
 #define HOLDFAST_VRRPD_BFD_LIFE_H

@@ -1,7 +1,8 @@
 /*
  * bfd_packet.h - BFD control packets (RFC 5880 section 4.1) between bytes and numbers. Pure; the decoder
  * takes hostile bytes of any length and refuses what section 6.8.6 refuses before a session is looked for. No
- * authentication: a packet that carries a section for it is refused. Called by bfd_life.c, tests and fuzzers.
+ * authentication: a packet that carries a section for it is refused. Called by bfd.c, bfd_take.c (decode),
+ * bfd_io.c (encode), bfd_life.c, tests and fuzzers.
  */
 #ifndef HOLDFAST_VRRPD_BFD_PACKET_H
 #define HOLDFAST_VRRPD_BFD_PACKET_H

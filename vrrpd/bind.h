@@ -2,7 +2,7 @@
  * bind.h - from a slice (common/slice.h) to what the engines need: one struct bind_vi an instance, with
  * everything resolved and owned, comparable to its former self at reload. holdfast-conf has checked ranges
  * and references; what cannot work here (a kind of authentication whose engine is missing) is a fault of the
- * instance with a reason, never silently something weaker. Called by life.c and reload.c.
+ * instance with a reason, never silently something weaker. Called by life.c, reload.c, plan.c and inst.c.
  */
 #ifndef HOLDFAST_VRRPD_BIND_H
 #define HOLDFAST_VRRPD_BIND_H

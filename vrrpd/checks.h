@@ -1,8 +1,8 @@
 /*
  * checks.h - the receive checks of one virtual router, in the order of reference/behaviour.md section 3, with
  * their counters. Pure: hostile bytes in, a verdict and (only when it is CHECK_OK) an advert out. A packet
- * that fails is counted and nothing else: it moves no timer and no state. Called by inst.c, tests and
- * fuzzers.
+ * that fails is counted and nothing else: it moves no timer and no state. Called by inst_rx.c, report.c
+ * (names), tests and fuzzers.
  */
 #ifndef HOLDFAST_VRRPD_CHECKS_H
 #define HOLDFAST_VRRPD_CHECKS_H

@@ -2,7 +2,8 @@
  * engine.h - the VRRP state machine of one virtual router, pure: no I/O, no clock, no memory of its own.
  * Adverts that reach it have passed every receive check. Inputs are calls with the time, outputs go through
  * struct engine_ops, so a simulation runs hundreds of them in one process. Deadlines are absolute: lateness
- * never accumulates. Called by inst.c (real life), test/sim and the unit tests.
+ * never accumulates. Called by the inst files (real life), group.c, operator.c and reload.c, test/sim and the
+ * unit tests.
  */
 #ifndef HOLDFAST_VRRPD_ENGINE_H
 #define HOLDFAST_VRRPD_ENGINE_H

@@ -1,7 +1,8 @@
 /*
  * group.h - sync groups: what the members of one may do depends on all of them. One in FAULT puts all there,
  * MASTER is reached only together, whoever leaves MASTER takes the others along. group_common and
- * group_may_lead are pure; the rest is wiring. Called by inst.c, life.c, reload.c and dump.c.
+ * group_may_lead are pure; the rest is wiring. Called by inst.c, inst_judge.c, operator.c, life.c, reload.c,
+ * report.c and dump_data.c.
  */
 #ifndef HOLDFAST_VRRPD_GROUP_H
 #define HOLDFAST_VRRPD_GROUP_H

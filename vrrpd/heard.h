@@ -1,7 +1,8 @@
 /*
  * heard.h - who has been heard on a virtual router, and what became of it: the last few senders with their
  * counts, for "explain". Pure, of limited size, a handful of comparisons for an advert; whoever forges
- * senders can push out nobody who was accepted. Called by inst_rx.c (note) and report.c (read).
+ * senders can push out nobody who was accepted. Called by inst_rx.c (note) and inst.c (free); report.c reads
+ * it.
  */
 #ifndef HOLDFAST_VRRPD_HEARD_H
 #define HOLDFAST_VRRPD_HEARD_H

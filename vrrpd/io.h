@@ -2,7 +2,7 @@
  * io.h - the descriptors ipvsd gave us: bounded reading of what was accepted and what was refused, prepared
  * datagrams out. One recvmmsg reads many, one sendmmsg a socket and turn sends all. Neither allocates. The
  * sockets were opened, filtered and locked elsewhere; this room can only send and receive on them. Trusts the
- * kernel's ancillary data, nothing inside a datagram. Called by inst.c, facts.c and life.c.
+ * kernel's ancillary data, nothing inside a datagram. Called by the inst files, facts.c, reload.c and life.c.
  */
 #ifndef HOLDFAST_VRRPD_IO_H
 #define HOLDFAST_VRRPD_IO_H

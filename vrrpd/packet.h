@@ -1,7 +1,7 @@
 /*
  * packet.h - the bytes of a VRRP advert (RFC 3768 version 2, RFC 5798/9568 version 3, both families), built
- * and taken apart by pure functions on (buffer, length). Trusts nothing it parses. Called by checks.c,
- * bind.c, tests and fuzzers.
+ * and taken apart by pure functions on (buffer, length). Trusts nothing it parses. Called by io.c, inst_rx.c
+ * and checks.c (in), inst_wire.c (out), parent/ctl/wire_frame.c, tests and fuzzers.
  */
 #ifndef HOLDFAST_VRRPD_PACKET_H
 #define HOLDFAST_VRRPD_PACKET_H

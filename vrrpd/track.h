@@ -1,8 +1,8 @@
 /*
  * track.h - what trackers mean for a virtual router, pure: from the results of what is watched to priority,
  * fault or "wait for the first result"; how often a script must fail before it counts; when a number of
- * processes is right. No I/O, no clock, no memory of its own. Called by bind.c (lines), track_life.c and the
- * unit tests.
+ * processes is right. No I/O, no clock, no memory of its own. Called by track_bind.c (lines), track_life.c,
+ * inst_judge.c, reports and metrics, by simulation and lint of holdctl, and the unit tests.
  */
 #ifndef HOLDFAST_VRRPD_TRACK_H
 #define HOLDFAST_VRRPD_TRACK_H

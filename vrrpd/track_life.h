@@ -2,8 +2,8 @@
  * track_life.h - trackers in real life: one struct tracked for each vrrp_script, track_file,
  * vrrp_track_process and bfd_instance somebody follows, whoever they are. Scripts are run by the parent
  * (run/ran), files told by it (file_value), processes counted by ipvsd (proc_count), BFD sessions are our own
- * (bfd.c tells). Results survive a reload (by name and command) and a crash (snapshots). Called by life.c,
- * facts.c, reload.c, inst.c.
+ * (bfd_life.c tells). Results survive a reload (by name and command) and a crash (snapshots). Called by
+ * life.c, facts.c, reload.c, inst_judge.c; dumps, report and metrics look at it.
  */
 #ifndef HOLDFAST_VRRPD_TRACK_LIFE_H
 #define HOLDFAST_VRRPD_TRACK_LIFE_H

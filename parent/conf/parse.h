@@ -1,6 +1,6 @@
 /*
- * parse.h - inside of the parser: the stack of open blocks. Shared by parse.c, parse_kw.c, parse_open.c,
- * parse_near.c.
+ * parse.h - inside of the parser: the stack of open blocks. Shared by parse*.c, script.c, and validate.c, for
+ * the old names of keywords.
  */
 #ifndef HOLDFAST_CONF_PARSE_H
 #define HOLDFAST_CONF_PARSE_H

@@ -1,8 +1,8 @@
 /*
  * tls_files.c - the files of TLS: certificates, keys and trusted authorities that SSL_GET and mail use.
  * checkd opens no file, so what they hold goes into its slice, once for all who use the same (BLK_TLS).
- * Called by main.c between parsing and the loss of CAP_DAC_READ_SEARCH: keys belong to root alone. The
- * contents are judged later, by validate_tls.c, without that capability.
+ * Called by program.c between parsing and the loss of CAP_DAC_READ_SEARCH: keys belong to root alone. The
+ * contents are judged later, by validate_http.c, without that capability.
  */
 #include <dirent.h>
 #include <errno.h>

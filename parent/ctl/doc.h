@@ -2,7 +2,7 @@
  * doc.h - what the daemon answers, taken apart: sections "[kind name]" with lines "key=value", in order, keys
  * perhaps several times. Pure functions on text; a child of the daemon may be taken over, so its text may be
  * anything: what is no section and no line is left out, control characters become '?'. Used by every command
- * that shows something.
+ * that shows something, by holdfast-snmp and by holdfast-dbus.
  */
 #ifndef HOLDFAST_CTL_DOC_H
 #define HOLDFAST_CTL_DOC_H

@@ -1,8 +1,8 @@
 /*
  * node.h - the virtual routers of one configuration as lint and simulation want them, read from the resolved
  * model. Weights are made harmless where the engine would do so (sync groups, owners), with the engine's own
- * function. Pointers of text live as long as the model. Used by cmd_check.c, cmd_lint.c, simulate.c; tests
- * fill it by hand.
+ * function. Pointers of text live as long as the model. Used by cmd_check.c, cmd_doctor.c, cmd_lint.c,
+ * simulate.c; tests fill it by hand.
  */
 #ifndef HOLDFAST_PARENT_CTL_NODE_H
 #define HOLDFAST_PARENT_CTL_NODE_H

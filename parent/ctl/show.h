@@ -1,6 +1,6 @@
 /*
  * show.h - what the commands that show something share: fetching, the one screen, the exit. Used by
- * cmd_show.c, cmd_cause.c, cmd_events.c and cmd_watch.c.
+ * cmd_show.c, cmd_daemon.c, cmd_cause.c, cmd_events.c and cmd_watch.c.
  */
 #ifndef HOLDFAST_CTL_SHOW_H
 #define HOLDFAST_CTL_SHOW_H

@@ -2,7 +2,7 @@
  * simulate.h - who would be MASTER: every combination of failed checks of one or two routers, pure. The
  * arithmetic of weights is the engine's (vrrpd/track.c); the election is the rule of the RFC: the higher
  * priority preempts unless it must not (nopreempt), a tie stays where it is, or goes to the higher address.
- * Routers of a sync group are judged together. Called by cmd_simulate.c and the unit test.
+ * Routers of a sync group are judged together. Called by cmd_check.c, cmd_simulate.c and the unit test.
  */
 #ifndef HOLDFAST_PARENT_CTL_SIMULATE_H
 #define HOLDFAST_PARENT_CTL_SIMULATE_H

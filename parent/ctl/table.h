@@ -1,7 +1,7 @@
 /*
  * table.h - the kernel's IPVS table as ipvsd lists it (ipvsd/list.h): asking for it, reading its lines. The
  * lines come from a process that may be taken over: numbers are numbers, names are printable and short, or
- * the line is left out. Used by cmd_ipvs.c and cmd_servers.c.
+ * the line is left out. Used by cmd_ipvs.c, ipvs_text.c, cmd_servers.c, and by holdfast-snmp.
  */
 #ifndef HOLDFAST_CTL_TABLE_H
 #define HOLDFAST_CTL_TABLE_H

@@ -1,7 +1,7 @@
 /*
  * agent.h - the AgentX side: the connection to the master agent, the subtrees that are ours in it, answers
  * out of an image, notifications. The only file that knows net-snmp is agent.c. What a manager sends comes
- * through the master agent and the library; nothing can be set. Called by main.c.
+ * through the master agent and the library; nothing can be set. Called by snmp.c, trap.c and trap_error.c.
  */
 #ifndef HOLDFAST_SNMP_AGENT_H
 #define HOLDFAST_SNMP_AGENT_H

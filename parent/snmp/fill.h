@@ -1,7 +1,7 @@
 /*
  * fill.h - the daemon's words as the objects of the MIBs. Each file fills one part: the numbers in it are the
  * columns of the MIB named there. Pure: a view in, cells out; what is unknown is no cell, never a guess.
- * Called by snmp.c.
+ * Called by snmp.c, stats.c and trap.c.
  */
 #ifndef HOLDFAST_SNMP_FILL_H
 #define HOLDFAST_SNMP_FILL_H

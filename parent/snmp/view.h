@@ -1,7 +1,8 @@
 /*
  * view.h - what the daemon says, fetched over its read-only socket and found again by id: the state (asked
  * each time) and the configuration in force (asked when there is a new one). A child of the daemon may be
- * taken over, so every value is only text until it is read as what it should be. Used by fill_*.c and trap.c.
+ * taken over, so every value is only text until it is read as what it should be. Used by fill*.c, stats.c,
+ * trap*.c and snmp.c.
  */
 #ifndef HOLDFAST_SNMP_VIEW_H
 #define HOLDFAST_SNMP_VIEW_H
