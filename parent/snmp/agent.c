@@ -4,18 +4,26 @@
 #include <net-snmp/net-snmp-config.h>
 #include <net-snmp/net-snmp-includes.h>
 
+#include <net-snmp/agent/agent_callbacks.h>
 #include <net-snmp/agent/net-snmp-agent-includes.h>
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/select.h>
+#include <syslog.h>
+#include <unistd.h>
 
+#include "common/clock.h"
 #include "common/err.h"
+#include "parent/snmp/master.h"
 
 #define AGENT_TREES 8
 #define AGENT_NAME  "holdfast-snmp"
-#define AGENT_AGAIN                                                                                          \
-    5 /* seconds between two attempts at the master agent, and between two looks whether it lives */
+/* Seconds between two attempts at the master agent, and between two looks whether it lives. An attempt at one
+ * that answers nothing takes a second and one more for each retry: it must end before the next one is due, or
+ * run_alarms() never returns. */
+#define AGENT_AGAIN   5
+#define AGENT_RETRIES 3
 
 struct agent_tree {
     const char *root;
@@ -28,6 +36,8 @@ struct agent {
     agent_image_fn *fn;
     agent_refused_fn *refused;
     void *arg;
+    struct master master;
+    bool connected;
 };
 
 static u_char agent_type(enum image_type t)
@@ -146,13 +156,34 @@ static int agent_handle(netsnmp_mib_handler *handler, netsnmp_handler_registrati
 
 /* ---- the connection */
 
+/* The library has a session with the master agent, or has none any more. */
+static int agent_session(int major, int minor, void *session, void *arg)
+{
+    struct agent *a = arg;
+    (void)major;
+    (void)session;
+    a->connected = minor == SNMPD_CALLBACK_INDEX_START;
+    return 0;
+}
+
+/* Warnings and worse. What it has to say about the connection is said by master.c, and less often. */
+static void agent_library_log(void)
+{
+    netsnmp_log_handler *h = netsnmp_register_loghandler(NETSNMP_LOGHANDLER_STDERR, LOG_NOTICE);
+    if (h == NULL)
+        fatal("out of memory");
+    h->token = xstrdup("stderr");
+    netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_NO_CONNECTION_WARNINGS, 1);
+}
+
 struct agent *agent_new(const char *socket, agent_image_fn *fn, agent_refused_fn *refused, void *arg)
 {
     struct agent *a = xcalloc(1, sizeof *a);
     a->fn = fn;
     a->refused = refused;
     a->arg = arg;
-    snmp_enable_stderrlog();
+    a->master.address = socket != NULL ? socket : "unix:" NETSNMP_AGENTX_SOCKET;
+    agent_library_log();
     netsnmp_ds_set_boolean(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_ROLE, 1);
     netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_READ_CONFIGS, 1);
     netsnmp_ds_set_boolean(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_DONT_PERSIST_STATE, 1);
@@ -163,8 +194,11 @@ struct agent *agent_new(const char *socket, agent_image_fn *fn, agent_refused_fn
     setenv("MIBS", "", 1); /* names are the manager's business */
     if (init_agent(AGENT_NAME) != 0)
         fatal("the SNMP library does not start");
+    netsnmp_ds_set_int(NETSNMP_DS_LIBRARY_ID, NETSNMP_DS_LIB_RETRIES, AGENT_RETRIES);
     /* init_agent() has put its own figure there */
     netsnmp_ds_set_int(NETSNMP_DS_APPLICATION_ID, NETSNMP_DS_AGENT_AGENTX_PING_INTERVAL, AGENT_AGAIN);
+    for (int minor = SNMPD_CALLBACK_INDEX_START; minor <= SNMPD_CALLBACK_INDEX_STOP; minor++)
+        snmp_register_callback(SNMP_CALLBACK_APPLICATION, minor, agent_session, a);
     init_snmp(AGENT_NAME);
     return a;
 }
@@ -209,7 +243,6 @@ void agent_turn(struct agent *a, unsigned int ms)
     struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (ms % 1000) * 1000 }, next = tv;
     fd_set fds;
     int n = 0, block = 0;
-    (void)a;
     FD_ZERO(&fds);
     snmp_select_info(&n, &fds, &next, &block);
     if (!block && (next.tv_sec < tv.tv_sec || (next.tv_sec == tv.tv_sec && next.tv_usec < tv.tv_usec)))
@@ -221,6 +254,7 @@ void agent_turn(struct agent *a, unsigned int ms)
         snmp_timeout();
     run_alarms();
     netsnmp_check_outstanding_agent_requests();
+    master_look(&a->master, a->connected, clock_monotonic_ns(), STDERR_FILENO);
 }
 
 uint64_t agent_ticks(void)

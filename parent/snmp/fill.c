@@ -106,7 +106,8 @@ static const struct doc_part *fill_syncd(const struct fill *f)
 
 const char *fill_sync_interface(const struct fill *f)
 {
-    return view_global(f->view, "lvs_sync_daemon", NULL);
+    const struct doc_part *o = fill_syncd(f); /* its name is the interface */
+    return o != NULL && o->name[0] != '\0' ? o->name : NULL;
 }
 
 const char *fill_sync_instance(const struct fill *f)

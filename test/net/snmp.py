@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 
@@ -286,6 +287,54 @@ def refused(lane):
                 time.sleep(0.1)
             got = lab.wait(lambda: m.traps(V3 + ".0.2"), 15, "vrrpv3ProtoError", 0.3)
             check(len(got) == 1 and [v for k, v in got[0].items() if k.startswith(V3 + ".1.2.5.1.6.")] == [2], "it says %s", got)
+
+
+@case("snmp-master-away", "snmpd away, closed to us, mute, killed, back: the log says it once each time, why and what to do, and is quiet in between",
+      limit=120)
+def master_away(lane):
+    need()
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, text(*on(lab, "a", *EVERYTHING), priority=200, version=2, interval=1))
+        lab.wait_master("a", conf.VIPS)
+        with Master(lane, lab, d, traps="none of ours") as m:
+            def news(part, timeout=20):
+                lab.wait(lambda: part in m.said()[len(before):], timeout, "%r in the log" % part, 0.2)
+                return m.said()
+
+            def killed():
+                m.procs["snmpd"].kill()
+                m.procs["snmpd"].wait()
+            killed()
+            os.unlink(m.sock)
+            m.agent()
+            before = ""
+            before = news("no master agent at unix:%s (No such file or directory)" % m.sock)
+            check('"master agentx"' in before and '"agentXSocket unix:%s"' % m.sock in before, "what to do: %s", before)
+            time.sleep(12)  # the library has tried twice more
+            check(m.said() == before and before.count("\n") == 1, "it says it again: %s", m.said())
+            ear = socket.socket(socket.AF_UNIX)
+            with ear:
+                ear.bind(m.sock)
+                os.chmod(m.sock, 0o600)
+                ear.listen(16)
+                before = news("agentXPerms 0660 0755 _holdfast_snmp")
+                os.chmod(m.sock, 0o666)
+                before = news("no AgentX session with the master agent", 60)
+            os.unlink(m.sock)
+            m.snmpd()
+            m.until(VI + "4", 30)
+            before = news("connected to the master agent at unix:%s" % m.sock)
+            time.sleep(6)
+            check(m.said() == before, "it says more: %s", m.said()[len(before):])
+            killed()
+            before = news("no master agent at unix:%s (Connection refused)" % m.sock)
+            time.sleep(7)
+            os.unlink(m.sock)
+            m.snmpd()
+            m.until(VI + "4", 30)
+            news("connected to the master agent")
+            check("[NIL]" not in m.said() and "Warning" not in m.said(), "the library's own words: %s", m.said())
+            return "%d lines" % m.said().count("\n")
 
 
 ROUTES = """static_ipaddress {

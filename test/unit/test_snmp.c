@@ -1,14 +1,20 @@
-/* test_snmp.c - the image an SNMP agent answers from, members of groups, and words of a daemon that lie. */
+/* test_snmp.c - the image an SNMP agent answers from, members of groups, words of a daemon that lie, and
+ * what is said of a master agent that is away. */
+#include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "parent/snmp/fill.h"
+#include "parent/snmp/master.h"
 #include "parent/snmp/stats.h"
 
 static void test_oid(void **state)
@@ -142,11 +148,97 @@ static void test_lies(void **state)
     view_free(&v);
 }
 
+/* lvs_sync_daemon is no option of global_defs in the daemon's report, but an object with the interface's
+ * name. */
+static void test_sync(void **state)
+{
+    static const char conf[] = "[object eth0]\nid=3\nparent=1\nblock=options of lvs_sync_daemon\n"
+                               "option.inst=VI_1\noption.id=7\noption.maxlen=1400\n";
+    static const uint32_t shown[] = { 1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 6, 1, 0 };
+    static const uint32_t iface[] = { 1, 3, 6, 1, 4, 1, 9586, 100, 5, 3, 6, 2, 0 };
+    struct view v = { 0 };
+    struct image m = { 0 };
+    struct fill f = { .view = &v, .image = &m };
+    (void)state;
+    doc_add(&v.kernel, conf);
+    fill_lvs(&f);
+    image_sort(&m);
+    const struct image_cell *on = image_get(&m, shown, 13), *name = image_get(&m, iface, 13);
+    assert_non_null(on);
+    assert_int_equal(on->number, 1);
+    assert_non_null(name);
+    assert_int_equal(name->len, 4);
+    assert_memory_equal(image_data(&m, name), "eth0", 4);
+    assert_string_equal(fill_sync_instance(&f), "VI_1");
+    image_free(&m);
+    view_free(&v);
+}
+
+/* What master.c wrote since the last time. */
+static const char *said(int fd, char *buf, size_t size)
+{
+    ssize_t n = read(fd, buf, size - 1);
+    buf[n > 0 ? n : 0] = '\0';
+    return buf;
+}
+
+static void test_master(void **state)
+{
+    char buf[2000];
+    int fds[2];
+    uint64_t now = 1;
+    struct master m = { .address = "unix:/nonexistent/master" };
+    (void)state;
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    for (int i = 0; i < 100; i++)
+        master_look(&m, false, now += NS_PER_SEC, fds[1]);
+    const char *text = said(fds[0], buf, sizeof buf);
+    assert_non_null(strstr(text, "no master agent at unix:/nonexistent/master (No such file or directory)"));
+    assert_non_null(strstr(text, "\"agentXSocket unix:/nonexistent/master\""));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1); /* once */
+    master_tell(&m, MASTER_AWAY, ECONNREFUSED, fds[1]);            /* the same to do: said already */
+    assert_string_equal(said(fds[0], buf, sizeof buf), "");
+    master_tell(&m, MASTER_AWAY, EACCES, fds[1]);
+    text = said(fds[0], buf, sizeof buf);
+    assert_non_null(strstr(text, "agentXPerms 0660 0755 _holdfast_snmp"));
+    assert_non_null(strstr(text, "chmod 0755 /nonexistent;"));
+    for (int i = 0; i < 3; i++)
+        master_look(&m, true, now += NS_PER_SEC, fds[1]);
+    assert_string_equal(said(fds[0], buf, sizeof buf),
+                        "holdfast-snmp: connected to the master agent at unix:/nonexistent/master\n");
+    master_look(&m, false, now += 1, fds[1]); /* lost: at once */
+    assert_non_null(strstr(said(fds[0], buf, sizeof buf), "no master agent"));
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Of TCP nothing is known but that there is no session; one that comes back within moments is no news. */
+static void test_master_silent(void **state)
+{
+    char buf[2000];
+    int fds[2];
+    uint64_t now = 1;
+    struct master m = { .address = "tcp:localhost:705" };
+    (void)state;
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    for (int i = 0; i < 9; i++)
+        master_look(&m, false, now += NS_PER_SEC, fds[1]);
+    assert_string_equal(said(fds[0], buf, sizeof buf), "");
+    for (int i = 0; i < 20; i++)
+        master_look(&m, false, now += NS_PER_SEC, fds[1]);
+    const char *text = said(fds[0], buf, sizeof buf);
+    assert_non_null(strstr(text, "no AgentX session with the master agent at tcp:localhost:705"));
+    assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_oid),     cmocka_unit_test(test_order), cmocka_unit_test(test_values),
-        cmocka_unit_test(test_members), cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_oid),     cmocka_unit_test(test_order),         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_members), cmocka_unit_test(test_lies),          cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_master),  cmocka_unit_test(test_master_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ import lvs_checks  # noqa: E402,F401
 import lvs_hold  # noqa: E402,F401
 import lvs_operator  # noqa: E402,F401
 import lvs_pair  # noqa: E402,F401
+import lvs_snmp  # noqa: E402,F401
 import lvs_special  # noqa: E402,F401
 import lvs_table  # noqa: E402,F401
 import virtual  # noqa: E402,F401
