@@ -22,7 +22,8 @@
 #define AUTH_AH_AHEAD   64 /* adverts a prepared one is ahead of those sent meanwhile */
 #define AUTH_RESUME_MORE                                                                                     \
     128 /* adverts our predecessor may have sent since its last snapshot, beyond one a second */
-#define AUTH_IP4 20
+#define AUTH_RESUME_SLACK (100 * NS_PER_MS) /* of a clock that is being slewed, between two snapshots */
+#define AUTH_IP4          20
 
 enum { AUTH_MODE_ENFORCE, AUTH_MODE_PERMISSIVE, AUTH_MODE_RECEIVE_ONLY }; /* ENUM_HMAC_MODE */
 
@@ -366,6 +367,32 @@ uint64_t auth_mark_ahead(const struct auth *a, const struct auth_state *st, uint
     return auth_next(a, st->own, now_real + ahead_ns);
 }
 
+/* Where a mark may be so much later, as long as nobody sets the clock. */
+static uint64_t auth_later(uint64_t mark, uint64_t ns)
+{
+    return auth_stamp(auth_stamp_ns(mark) + ns + AUTH_RESUME_SLACK);
+}
+
+void auth_state_kept(struct auth_state *st, uint64_t now)
+{
+    st->kept = st->own;
+    st->kept_at = now;
+}
+
+bool auth_state_ahead(const struct auth *a, const struct auth_state *st, uint64_t now)
+{
+    if (auth_kind(a) == AUTH_AH)
+        return st->own > st->kept + AUTH_RESUME_MORE / 2;
+    return st->own > auth_later(st->kept, now - st->kept_at);
+}
+
+/* The clock may have gone back meanwhile. */
+void auth_state_age(const struct auth *a, struct auth_state *st, uint64_t age_ns)
+{
+    if (auth_kind(a) == AUTH_HMAC && st->own > 0)
+        st->own = auth_later(st->own, age_ns);
+}
+
 void auth_state_resume(const struct auth *a, struct auth_state *st, uint64_t now_real)
 {
     uint64_t secs = now_real / NS_PER_SEC & 0xffffffff;
@@ -487,13 +514,18 @@ static enum auth_result auth_verify_hmac(const struct auth *a, const struct auth
     auth_hmac_code(k, &rx->src, rx->payload, len, t, code);
     if (CRYPTO_memcmp(code, t + AUTH_TRAILER - AUTH_HMAC_LEN, sizeof code) != 0)
         return AUTH_INVALID;
+    uint64_t last = auth_last_of(st, &rx->src);
     *mark = (uint64_t)auth_get32(t + 4) << 32 | auth_get32(t + 8);
     if (!a->monotonic) {
+        /* Of a time that is not yet: both clocks have been set back since. It must not make all that is said
+         * until then a replay; what bounds replays here is the window. */
+        if (auth_stamp_ns(last) > rx->real_at + a->window)
+            last = 0;
         *skew_ns = (int64_t)(auth_stamp_ns(*mark) - rx->real_at);
         if ((uint64_t)(*skew_ns < 0 ? -*skew_ns : *skew_ns) > a->window)
             return AUTH_STALE;
     }
-    return *mark > auth_last_of(st, &rx->src) ? AUTH_OK : AUTH_REPLAY;
+    return *mark > last ? AUTH_OK : AUTH_REPLAY;
 }
 
 /* ---- both */

@@ -47,7 +47,8 @@ struct auth_sender {
 
 /* What was said and heard; survives a reload, its first AUTH_SENDERS senders also a restart. */
 struct auth_state {
-    uint64_t own; /* last mark said, or heard (AH) */
+    uint64_t own;           /* last mark said, or heard (AH) */
+    uint64_t kept, kept_at; /* own as our successor would find it, and since when (monotonic) */
     struct auth_sender few[AUTH_SENDERS];
     struct auth_sender *many; /* unicast with more peers than that; allocated */
     size_t nmany;
@@ -70,8 +71,13 @@ size_t auth_behind(const struct auth *a);       /* bytes behind it: 28 when sign
 
 void auth_state_resize(struct auth_state *st, size_t senders); /* for so many unicast peers, 0: multicast */
 void auth_state_free(struct auth_state *st);
-/* As our predecessor left it: a mark surely above everything it has said. */
+/* As our predecessor left it: a mark surely above everything it has said (HMAC: in age_ns since). */
 void auth_state_resume(const struct auth *a, struct auth_state *st, uint64_t now_real);
+void auth_state_age(const struct auth *a, struct auth_state *st, uint64_t age_ns);
+/* A snapshot has just been taken; own has gone further since than the time that has passed (a clock was set),
+ * so that a successor would not get above it: take another. */
+void auth_state_kept(struct auth_state *st, uint64_t now);
+bool auth_state_ahead(const struct auth *a, const struct auth_state *st, uint64_t now);
 
 /* The mark of the next advert. ahead_ns: of one that is prepared to be sent later (the last will), which
  * moves nothing. */

@@ -130,8 +130,10 @@ void inst_snapshot(struct inst *i)
 {
     uint8_t buf[SNAPSHOT_MAX];
     struct snapshot s = { .vrid = i->b->vrid, .family = i->b->family, .stats = check_stats(&i->chk) };
-    if (i->chk.auth != NULL)
+    if (i->chk.auth != NULL) {
         snapshot_auth_take(&s, i->chk.auth);
+        auth_state_kept(i->chk.auth, ev_now(i->v->ev));
+    }
     memcpy(s.name, i->b->name, strnlen(i->b->name, sizeof s.name - 1));
     memcpy(s.iface, i->b->iface, sizeof s.iface);
     engine_save(&i->e, ev_now(i->v->ev), &s.saved);

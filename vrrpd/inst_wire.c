@@ -120,6 +120,10 @@ static void inst_sign(struct inst *i, bool resign)
     struct io_out *o = inst_out(i, resign);
     for (size_t n = 0; n < i->wire.ndest; n++)
         auth_sign(a, mark, &i->e.src, inst_dest(i, n), o[n].buf, i->wire.pdu);
+    if (auth_state_ahead(a, i->chk.auth, ev_now(i->v->ev))) {
+        i->snap = true;
+        vrrpd_dirty(i);
+    }
 }
 
 void inst_op_send(void *arg, bool resign)

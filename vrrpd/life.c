@@ -267,7 +267,9 @@ static int life_start(struct child *c, const struct slice *s, void *arg)
         if (i->chk.auth == NULL)
             continue;
         snapshot_auth_give(i->snapshot, i->chk.auth);
+        uint64_t now = ev_now(v->ev), taken = i->snapshot->saved.taken_at;
         auth_state_resume(i->b->sign, i->chk.auth, clock_realtime_ns());
+        auth_state_age(i->b->sign, i->chk.auth, now > taken ? now - taken : 0);
     }
     return 0;
 }
