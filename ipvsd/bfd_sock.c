@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/hash.h"
 #include "ipvsd/ipvsd.h"
+#include "ipvsd/sockopt.h"
 
 #define BFD_SOCK_PORT       3784
 #define BFD_SOCK_PORT_MULTI 4784
@@ -150,18 +151,6 @@ size_t bfd_sock_filter(uint8_t family, bool multihop, const struct bfd_sock_spec
 
 /* ---- opening ------------------------------------------------------------------------------------------- */
 
-struct bfd_sock_option {
-    int level, name, value;
-};
-
-static int bfd_sock_options(int fd, const struct bfd_sock_option *o, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (setsockopt(fd, o[i].level, o[i].name, &o[i].value, sizeof o[i].value) < 0)
-            return -1;
-    return 0;
-}
-
 static int bfd_sock_close(int fd)
 {
     int saved = errno;
@@ -183,18 +172,18 @@ static int bfd_sock_attach(struct bfd_socks *b, size_t kind, int fd)
 
 static int bfd_sock_setup_rx(struct bfd_socks *b, size_t kind, int fd)
 {
-    const struct bfd_sock_option all[] = { { SOL_SOCKET, SO_REUSEPORT, 1 },
-                                           { SOL_SOCKET, SO_RCVBUFFORCE, BFD_SOCK_RCVBUF },
-                                           { SOL_SOCKET, SO_TIMESTAMPNS, 1 } };
-    const struct bfd_sock_option four[] = { { IPPROTO_IP, IP_RECVTTL, 1 }, { IPPROTO_IP, IP_PKTINFO, 1 } };
-    const struct bfd_sock_option six[] = { { IPPROTO_IPV6, IPV6_V6ONLY, 1 },
-                                           { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1 },
-                                           { IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 } };
+    const struct sockopt all[] = { { SOL_SOCKET, SO_REUSEPORT, 1 },
+                                   { SOL_SOCKET, SO_RCVBUFFORCE, BFD_SOCK_RCVBUF },
+                                   { SOL_SOCKET, SO_TIMESTAMPNS, 1 } };
+    const struct sockopt four[] = { { IPPROTO_IP, IP_RECVTTL, 1 }, { IPPROTO_IP, IP_PKTINFO, 1 } };
+    const struct sockopt six[] = { { IPPROTO_IPV6, IPV6_V6ONLY, 1 },
+                                   { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1 },
+                                   { IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 } };
     bool is4 = bfd_sock_family(kind) == 4;
     struct ipaddr any = { .family = bfd_sock_family(kind) };
     struct sockaddr_storage sa;
-    if (bfd_sock_attach(b, kind, fd) < 0 || bfd_sock_options(fd, all, N_OF(all)) < 0 ||
-        bfd_sock_options(fd, is4 ? four : six, is4 ? N_OF(four) : N_OF(six)) < 0)
+    if (bfd_sock_attach(b, kind, fd) < 0 || sockopt_set(fd, all, N_OF(all)) < 0 ||
+        sockopt_set(fd, is4 ? four : six, is4 ? N_OF(four) : N_OF(six)) < 0)
         return -1;
     socklen_t len = ipaddr_sockaddr(&any, bfd_sock_port(bfd_sock_multihop(kind)), 0, &sa);
     return bind(fd, (struct sockaddr *)&sa, len);
@@ -254,7 +243,7 @@ static int bfd_sock_setup_tx(const struct bfd_socks *b, struct bfd_sock_tx *t, i
 {
     const struct bfd_sock_spec *s = &t->spec;
     bool is4 = s->dst.family == 4;
-    const struct bfd_sock_option o[] = {
+    const struct sockopt o[] = {
         { is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? IP_TTL : IPV6_UNICAST_HOPS, s->ttl },
         { is4 ? IPPROTO_IP : IPPROTO_IPV6, is4 ? IP_TOS : IPV6_TCLASS, BFD_SOCK_TOS },
         { SOL_SOCKET, SO_PRIORITY, BFD_SOCK_PRIORITY },
@@ -265,7 +254,7 @@ static int bfd_sock_setup_tx(const struct bfd_socks *b, struct bfd_sock_tx *t, i
     struct sock_fprog prog = { .len = 1, .filter = &deaf };
     struct sockaddr_storage sa;
     if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof prog) < 0 ||
-        bfd_sock_options(fd, o, N_OF(o)) < 0 || bfd_sock_bind_tx(b, t, fd) < 0)
+        sockopt_set(fd, o, N_OF(o)) < 0 || bfd_sock_bind_tx(b, t, fd) < 0)
         return -1;
     socklen_t len = ipaddr_sockaddr(&s->dst, bfd_sock_port(s->multihop), 0, &sa);
     if (connect(fd, (struct sockaddr *)&sa, len) < 0)

@@ -12,7 +12,7 @@
 #include <netlink/msg.h>
 #include <string.h>
 
-#include "common/err.h"
+#include "ipvsd/genlput.h"
 
 #define CODEC_VERSION 1
 #define CODEC_SIZE    384u /* the longest request, with room */
@@ -20,66 +20,39 @@
 /* ---- requests
  * ------------------------------------------------------------------------------------------------------- */
 
-static struct nl_msg *codec_new(uint16_t family, uint8_t cmd, uint8_t version)
+static struct nl_msg *codec_new(uint16_t family, uint8_t cmd)
 {
-    struct nl_msg *m = nlmsg_alloc_size(CODEC_SIZE);
-    if (m == NULL || genlmsg_put(m, 0, 0, family, 0, 0, cmd, version) == NULL)
-        fatal("no memory for a netlink message");
-    return m;
-}
-
-static void codec_put(struct nl_msg *m, int type, const void *data, size_t len)
-{
-    if (nla_put(m, type, (int)len, data) < 0)
-        fatal("a netlink request does not fit");
-}
-
-static void codec_put16(struct nl_msg *m, int type, uint16_t v)
-{
-    codec_put(m, type, &v, sizeof v);
-}
-
-static void codec_put32(struct nl_msg *m, int type, uint32_t v)
-{
-    codec_put(m, type, &v, sizeof v);
-}
-
-static struct nlattr *codec_nest(struct nl_msg *m, int type)
-{
-    struct nlattr *n = nla_nest_start(m, type);
-    if (n == NULL)
-        fatal("a netlink request does not fit");
-    return n;
+    return genlput_new(family, cmd, CODEC_VERSION, CODEC_SIZE);
 }
 
 static void codec_put_key(struct nl_msg *m, const struct ipvs_key *k)
 {
-    codec_put16(m, IPVS_SVC_ATTR_AF, k->family == 6 ? AF_INET6 : AF_INET);
+    genlput_u16(m, IPVS_SVC_ATTR_AF, k->family == 6 ? AF_INET6 : AF_INET);
     if (k->fwmark != 0) {
-        codec_put32(m, IPVS_SVC_ATTR_FWMARK, k->fwmark);
+        genlput_u32(m, IPVS_SVC_ATTR_FWMARK, k->fwmark);
         return;
     }
-    codec_put16(m, IPVS_SVC_ATTR_PROTOCOL, k->protocol);
-    codec_put(m, IPVS_SVC_ATTR_ADDR, k->addr, sizeof k->addr);
-    codec_put16(m, IPVS_SVC_ATTR_PORT, htons(k->port));
+    genlput_u16(m, IPVS_SVC_ATTR_PROTOCOL, k->protocol);
+    genlput(m, IPVS_SVC_ATTR_ADDR, k->addr, sizeof k->addr);
+    genlput_u16(m, IPVS_SVC_ATTR_PORT, htons(k->port));
 }
 
 struct nl_msg *ipvs_codec_family(void)
 {
-    struct nl_msg *m = codec_new(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1);
-    codec_put(m, CTRL_ATTR_FAMILY_NAME, IPVS_GENL_NAME, sizeof IPVS_GENL_NAME);
+    struct nl_msg *m = genlput_new(GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, CODEC_SIZE);
+    genlput(m, CTRL_ATTR_FAMILY_NAME, IPVS_GENL_NAME, sizeof IPVS_GENL_NAME);
     return m;
 }
 
 struct nl_msg *ipvs_codec_plain(uint16_t family, uint8_t cmd)
 {
-    return codec_new(family, cmd, CODEC_VERSION);
+    return codec_new(family, cmd);
 }
 
 struct nl_msg *ipvs_codec_key(uint16_t family, uint8_t cmd, const struct ipvs_key *key)
 {
-    struct nl_msg *m = codec_new(family, cmd, CODEC_VERSION);
-    struct nlattr *n = codec_nest(m, IPVS_CMD_ATTR_SERVICE);
+    struct nl_msg *m = codec_new(family, cmd);
+    struct nlattr *n = genlput_nest(m, IPVS_CMD_ATTR_SERVICE);
     codec_put_key(m, key);
     nla_nest_end(m, n);
     return m;
@@ -87,32 +60,32 @@ struct nl_msg *ipvs_codec_key(uint16_t family, uint8_t cmd, const struct ipvs_ke
 
 struct nl_msg *ipvs_codec_svc(uint16_t family, uint8_t cmd, const struct ipvs_svc *svc)
 {
-    struct nl_msg *m = codec_new(family, cmd, CODEC_VERSION);
-    struct nlattr *n = codec_nest(m, IPVS_CMD_ATTR_SERVICE);
+    struct nl_msg *m = codec_new(family, cmd);
+    struct nlattr *n = genlput_nest(m, IPVS_CMD_ATTR_SERVICE);
     struct ip_vs_flags flags = { .flags = svc->flags, .mask = ~0u };
     codec_put_key(m, &svc->key);
-    codec_put(m, IPVS_SVC_ATTR_SCHED_NAME, svc->sched, strlen(svc->sched) + 1);
+    genlput(m, IPVS_SVC_ATTR_SCHED_NAME, svc->sched, strlen(svc->sched) + 1);
     if (svc->pe[0] != '\0')
-        codec_put(m, IPVS_SVC_ATTR_PE_NAME, svc->pe, strlen(svc->pe) + 1);
-    codec_put(m, IPVS_SVC_ATTR_FLAGS, &flags, sizeof flags);
-    codec_put32(m, IPVS_SVC_ATTR_TIMEOUT, svc->timeout);
-    codec_put32(m, IPVS_SVC_ATTR_NETMASK, svc->netmask);
+        genlput(m, IPVS_SVC_ATTR_PE_NAME, svc->pe, strlen(svc->pe) + 1);
+    genlput(m, IPVS_SVC_ATTR_FLAGS, &flags, sizeof flags);
+    genlput_u32(m, IPVS_SVC_ATTR_TIMEOUT, svc->timeout);
+    genlput_u32(m, IPVS_SVC_ATTR_NETMASK, svc->netmask);
     nla_nest_end(m, n);
     return m;
 }
 
 static void codec_put_dkey(struct nl_msg *m, const struct ipvs_dkey *k)
 {
-    codec_put(m, IPVS_DEST_ATTR_ADDR, k->addr, sizeof k->addr);
-    codec_put16(m, IPVS_DEST_ATTR_PORT, htons(k->port));
-    codec_put16(m, IPVS_DEST_ATTR_ADDR_FAMILY, k->family == 6 ? AF_INET6 : AF_INET);
+    genlput(m, IPVS_DEST_ATTR_ADDR, k->addr, sizeof k->addr);
+    genlput_u16(m, IPVS_DEST_ATTR_PORT, htons(k->port));
+    genlput_u16(m, IPVS_DEST_ATTR_ADDR_FAMILY, k->family == 6 ? AF_INET6 : AF_INET);
 }
 
 struct nl_msg *ipvs_codec_dkey(uint16_t family, uint8_t cmd, const struct ipvs_key *key,
                                const struct ipvs_dkey *dest)
 {
     struct nl_msg *m = ipvs_codec_key(family, cmd, key);
-    struct nlattr *n = codec_nest(m, IPVS_CMD_ATTR_DEST);
+    struct nlattr *n = genlput_nest(m, IPVS_CMD_ATTR_DEST);
     codec_put_dkey(m, dest);
     nla_nest_end(m, n);
     return m;
@@ -122,16 +95,16 @@ struct nl_msg *ipvs_codec_dest(uint16_t family, uint8_t cmd, const struct ipvs_k
                                const struct ipvs_dest *dest)
 {
     struct nl_msg *m = ipvs_codec_key(family, cmd, key);
-    struct nlattr *n = codec_nest(m, IPVS_CMD_ATTR_DEST);
+    struct nlattr *n = genlput_nest(m, IPVS_CMD_ATTR_DEST);
     codec_put_dkey(m, &dest->key);
-    codec_put32(m, IPVS_DEST_ATTR_FWD_METHOD, dest->method);
-    codec_put32(m, IPVS_DEST_ATTR_WEIGHT, dest->weight);
-    codec_put32(m, IPVS_DEST_ATTR_U_THRESH, dest->upper);
-    codec_put32(m, IPVS_DEST_ATTR_L_THRESH, dest->lower);
+    genlput_u32(m, IPVS_DEST_ATTR_FWD_METHOD, dest->method);
+    genlput_u32(m, IPVS_DEST_ATTR_WEIGHT, dest->weight);
+    genlput_u32(m, IPVS_DEST_ATTR_U_THRESH, dest->upper);
+    genlput_u32(m, IPVS_DEST_ATTR_L_THRESH, dest->lower);
     if (dest->method == IP_VS_CONN_F_TUNNEL) {
-        codec_put(m, IPVS_DEST_ATTR_TUN_TYPE, &dest->tun_type, sizeof dest->tun_type);
-        codec_put16(m, IPVS_DEST_ATTR_TUN_PORT, htons(dest->tun_port));
-        codec_put16(m, IPVS_DEST_ATTR_TUN_FLAGS, dest->tun_flags);
+        genlput(m, IPVS_DEST_ATTR_TUN_TYPE, &dest->tun_type, sizeof dest->tun_type);
+        genlput_u16(m, IPVS_DEST_ATTR_TUN_PORT, htons(dest->tun_port));
+        genlput_u16(m, IPVS_DEST_ATTR_TUN_FLAGS, dest->tun_flags);
     }
     nla_nest_end(m, n);
     return m;
@@ -139,10 +112,10 @@ struct nl_msg *ipvs_codec_dest(uint16_t family, uint8_t cmd, const struct ipvs_k
 
 struct nl_msg *ipvs_codec_timeouts(uint16_t family, const struct ipvs_timeouts *t)
 {
-    struct nl_msg *m = codec_new(family, IPVS_CMD_SET_CONFIG, CODEC_VERSION);
+    struct nl_msg *m = codec_new(family, IPVS_CMD_SET_CONFIG);
     for (int i = 0; i < 3; i++)
         if (t->v[i] != 0)
-            codec_put32(m, IPVS_CMD_ATTR_TIMEOUT_TCP + i, t->v[i]);
+            genlput_u32(m, IPVS_CMD_ATTR_TIMEOUT_TCP + i, t->v[i]);
     return m;
 }
 

@@ -15,6 +15,7 @@
 
 #include "common/err.h"
 #include "ipvsd/link.h"
+#include "ipvsd/sockopt.h"
 #include "ipvsd/vmac.h"
 #include "ipvsd/vrrpfilter.h"
 
@@ -88,23 +89,11 @@ static struct sock_cfg sock_read(const struct vsock *s)
 /* ---- opening
  * -------------------------------------------------------------------------------------------------------- */
 
-struct sock_option {
-    int level, name, value;
-};
-
-static int sock_options(int fd, const struct sock_option *o, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (setsockopt(fd, o[i].level, o[i].name, &o[i].value, sizeof o[i].value) < 0)
-            return -1;
-    return 0;
-}
-
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
 static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
 {
-    const struct sock_option o[] = {
+    const struct sockopt o[] = {
         { IPPROTO_IP, IP_HDRINCL, 0 },
         { IPPROTO_IP, IP_TOS, SOCK_TOS },
         { IPPROTO_IP, IP_TTL, c->ttl },
@@ -113,7 +102,7 @@ static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
         { IPPROTO_IP, IP_MULTICAST_TTL, c->ttl },
         { IPPROTO_IP, IP_MULTICAST_LOOP, 0 },
     };
-    if (sock_options(fd, o, N_OF(o)) < 0)
+    if (sockopt_set(fd, o, N_OF(o)) < 0)
         return -1;
     if (c->group.family == 0)
         return 0;
@@ -130,13 +119,13 @@ static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
 
 static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
 {
-    const struct sock_option o[] = {
+    const struct sockopt o[] = {
         { IPPROTO_IPV6, IPV6_TCLASS, SOCK_TOS },       { IPPROTO_IPV6, IPV6_UNICAST_HOPS, c->ttl },
         { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, c->ttl }, { IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0 },
         { IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 },         { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1 },
     };
     int at = SOCK_CHECKSUM_AT, one = 1;
-    if (sock_options(fd, o, N_OF(o)) < 0)
+    if (sockopt_set(fd, o, N_OF(o)) < 0)
         return -1;
     /* the kernel fills the checksum in and verifies it; with an authentication header it cannot */
     if (!c->filter.ah && setsockopt(fd, IPPROTO_IPV6, IPV6_CHECKSUM, &at, sizeof at) < 0)
@@ -171,11 +160,11 @@ static int sock_setup(int fd, const struct sock_cfg *c, enum sock_end end, int i
     struct sock_filter code[VRRPFILTER_MAX];
     size_t n = end == SOCK_ACCEPT ? vrrpfilter_accept(&c->filter, code) : vrrpfilter_reject(&c->filter, code);
     struct sock_fprog prog = { .len = (unsigned short)n, .filter = code };
-    const struct sock_option before[] = {
+    const struct sockopt before[] = {
         { SOL_SOCKET, SO_RCVBUFFORCE, end == SOCK_ACCEPT ? c->rcvbuf : SOCK_RCVBUF_REJECT },
         { SOL_SOCKET, SO_TIMESTAMPNS, 1 },
     };
-    const struct sock_option after[] = {
+    const struct sockopt after[] = {
         { SOL_SOCKET, SO_PRIORITY, SOCK_PRIORITY }, /* behind IP_TOS, which sets one of its own */
         { SOL_SOCKET, SO_LOCK_FILTER, 1 },
     };
@@ -183,12 +172,12 @@ static int sock_setup(int fd, const struct sock_cfg *c, enum sock_end end, int i
         return -1;
     if (ifindex != 0 && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &ifindex, sizeof ifindex) < 0)
         return -1;
-    if (sock_options(fd, before, N_OF(before)) < 0)
+    if (sockopt_set(fd, before, N_OF(before)) < 0)
         return -1;
     sock_empty(fd);
     if ((c->filter.family == 4 ? sock_setup4(fd, c, ifindex) : sock_setup6(fd, c, ifindex)) < 0)
         return -1;
-    return sock_options(fd, after, N_OF(after));
+    return sockopt_set(fd, after, N_OF(after));
 }
 
 static int sock_open_end(const struct sock_cfg *c, enum sock_end end, int ifindex)

@@ -10,7 +10,7 @@
 #include <netlink/msg.h>
 #include <string.h>
 
-#include "common/err.h"
+#include "ipvsd/genlput.h"
 
 #define SYNCD_VERSION 1
 #define SYNCD_SIZE    256u
@@ -94,41 +94,27 @@ struct syncd_plan syncd_plan(const struct syncd_params *wish, const bool want[SY
 
 static struct nl_msg *syncd_new(uint16_t family, uint8_t cmd)
 {
-    struct nl_msg *m = nlmsg_alloc_size(SYNCD_SIZE);
-    if (m == NULL || genlmsg_put(m, 0, 0, family, 0, 0, cmd, SYNCD_VERSION) == NULL)
-        fatal("no memory for a netlink message");
-    return m;
-}
-
-static void syncd_put(struct nl_msg *m, int type, const void *data, size_t len)
-{
-    if (nla_put(m, type, (int)len, data) < 0)
-        fatal("a netlink request does not fit");
-}
-
-static void syncd_put32(struct nl_msg *m, int type, uint32_t v)
-{
-    syncd_put(m, type, &v, sizeof v);
+    return genlput_new(family, cmd, SYNCD_VERSION, SYNCD_SIZE);
 }
 
 struct nl_msg *syncd_msg_start(uint16_t family, enum syncd_kind k, const struct syncd_params *p)
 {
     struct nl_msg *m = syncd_new(family, IPVS_CMD_NEW_DAEMON);
-    struct nlattr *nest = nla_nest_start(m, IPVS_CMD_ATTR_DAEMON);
+    struct nlattr *nest = genlput_nest(m, IPVS_CMD_ATTR_DAEMON);
     uint16_t port = p->port; /* in host order, as the kernel has it */
-    syncd_put32(m, IPVS_DAEMON_ATTR_STATE, syncd_states[k]);
-    syncd_put(m, IPVS_DAEMON_ATTR_MCAST_IFN, p->ifname, strlen(p->ifname) + 1);
-    syncd_put32(m, IPVS_DAEMON_ATTR_SYNC_ID, p->id);
+    genlput_u32(m, IPVS_DAEMON_ATTR_STATE, syncd_states[k]);
+    genlput(m, IPVS_DAEMON_ATTR_MCAST_IFN, p->ifname, strlen(p->ifname) + 1);
+    genlput_u32(m, IPVS_DAEMON_ATTR_SYNC_ID, p->id);
     if (p->maxlen != 0)
-        syncd_put(m, IPVS_DAEMON_ATTR_SYNC_MAXLEN, &p->maxlen, sizeof p->maxlen);
+        genlput(m, IPVS_DAEMON_ATTR_SYNC_MAXLEN, &p->maxlen, sizeof p->maxlen);
     if (port != 0)
-        syncd_put(m, IPVS_DAEMON_ATTR_MCAST_PORT, &port, sizeof port);
+        genlput(m, IPVS_DAEMON_ATTR_MCAST_PORT, &port, sizeof port);
     if (p->ttl != 0)
-        syncd_put(m, IPVS_DAEMON_ATTR_MCAST_TTL, &p->ttl, sizeof p->ttl);
+        genlput(m, IPVS_DAEMON_ATTR_MCAST_TTL, &p->ttl, sizeof p->ttl);
     if (p->group.family == 4)
-        syncd_put(m, IPVS_DAEMON_ATTR_MCAST_GROUP, p->group.b, 4);
+        genlput(m, IPVS_DAEMON_ATTR_MCAST_GROUP, p->group.b, 4);
     else if (p->group.family == 6)
-        syncd_put(m, IPVS_DAEMON_ATTR_MCAST_GROUP6, p->group.b, 16);
+        genlput(m, IPVS_DAEMON_ATTR_MCAST_GROUP6, p->group.b, 16);
     nla_nest_end(m, nest);
     return m;
 }
@@ -136,10 +122,10 @@ struct nl_msg *syncd_msg_start(uint16_t family, enum syncd_kind k, const struct 
 struct nl_msg *syncd_msg_stop(uint16_t family, enum syncd_kind k, const struct syncd_params *p)
 {
     struct nl_msg *m = syncd_new(family, IPVS_CMD_DEL_DAEMON);
-    struct nlattr *nest = nla_nest_start(m, IPVS_CMD_ATTR_DAEMON);
-    syncd_put32(m, IPVS_DAEMON_ATTR_STATE, syncd_states[k]);
-    syncd_put(m, IPVS_DAEMON_ATTR_MCAST_IFN, p->ifname, strlen(p->ifname) + 1);
-    syncd_put32(m, IPVS_DAEMON_ATTR_SYNC_ID, p->id);
+    struct nlattr *nest = genlput_nest(m, IPVS_CMD_ATTR_DAEMON);
+    genlput_u32(m, IPVS_DAEMON_ATTR_STATE, syncd_states[k]);
+    genlput(m, IPVS_DAEMON_ATTR_MCAST_IFN, p->ifname, strlen(p->ifname) + 1);
+    genlput_u32(m, IPVS_DAEMON_ATTR_SYNC_ID, p->id);
     nla_nest_end(m, nest);
     return m;
 }
