@@ -1,6 +1,6 @@
 /*
  * route_model.h - virtual and static routes and rules as the model holds them, and their identity across
- * generations. Called by model.c (build, adopt), route_kernel.c and route_apply.c.
+ * generations. Called by model.c (build, adopt), route_kernel.c, route_apply.c and plan_dump.c.
  */
 #ifndef HOLDFAST_IPVSD_ROUTE_MODEL_H
 #define HOLDFAST_IPVSD_ROUTE_MODEL_H

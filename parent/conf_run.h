@@ -1,7 +1,7 @@
 /*
  * conf_run.h - one run of holdfast-conf from the event loop: its diagnostics, its slices, its exit status.
  * The process reads hostile text in a jail of its own; we take from it sealed memfds (checked by slice_open)
- * and text for the log. Called by lifecycle.c at start and reload.c.
+ * and text for the log. Called by lifecycle.c at start and by reload.c; conf_test (-t) by main.c.
  */
 #ifndef HOLDFAST_PARENT_CONF_RUN_H
 #define HOLDFAST_PARENT_CONF_RUN_H

@@ -1,6 +1,6 @@
 /*
- * bfd_int.h - what bfd_life.c (whose sessions, who hears of them) and bfd_io.c (bytes in and out, whose
- * packet is it) share, and what dump_bfd.c tells of. Nobody else includes it.
+ * bfd_int.h - what bfd_life.c (whose sessions, who hears of them), bfd_io.c (bytes in and out) and bfd_take.c
+ * (whose packet is it) share, and what dump_bfd.c tells of. Of the others only tests include it.
  */
 #ifndef HOLDFAST_VRRPD_BFD_INT_H
 #define HOLDFAST_VRRPD_BFD_INT_H

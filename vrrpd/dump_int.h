@@ -1,6 +1,7 @@
 /*
  * dump_int.h - what the files of the dumps share: dump.c (statistics, dispatch), dump_json.c, dump_data.c,
- * dump_lines.c (addresses, routes and rules as text). Nobody else includes it.
+ * dump_bfd.c, dump_lines.c (addresses, routes and rules as text). Of the others only metrics.c includes it,
+ * for what it counts.
  */
 #ifndef HOLDFAST_VRRPD_DUMP_INT_H
 #define HOLDFAST_VRRPD_DUMP_INT_H

@@ -1,7 +1,7 @@
 /*
  * conf.h - the table side of holdfast-conf: logical lines (lex.h) become a tree of objects with typed values,
  * names are resolved, defaults and inheritance applied, everything is checked against everything, and each
- * role's slice is written. Called by main.c of holdfast-conf and by tests, in this order: conf_new,
+ * role's slice is written. Called by program.c of holdfast-conf and by tests, in this order: conf_new,
  * conf_parse, conf_resolve, conf_validate, conf_emit, conf_free. All of them report into struct diag and
  * never stop at a mistake; only conf_emit needs a configuration without errors (or --lenient). Trusts lex.h;
  * everything in the words is hostile.
@@ -84,8 +84,8 @@ struct conf *conf_new(struct conf_text *t, struct diag *d, const struct conf_env
 void conf_free(struct conf *c);
 
 void conf_parse(struct conf *c);
-/* Reads the files of TLS (certificates, keys); main.c calls it while it may still read what is root's. Tests
- * without TLS leave it out. */
+/* Reads the files of TLS (certificates, keys); program.c calls it while it may still read what is root's.
+ * Tests without TLS leave it out. */
 void conf_read_files(struct conf *c);
 void conf_resolve(struct conf *c);
 /* prove NULL: without the libraries; what they would have been asked leaves it unproven. */
@@ -95,9 +95,8 @@ bool conf_unproven(const struct conf *c); /* no verdict, and nothing of it may b
 int conf_emit(struct conf *c, enum role role, uint32_t generation);
 int conf_save(const struct conf *c); /* config_save_dir: a sealed memfd with the whole text; -1: none */
 
-bool conf_is_empty(const struct conf *c);        /* nothing to run */
-const char *conf_instance(const struct conf *c); /* `instance NAME`, NULL: none */
-const char *conf_netns(const struct conf *c);    /* `net_namespace NAME`, NULL: none */
+bool conf_is_empty(const struct conf *c);     /* nothing to run */
+const char *conf_netns(const struct conf *c); /* `net_namespace NAME`, NULL: none */
 /* --portable: calls fn for each keyword of ours in use, with its position. */
 void conf_each_ours(const struct conf *c,
                     void (*fn)(const struct kw_row *row, struct conf_pos pos, void *arg), void *arg);

@@ -1,6 +1,6 @@
 /*
- * conf_int.h - inside of the table side: shared by parse*.c, value*.c, resolve*.c, validate*.c and emit*.c
- * only.
+ * conf_int.h - inside of the table side: shared by the files that make, judge and write the tree (parse*.c,
+ * value.c, names.c, tree.c, resolve*.c, validate*.c, tls_files.c, emit.c, model.c, save.c), and by tests.
  */
 #ifndef HOLDFAST_CONF_CONF_INT_H
 #define HOLDFAST_CONF_CONF_INT_H
@@ -46,7 +46,6 @@ struct conf_obj *conf_obj_new(struct conf *c, struct conf_obj *parent, enum blk 
                               const struct conf_line *line);
 struct conf_obj *conf_global(struct conf *c); /* never NULL */
 void conf_hash_add(struct conf *c, struct conf_obj *o);
-struct conf_obj *conf_find_blk(const struct conf *c, enum blk blk, const char *name);
 struct conf_value *conf_add(struct conf *c, struct conf_obj *o, enum kw kw, const struct conf_line *l,
                             size_t word);
 struct conf_value *conf_set(struct conf *c, struct conf_obj *o,

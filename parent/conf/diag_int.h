@@ -1,5 +1,6 @@
 /*
- * diag_int.h - inside of the diagnostics, shared by diag.c, diag_text.c and diag_json.c only.
+ * diag_int.h - inside of the diagnostics, shared by diag*.c, and by clean.c and model.c for the cleaning of
+ * what is shown.
  */
 #ifndef HOLDFAST_CONF_DIAG_INT_H
 #define HOLDFAST_CONF_DIAG_INT_H

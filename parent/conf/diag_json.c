@@ -1,6 +1,7 @@
 /*
  * diag_json.c - diagnostics as one JSON document, for editors and CI (`-t --json`). libjansson writes it:
- * strings are cleaned to valid UTF-8 first, so it never refuses one. Called once, by main.c.
+ * strings are cleaned to valid UTF-8 first, so it never refuses one. Called once, by program.c, in the whole
+ * program only.
  */
 #include "parent/conf/diag_int.h"
 

@@ -1,7 +1,7 @@
 /*
  * emit.c - the slices: which objects a role gets, under which name, with which fields. The rows of the schema
  * say who may see what, so secrets and commands go to one room only. Numbers the objects once for all roles.
- * Called by main.c through conf_emit, once a role.
+ * Called by program.c through conf_emit, once a role.
  */
 #include <errno.h>
 #include <netinet/in.h>

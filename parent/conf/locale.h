@@ -2,7 +2,7 @@
  * locale.h - the words of diagnostics in another language. Message ids are the English formats of the source;
  * the catalog is a gettext .mo file (etc/po), read by our own reader: glibc's wants a locale that a minimal
  * system has not installed (and takes C.UTF-8 for English since 2.39), opens files on first use, which the
- * jail forbids, and keeps global state. Called by main.c before the jail, by diag*.c afterwards.
+ * jail forbids, and keeps global state. Called by program.c before the jail, by diag*.c afterwards.
  */
 #ifndef HOLDFAST_CONF_LOCALE_H
 #define HOLDFAST_CONF_LOCALE_H

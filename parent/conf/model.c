@@ -2,7 +2,8 @@
  * model.c - the resolved configuration as one JSON document, for holdctl (lint, simulation, explanations,
  * doctor): every object with its values under the names of the schema, defaults and inheritance applied, and
  * for each command who runs it and why. A secret never appears: it is a digest under the key of the caller,
- * so two configurations can be compared, or just "set". Called by main.c (--model). Trusts the tree.
+ * so two configurations can be compared, or just "set". Called by program.c (--model), in the whole program
+ * only. Trusts the tree.
  */
 #include <ctype.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 /*
  * parse.c - walks the logical lines: blocks, braces, and the recovery that makes one mistake one error. What
  * a statement means is parse_kw.c's business. Uses indentation only to say where a missing or surplus brace
- * belongs, and only when the braces of the whole text do not balance. Called by main.c through conf_parse.
+ * belongs, and only when the braces of the whole text do not balance. Called by program.c through conf_parse.
  */
 #include <string.h>
 

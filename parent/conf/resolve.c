@@ -1,7 +1,7 @@
 /*
  * resolve.c - after the whole text is read: names become references, defaults and global settings go into the
  * instances, so that no engine ever looks at a default. This file: the order of things, references,
- * addresses. Called by main.c through conf_resolve.
+ * addresses. Called by program.c through conf_resolve.
  */
 #include "parent/conf/resolve.h"
 
@@ -226,11 +226,6 @@ void conf_resolve(struct conf *c)
 bool conf_is_empty(const struct conf *c)
 {
     return !conf_flag(c->top, KW_TOP_X_NEED_VRRP) && !conf_flag(c->top, KW_TOP_X_NEED_CHECK);
-}
-
-const char *conf_instance(const struct conf *c)
-{
-    return conf_str(c->top, KW_TOP_INSTANCE, NULL);
 }
 
 const char *conf_netns(const struct conf *c)

@@ -1,7 +1,7 @@
 /*
  * save.c - config_save_dir: the configuration as it was understood, in one text: files included, definitions
  * expanded, comments gone, one statement a line. Secrets are in it as they were in the files; the parent
- * keeps it where root alone may look. Called by main.c.
+ * keeps it where root alone may look. Called by program.c.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /*
  * source.c - reads one file whole, and judges whether it is text at all.
  * Trusts nothing: the path may be a folder, a pipe, a device, huge, or change while it is read. Never blocks.
- * Called by include.c.
+ * Called by include.c and expand.c.
  */
 #include "parent/conf/text.h"
 

@@ -1,7 +1,7 @@
 /*
- * text.h - inside of the text side: shared by source.c, clean.c, define.c, include.c, seq.c, expand.c and
- * lex.c only. One struct conf_ctx is passed down; it dies with the load, what stays is in struct conf_text
- * and its arena.
+ * text.h - inside of the text side: shared by source.c, clean.c, define.c, predef.c, include.c, seq.c,
+ * expand.c, lex.c and reread.c only. One struct conf_ctx is passed down; it dies with the load, what stays is
+ * in struct conf_text and its arena.
  */
 #ifndef HOLDFAST_CONF_TEXT_H
 #define HOLDFAST_CONF_TEXT_H

@@ -1,6 +1,6 @@
 /*
  * validate.c - objects against each other: what is missing, given twice, or points to nothing on this
- * machine. This file: the order, mandatory keywords, interfaces. Called by main.c through conf_validate,
+ * machine. This file: the order, mandatory keywords, interfaces. Called by program.c through conf_validate,
  * after conf_resolve.
  */
 #include <stdio.h>

@@ -129,7 +129,7 @@ static void duplicates(void **state)
     assert_true(tree_said(&s, DIAG_WARNING, "HF-TWICE", 6, "the last one counts"));
     tree_unload(&s);
     tree_load(&s, "instance a\ninstance b\n");
-    assert_string_equal(conf_instance(s.c), "a");
+    assert_string_equal(conf_str(s.c->top, KW_TOP_INSTANCE, NULL), "a");
     assert_true(tree_said(&s, DIAG_WARNING, "HF-TWICE", 2, "the first one counts"));
     tree_unload(&s);
     expect_one(VI_TEXT("V", "51", VIPS("10.0.0.1\n")) VI_TEXT("V", "52", VIPS("10.0.0.2\n")), "HF-DUP", 10,
