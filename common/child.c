@@ -112,6 +112,12 @@ const struct slice *child_slice(struct child *c)
     return c->slice;
 }
 
+void child_slice_read(struct child *c)
+{
+    if (!ev_timer_armed(&c->rest))
+        ev_timer_in(c->ev, &c->rest, CHILD_REST_NS);
+}
+
 /* It is in force; fd: where it comes from. */
 static void child_slice_set(struct child *c, struct slice *s, uint32_t generation, int fd)
 {

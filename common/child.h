@@ -67,6 +67,7 @@ struct ev *child_ev(struct child *c);
 struct chan *child_parent(struct child *c);               /* NULL once gone */
 struct chan *child_peer(struct child *c, enum role peer); /* NULL: not connected now */
 const struct slice *child_slice(struct child *c);         /* for this turn, with slice_rests */
+void child_slice_read(struct child *c); /* long after the start: its pages go back again, soon */
 uint32_t child_generation(struct child *c);
 bool child_restarted(struct child *c);       /* this incarnation replaces one that died */
 bool child_keep_addresses(struct child *c);  /* -V */

@@ -229,19 +229,30 @@ void garp_flush(struct ipvsd *d)
 /* ---- clockwork
  * ------------------------------------------------------------------------------------------------------ */
 
+/* The second announcement reads the whole configuration once more, seconds after everybody is done with it. */
+static const struct slice_obj *garp_obj(const struct inst *i)
+{
+    if (i->obj != NULL)
+        child_slice_read(i->d->child);
+    return i->obj;
+}
+
 static uint32_t garp_uint(const struct inst *i, enum kw kw, uint32_t dflt)
 {
-    return i->obj != NULL ? (uint32_t)slice_uint(i->obj, kw, dflt) : dflt;
+    const struct slice_obj *o = garp_obj(i);
+    return o != NULL ? (uint32_t)slice_uint(o, kw, dflt) : dflt;
 }
 
 static uint64_t garp_uint64(const struct inst *i, enum kw kw)
 {
-    return i->obj != NULL ? slice_uint(i->obj, kw, 0) : 0;
+    const struct slice_obj *o = garp_obj(i);
+    return o != NULL ? slice_uint(o, kw, 0) : 0;
 }
 
 static uint64_t garp_ns(const struct inst *i, enum kw kw, uint64_t dflt)
 {
-    return i->obj != NULL ? slice_ns(i->obj, kw, dflt) : dflt;
+    const struct slice_obj *o = garp_obj(i);
+    return o != NULL ? slice_ns(o, kw, dflt) : dflt;
 }
 
 static uint32_t garp_repeat(const struct inst *i)
