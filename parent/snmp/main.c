@@ -37,7 +37,8 @@ static int snmp_die(const char *what, const char *help)
 static int snmp_fence(void)
 {
     /* jail_seccomp.c adds what every loop over descriptors needs. The library looks for files of its own now
-     * and then: it is told there are none, which is no reason to die. */
+     * and then: it is told there are none, which is no reason to die. It talks to itself by a pipe, a new one
+     * when a master agent that answered no longer is back. */
     static const struct jail_rule rules[] = {
         { .nr = SCMP_SYS(socket), .ncmp = 1, .cmp = { { 0, SCMP_CMP_EQ, AF_UNIX, 0 } } },
         { .nr = SCMP_SYS(socket), .ncmp = 1, .cmp = { { 0, SCMP_CMP_EQ, AF_INET, 0 } } },
@@ -52,6 +53,8 @@ static int snmp_fence(void)
         CALL(getsockopt),
         CALL(getsockname),
         CALL(getpeername),
+        CALL(pipe),
+        CALL(pipe2),
         CALL(newfstatat),
         REFUSED(ioctl),
         REFUSED(open),

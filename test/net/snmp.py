@@ -337,6 +337,22 @@ def master_away(lane):
             return "%d lines" % m.said().count("\n")
 
 
+@case("snmp-master-stopped", "snmpd stopped for half a minute: the sub-agent lives, says it once, and answers again when snmpd goes on", limit=120)
+def master_stopped(lane):
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, text(*on(lab, "a", *EVERYTHING), priority=200, version=2, interval=1))
+        lab.wait_master("a", conf.VIPS)
+        with Master(lane, lab, d, traps=False) as m:
+            m.until(VI + "4")
+            m.procs["snmpd"].send_signal(signal.SIGSTOP)
+            lab.wait(lambda: "no AgentX session with the master agent" in m.said(), 60, "that there is no session", 0.5)
+            time.sleep(10)
+            check(m.procs["agent"].poll() is None, "the sub-agent died: %s", m.procs["agent"].poll())
+            m.procs["snmpd"].send_signal(signal.SIGCONT)
+            m.until(VI + "4", 30)
+            check(m.said().count("no AgentX session") == 1 and m.said().count("connected to the master") == 2, "the log: %s", m.said())
+
+
 ROUTES = """static_ipaddress {
     10.78.0.5/24 dev eth0
     2001:db8:77::5/64 dev eth0
