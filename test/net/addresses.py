@@ -231,3 +231,32 @@ def lower(lane):
         near = [f for f in arps if f.ts - since < 0.8e9]
         check(2 <= len(near) <= 6 and len(arps) - len(near) == 2, "%d at once, %d in all", len(near), len(arps))
         return "%d at once, %d a second later" % (len(near), len(arps) - len(near))
+
+
+def slice_resident(pid):
+    """KiB of the configuration that a process holds in memory."""
+    held, ours = 0, False
+    with open("/proc/%d/smaps" % pid) as f:
+        for line in f:
+            word = line.split()
+            if not word[0].endswith(":"):
+                ours = "holdfast-slice" in line
+            elif ours and word[0] == "Rss:":
+                held += int(word[1])
+    return held
+
+
+@case("second-announcement-rests", "what the second announcement reads of the configuration goes back as after the start")
+def rests(lane):
+    lines = ["10.77.3.%d/32" % k for k in range(1, 11)]
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, conf.whole(instance(lines, extra="    garp_master_delay 3\n    garp_master_repeat 1")))
+        lab.wait_master("a", ["10.77.3.1"])
+        pid, seen = d.role("ipvsd"), []
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            seen.append(slice_resident(pid))
+            time.sleep(0.1)
+        back = [n for n in range(1, len(seen)) if seen[n] == 0 < seen[n - 1]]
+        check(len(back) >= 2 and seen[-1] == 0, "KiB each 0.1 s: %s", seen)
+        return "%d KiB at most" % max(seen)
