@@ -1,7 +1,8 @@
 /*
  * jail_client.h - the jail of a program that lives beside the daemon and asks on its read-only socket
- * (holdfast-metrics, holdfast-snmp, holdfast-dbus): no process of the daemon starts or knows it. Called once
- * by its main(), when what needs root is done.
+ * (holdfast-metrics, holdfast-snmp, holdfast-dbus): no process of the daemon starts or knows it; and,
+ * narrower, that of holdfast-log, which the parent starts. Called once by its main(), when what needs root is
+ * done.
  */
 #ifndef HOLDFAST_JAIL_CLIENT_H
 #define HOLDFAST_JAIL_CLIENT_H

@@ -1,7 +1,7 @@
 /*
  * addr_apply.h - the one place where addresses are put into the kernel and taken out. What a turn gathered
- * leaves as one exchange. Called by main.c at the end of a turn, by model.c for addresses that are no longer
- * configured.
+ * leaves as one exchange. Called by main.c at the end of a turn, by model.c and link.c for addresses that are
+ * no longer configured or whose interface has another name now, by route_apply.c for what travels with them.
  */
 #ifndef HOLDFAST_IPVSD_ADDR_APPLY_H
 #define HOLDFAST_IPVSD_ADDR_APPLY_H

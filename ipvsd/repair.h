@@ -1,7 +1,8 @@
 /*
  * repair.h - what every thing of ours in the kernel that somebody else takes away has in common, an address
  * or a route or a rule: who did it, how often of late, and how long it is left alone, so that two programs
- * that undo each other cost little. Called by addr_apply.c and route_apply.c, which do the putting back.
+ * that undo each other cost little. Called by addr_apply.c and route_apply.c, which do the putting back, and
+ * by nft_accept.c and addrwatch.c.
  */
 #ifndef HOLDFAST_IPVSD_REPAIR_H
 #define HOLDFAST_IPVSD_REPAIR_H

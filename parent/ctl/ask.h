@@ -1,8 +1,8 @@
 /*
  * ask.h - questions to the daemon behind its read-only socket, asked by a program that lives beside it
- * (metrics, SNMP, D-Bus): all within one deadline, and without a word on stderr. What comes back is text of
- * the daemon and its children, which may say anything: for doc.h to take apart. holdctl itself uses link.c,
- * which tells a person why.
+ * (metrics, SNMP, D-Bus) or for a shell that completes a name: all within one deadline, and without a word on
+ * stderr. What comes back is text of the daemon and its children, which may say anything: for doc.h to take
+ * apart. holdctl's other commands use link.c, which tells a person why.
  */
 #ifndef HOLDFAST_PARENT_CTL_ASK_H
 #define HOLDFAST_PARENT_CTL_ASK_H
