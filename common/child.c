@@ -52,7 +52,8 @@ struct child {
     struct ev_timer rest;
     bool trim; /* at the next rest */
     struct deadman deadman;
-    struct pulse *pulse; /* the parent reads in it when we last finished a turn */
+    struct ev_timer winder; /* a turn for its own sake */
+    struct pulse *pulse;    /* the parent reads in it when we last finished a turn */
     uint32_t next_generation;
     uint8_t *snap; /* of the former incarnation */
     size_t snap_len;
@@ -311,6 +312,19 @@ static void child_beat(void *arg)
     struct msg_late late = { .us = procset_turn(&c->proc, now, ev_next_deadline(c->ev)) };
     if (late.us != 0 && chan_alive(c->parent))
         chan_send(c->parent, MSG_late, &late, NULL, 0);
+    uint64_t due = deadman_due(&c->deadman);
+    if (due == TIME_NEVER)
+        ev_timer_stop(c->ev, &c->winder);
+    else if (!ev_timer_armed(&c->winder) || c->winder.deadline != due)
+        ev_timer_at(c->ev, &c->winder, due);
+}
+
+/* The turn is what it is for: its end winds up the dead man's switch. */
+static void child_on_winder(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    (void)arg;
 }
 
 static int child_on_start(struct child *c, const struct chan_msg *m)
@@ -569,6 +583,7 @@ int child_run(enum role r, const struct child_ops *ops, int (*pre_jail)(void *ar
     chan_send(c->parent, MSG_ready, &ready, NULL, 0);
     chan_flush(c->parent);
     ev_timer_init(&c->rest, child_on_rest, c);
+    ev_timer_init(&c->winder, child_on_winder, c);
     ev_timer_init(&c->start_wait, child_no_start, c);
     ev_timer_in(c->ev, &c->start_wait, CHILD_START_WAIT_S * NS_PER_SEC);
     return ev_run(c->ev);

@@ -5,7 +5,8 @@
 
 #include "common/clock.h"
 
-#define DEADMAN_PARTS 4 /* wound up again when this part of the limit is over */
+#define DEADMAN_PARTS 4  /* wound up again when this part of the limit is over */
+#define DEADMAN_SPARE 10 /* at the latest when this part is left */
 
 static struct timespec deadman_time(uint64_t ns)
 {
@@ -45,4 +46,9 @@ void deadman_beat(struct deadman *d, uint64_t now_ns)
         return;
     d->limit = deadman_limit(&t);
     deadman_set(d->fd, d->limit);
+}
+
+uint64_t deadman_due(const struct deadman *d)
+{
+    return d->fd >= 0 && d->limit > 0 ? d->wound_at + d->limit - d->limit / DEADMAN_SPARE : TIME_NEVER;
 }

@@ -17,5 +17,7 @@ struct deadman {
 int deadman_create(void);                              /* the parent's; -1 errno */
 void deadman_set(int fd, uint64_t limit_ns);           /* wind it up anew, and so from now on; 0 stops it */
 void deadman_beat(struct deadman *d, uint64_t now_ns); /* the child's, at every turn: rarely a system call */
+/* Who has nothing to do must turn by then, or the parent wakes up to ask. TIME_NEVER: the switch is off. */
+uint64_t deadman_due(const struct deadman *d);
 
 #endif

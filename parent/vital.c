@@ -1,8 +1,8 @@
 /*
- * vital.c - see vital.h. vrrpd must not hang longer than its peers' patience, so it winds up a switch
- * (deadman.h) that wakes us when it has run down; until then we sleep. The others work in the kernel's or a
- * disk's time: now and then we look whether their pulse moved. Who seems silent is pinged before anything is
- * done to him.
+ * vital.c - see vital.h. A child winds up a switch (deadman.h) that wakes us when it has run down; until then
+ * we sleep. vrrpd must not hang longer than its peers' patience; the others work in the kernel's or a disk's
+ * time and have longer. Who seems silent is pinged before anything is done to him. Where there is no switch
+ * we look now and then whether the pulse moved.
  */
 #include "parent/vital.h"
 
@@ -19,6 +19,7 @@
 
 #define VITAL_SLOW          NS_PER_SEC
 #define VITAL_OTHERS        (2 * NS_PER_SEC)
+#define VITAL_OTHERS_LIMIT  (5 * NS_PER_SEC) /* with two pings 8 s, as by the clock */
 #define VITAL_FAST          (100 * NS_PER_MS)
 #define VITAL_MISSED_VRRPD  1 /* pings */
 #define VITAL_MISSED_OTHERS 2
@@ -37,6 +38,8 @@ static uint64_t vital_interval(const struct room *m)
 /* With the ping's time (below) two intervals: back before the peers' three are over. */
 static uint64_t vital_limit(const struct room *m)
 {
+    if (m->role != ROLE_VRRPD)
+        return VITAL_OTHERS_LIMIT;
     uint64_t i = vital_interval(m);
     return i + i / 4;
 }
@@ -181,8 +184,6 @@ int vital_pulse(struct room *m)
 
 int vital_deadman(struct room *m)
 {
-    if (m->role != ROLE_VRRPD)
-        return -1;
     m->deadman = deadman_create();
     int theirs = m->deadman >= 0 ? fcntl(m->deadman, F_DUPFD_CLOEXEC, 0) : -1;
     if (theirs >= 0)

@@ -12,7 +12,7 @@ import tempfile
 import time
 
 from case import case, check, steady
-from lab import Failure, Hang, Skip, conf, now, process_state, report, run
+from lab import Failure, Hang, Skip, children, conf, now, process_state, report, run
 
 INTERVAL = 0.2
 
@@ -190,6 +190,35 @@ def hang(lane, role):
 
 case("hung-vrrpd", "a vrrpd that hangs without being stopped is found by its missing heartbeat", role="vrrpd")(hang)
 case("hung-ipvsd", "the same for ipvsd", role="ipvsd")(hang)
+
+
+def switches(d):
+    """How often the processes of a house have gone to sleep."""
+    total = 0
+    for pid in [d.pid, *children(d.pid)]:
+        with open("/proc/%d/status" % pid) as f:
+            total += int(re.search(r"^voluntary_ctxt_switches:\s*(\d+)", f.read(), re.M).group(1))
+    return total
+
+
+@case("idle-wakeups", "an idle house sleeps: a BACKUP wakes for adverts and hardly more, one in FAULT twice a second at most", alone=True)
+def idle(lane):
+    texts = [conf.whole(conf.instance(priority=p, interval=1)) for p in (200, 100)]
+    with lane.lab("abc") as lab:
+        lab.a.start(lane.daemon, texts[0])
+        lab.wait_master("a", conf.VIPS)
+        b = lab.b.start(lane.daemon, texts[1])
+        c = lab.c.start(lane.daemon, conf.whole(conf.instance(interface="none0", vips=("10.99.0.1",))))
+        time.sleep(4)
+        check(all(d.role("vrrpd") and d.role("ipvsd") for d in (b, c)), "a house does not run:\n%s", c.read_log()[-600:])
+        since, before = time.monotonic(), [switches(d) for d in (b, c)]
+        time.sleep(15)
+        took = time.monotonic() - since
+        backup, fault = ((switches(d) - n) / took for d, n in zip((b, c), before))
+        check(backup < 1.6, "a BACKUP that hears an advert a second wakes %.2f times a second", backup)
+        check(fault < 2, "an instance in FAULT wakes its house %.2f times a second", fault)
+        return "%.2f/s as BACKUP, %.2f/s in FAULT" % (backup, fault)
+
 
 @case("starved-vrrpd", "a vrrpd that the machine gives no processor does not hang: it is not killed, and the log names the cause")
 def starved(lane):
