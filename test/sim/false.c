@@ -212,13 +212,18 @@ static uint64_t false_number(const uint8_t *p, size_t n)
 /* What its receivers may hold it to. */
 static void false_truth(struct datagram *d, const struct house *h, const struct vi_plan *p)
 {
-    d->signed_at = machine_wall(h, h->t->now);
+    struct packet_view v;
+    size_t len = d->len - d->pdu;
+    if (packet_parse(d->src.family, d->bytes + d->pdu, len, &v) < 0)
+        rule_broken(h->t, "house %u sends what is no advert", h->nr);
+    d->bare = p->auth == AUTH_HMAC && len == v.need;
     if (p->auth == AUTH_AH) {
         d->mark = false_number(d->bytes + d->pdu - PACKET_AH_LEN + 8, 4);
-    } else if (p->auth == AUTH_HMAC) {
+    } else if (p->auth == AUTH_HMAC && !d->bare) {
         const uint8_t *trailer = d->bytes + d->len - AUTH_TRAILER;
         d->key = trailer[1];
         d->mark = false_number(trailer + 4, 8);
+        d->signed_at = rule_stamp_ns(d->mark);
     }
 }
 
@@ -280,7 +285,7 @@ static void false_hand(struct house *h, struct datagram *d)
                             .len = d->len };
     if (d->src.family == 4 && packet_split4(d->bytes, d->len, &rx) < 0)
         rule_broken(h->t, "what is no IPv4 datagram has arrived");
-    rx.real_at = machine_wall(h, d->at);
+    rx.real_at = d->wall_at;
     rule_deliver(h, d, &rx);
 }
 

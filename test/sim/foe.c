@@ -1,8 +1,10 @@
 /*
  * foe.c - somebody hostile on the wire of a town: remembers what it hears, and sends again, to whom it likes,
  * what was said before, what it has changed (with a right checksum, that only the signature can tell), and
- * what comes from where it must not. It has no keys. It sends nothing a router without signatures would have
- * to believe. Called by false.c and machine.c.
+ * what comes from where it must not; it greets a new process with what its predecessor may have heard, and
+ * keeps back for long what a house has never heard. It has no keys. It sends nothing a router without
+ * signatures (or one that believes the unsigned too) would have to believe. Called by false.c, machine.c and
+ * house.c.
  */
 #include <string.h>
 
@@ -10,17 +12,18 @@
 #include "test/sim/world.h"
 #include "vrrpd/bfd_packet.h"
 
-#define FOE_IP4     20
-#define FOE_PERCENT 15
+#define FOE_IP4       20
+#define FOE_PERCENT   15
+#define FOE_GREETINGS 12
 
 static uint64_t foe_rnd(struct town *t, uint64_t n)
 {
     return rnd_of(&t->foe_rng, n);
 }
 
-static size_t foe_trailer(const struct vi_plan *p)
+static bool foe_signed(const struct datagram *d, const struct vi_plan *p)
 {
-    return p->auth == AUTH_HMAC ? AUTH_TRAILER : 0;
+    return p->auth != AUTH_NONE && !d->bare;
 }
 
 /* Addresses into the header; and the sum, as an honest sender has it. */
@@ -87,7 +90,7 @@ static bool foe_mark(struct town *t, struct datagram *d, const struct vi_plan *p
     uint8_t *at =
         p->auth == AUTH_AH ? d->bytes + d->pdu - PACKET_AH_LEN + 8 : d->bytes + d->len - AUTH_TRAILER + 4;
     (void)to;
-    if (p->auth == AUTH_NONE)
+    if (!foe_signed(d, p))
         return false;
     if (p->auth == AUTH_HMAC)
         mark += (machine_wall(to, t->now) - d->signed_at) / NS_PER_SEC << 32;
@@ -101,9 +104,10 @@ static bool foe_strip(struct town *t, struct datagram *d, const struct vi_plan *
 {
     (void)t;
     (void)to;
-    if (p->auth != AUTH_HMAC)
+    if (p->auth != AUTH_HMAC || d->bare)
         return false;
     d->len -= AUTH_TRAILER;
+    d->bare = true;
     d->forged = true;
     return true;
 }
@@ -112,7 +116,7 @@ static bool foe_bit(struct town *t, struct datagram *d, const struct vi_plan *p,
 {
     size_t at = p->auth == AUTH_AH ? d->pdu - 1 - foe_rnd(t, 12) : d->len - 1 - foe_rnd(t, 16);
     (void)to;
-    if (p->auth == AUTH_NONE)
+    if (!foe_signed(d, p))
         return false;
     d->bytes[at] ^= (uint8_t)(1u << foe_rnd(t, 8));
     d->forged = true;
@@ -123,7 +127,7 @@ static bool foe_key(struct town *t, struct datagram *d, const struct vi_plan *p,
 {
     (void)t;
     struct keys_plan k = plan_keys(to->plan.key_step);
-    if (p->auth != AUTH_HMAC)
+    if (p->auth != AUTH_HMAC || d->bare)
         return false;
     d->bytes[d->len - AUTH_TRAILER + 1] = d->key != k.active ? k.active : (uint8_t)(d->key + 1);
     d->forged = true;
@@ -171,30 +175,74 @@ static bool foe_far(struct town *t, struct datagram *d, const struct vi_plan *p,
     return !p->unicast;
 }
 
+/* ---- what it remembers: the first of all, and some of the rest, the later ones rather */
+
+static void foe_tape(struct town *t, const struct datagram *d)
+{
+    unsigned int *n = &t->ntape[d->from][d->member];
+    struct datagram *tape = t->tape[d->from][d->member];
+    if (*n < TAPE_MAX)
+        tape[(*n)++] = *d;
+    else if (foe_rnd(t, 4) != 0)
+        tape[TAPE_MAX / 2 + foe_rnd(t, TAPE_MAX / 2)] = *d;
+    else
+        tape[1 + foe_rnd(t, TAPE_MAX - 1)] = *d;
+}
+
+/* Nothing said yet: d stays. */
+static bool foe_recall(struct town *t, unsigned int from, unsigned int member, struct datagram *d)
+{
+    unsigned int n = t->ntape[from][member];
+    if (n > 0)
+        *d = t->tape[from][member][foe_rnd(t, n)];
+    return n > 0;
+}
+
+/* Whom it was sent to. */
+static struct house *foe_meant(struct town *t, const struct datagram *d)
+{
+    unsigned int k = 0;
+    while (k + 1 < t->nhouses && !ipaddr_same(house_addr(&t->house[k], d->dst.family), &d->dst))
+        k++;
+    return &t->house[k];
+}
+
+/* A new process: what does it know of what its predecessor has heard? */
+void foe_sees_start(struct house *h)
+{
+    struct town *t = h->t;
+    for (unsigned int n = 0; t->foe && t->signs && n < FOE_GREETINGS; n++) {
+        unsigned int m = (unsigned int)foe_rnd(t, t->nmembers), from = (unsigned int)foe_rnd(t, t->nhouses);
+        struct datagram d;
+        if (h->plan.vi[m].auth == AUTH_NONE || !foe_recall(t, from, m, &d) || !h->facts.own_link ||
+            (h->plan.vi[m].unicast && foe_meant(t, &d) != h))
+            continue;
+        d.foe = true;
+        town_post(t, &(struct post){ .at = t->now + 1 + foe_rnd(t, 6 * t->base), .to = h->nr, .d = d });
+    }
+}
+
 void foe_hears(struct town *t, const struct datagram *heard, unsigned int to_one)
 {
     static foe_trick *const tricks[] = { foe_replay, foe_replay, foe_priority, foe_vrid, foe_mark, foe_strip,
                                          foe_bit,    foe_key,    foe_source,   foe_cast, foe_far };
-    t->tape[t->ntape++ % TAPE_MAX] = *heard;
+    foe_tape(t, heard);
     if (foe_rnd(t, 100) >= FOE_PERCENT)
         return;
-    unsigned int most = t->ntape < TAPE_MAX ? t->ntape : TAPE_MAX;
-    struct datagram d = foe_rnd(t, 2) == 0 ? *heard : t->tape[foe_rnd(t, most)];
+    struct datagram d = *heard;
+    if (foe_rnd(t, 2) == 0)
+        foe_recall(t, (unsigned int)foe_rnd(t, t->nhouses), (unsigned int)foe_rnd(t, t->nmembers), &d);
     struct house *to = &t->house[foe_rnd(t, t->nhouses)];
     const struct vi_plan *p = &t->house[d.from].plan.vi[d.member];
     (void)to_one;
-    if (p->unicast) { /* to whom it was sent */
-        unsigned int k = 0;
-        while (k + 1 < t->nhouses && !ipaddr_same(house_addr(&t->house[k], p->family), &d.dst))
-            k++;
-        to = &t->house[k];
-    }
+    if (p->unicast)
+        to = foe_meant(t, &d);
     foe_trick *trick = tricks[foe_rnd(t, sizeof tricks / sizeof *tricks)];
     d.foe = true;
     if (!trick(t, &d, p, to) || !to->facts.own_link || (d.from == to->nr && p->auth == AUTH_NONE))
         return;
     if (trick != foe_replay)
-        foe_mend(&d, trick == foe_strip ? 0 : foe_trailer(p));
+        foe_mend(&d, p->auth == AUTH_HMAC && !d.bare ? AUTH_TRAILER : 0);
     town_post(t, &(struct post){ .at = t->now + 1 + foe_rnd(t, t->delay), .to = to->nr, .d = d });
 }
 
@@ -208,12 +256,16 @@ void foe_hears_bfd(struct town *t, const struct datagram *heard, unsigned int to
         bfd_packet_decode(d.bytes, d.len, &p) != BFD_FAULT_NONE)
         return;
     p.state = foe_rnd(t, 2) == 0 ? BFD_DOWN : BFD_UP;
-    switch (foe_rnd(t, 5)) {
-    case 0: d.ttl = 254; break;
+    switch (foe_rnd(t, 6)) {
+    case 0: d.ttl = t->bfd_ttl - 1 - (d.far ? t->house[to].plan.bfd_hops : 0); break;
     case 1: d.src.b[d.src.family == 6 ? 15 : 3] = 99; break;
     case 2: p.your_disc = p.your_disc ^ (uint32_t)(1 + foe_rnd(t, 1000)); break;
     case 3: p.mult = 0; break;
     case 4: p.my_disc = 0; break;
+    case 5: /* by the other port */
+        d.far = !d.far;
+        d.ttl = 255;
+        break;
     }
     bfd_packet_encode(&p, d.bytes);
     if (p.state == BFD_UP && p.your_disc == 0)

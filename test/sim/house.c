@@ -98,10 +98,16 @@ static void house_tell_bfd(struct house *h)
 {
     char name[32];
     int fd = HOUSE_FD;
-    union msg_any rx = { .bfd_rx = { .family = h->t->bfd6 ? 6 : 4, .ok = 1 } };
-    if (!plan_has_bfd(h))
-        return;
-    house_say(h, ROLE_IPVSD, MSG_bfd_rx, &rx, &fd, 1);
+    bool told[2] = { false };
+    for (unsigned int k = 0; k < h->t->nhouses; k++) {
+        bool far = h->t->far[h->nr][k];
+        if (!h->t->bfd[h->nr][k] || told[far])
+            continue;
+        union msg_any rx = { .bfd_rx = { .family = h->t->bfd6 ? 6 : 4, .multihop = far, .ok = 1 } };
+        fd = HOUSE_FD;
+        told[far] = true;
+        house_say(h, ROLE_IPVSD, MSG_bfd_rx, &rx, &fd, 1);
+    }
     for (unsigned int k = 0; k < h->t->nhouses; k++) {
         if (!h->t->bfd[h->nr][k])
             continue;
@@ -197,6 +203,7 @@ void house_boot(struct house *h)
     c->ops->on_peer(c, c->ipvsd, ROLE_IPVSD, c->arg);
     house_tell_all(h, true);
     house_turn(h);
+    foe_sees_start(h);
 }
 
 void house_end(struct house *h)
@@ -289,7 +296,7 @@ void house_turn(struct house *h)
         ev_now_refresh(h->child.ev);
         if (h->nq > 0 && h->v->socks != NULL && io_sock_ready(&h->v->socks->io))
             false_deliver(h, NULL);
-        if (h->nbfd_q > 0 && machine_hears_bfd(h))
+        if (h->nbfd_q > 0)
             machine_deliver_bfd(h);
         ev_turn(h->child.ev, 0);
         rule_turn(h);

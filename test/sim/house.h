@@ -21,7 +21,7 @@
 #define HOUSE_QUEUE 64
 #define POST_MAX    4096
 #define BYTES_MAX   96 /* of a datagram, its IPv4 header included */
-#define TAPE_MAX    32 /* what the foe remembers */
+#define TAPE_MAX    16 /* what the foe remembers of each virtual router of a house */
 #define SCRIPT_RISE 2
 #define SCRIPT_FALL 3
 
@@ -57,15 +57,18 @@ struct plan {
     unsigned int nlines;
     struct line_plan line[LINES_MAX]; /* of the group */
     uint64_t script_interval, proc_delay, link_delay;
-    unsigned int key_step; /* of the rotation of keys: see plan_keys */
+    unsigned int key_step;  /* of the rotation of keys: see plan_keys */
+    unsigned int mode_step; /* of the way from unsigned adverts to signed ones, and back: see plan_mode */
     uint64_t bfd_tx;
-    uint8_t bfd_mult;
+    uint8_t bfd_mult, bfd_hops; /* hops: what a session over routers lets pass */
     bool bfd_passive;
 };
 
 struct keys_plan {
     uint8_t active, also; /* 0: one only */
 };
+
+enum plan_mode { MODE_ENFORCE, MODE_PERMISSIVE, MODE_RECEIVE_ONLY }; /* words.def: HMAC_MODE */
 
 /* ---- the machine: survives its processes */
 
@@ -84,7 +87,10 @@ struct datagram {
     uint64_t at;
     unsigned int from, member;
     uint64_t mark, signed_at; /* signed ones: as auth.h has it; by the sender's wall clock */
+    uint64_t wall_at;         /* as the receiver's kernel stamps it */
     uint8_t key;
+    bool bare;        /* not signed, where others are (auth_hmac's mode) */
+    bool far;         /* BFD: to the port of sessions over several hops */
     bool foe, forged; /* the foe has sent it; and nobody else ever has */
 };
 
@@ -108,7 +114,9 @@ struct witness {
  * all). Kept: as far as the parent has been told. */
 struct marks {
     uint64_t heard[HOUSES_MAX], kept[HOUSES_MAX];
-    uint64_t said[HOUSES_MAX + 1];
+    uint64_t said[HOUSES_MAX + 1], said_at[HOUSES_MAX + 1];
+    uint64_t since;        /* this process began */
+    uint64_t unkept_since; /* 0: the parent has been told of all that was heard */
 };
 
 struct house {
@@ -117,6 +125,7 @@ struct house {
     struct ipaddr addr, addr6;
     unsigned int side; /* unicast peers of the other side are none of ours */
     int64_t skew;      /* of its wall clock, ns */
+    int64_t right;     /* what is left of it when NTP has done what it can */
     uint64_t dice;     /* its kernel's random numbers */
     struct plan plan;
     struct facts_false facts;
@@ -152,20 +161,27 @@ struct post {
 struct town {
     uint64_t rng, now, seq, seed;
     uint64_t more_rng,
-        foe_rng; /* of what is planned beyond plain towns, and of the foe: those stay as they were */
+        foe_rng,  /* of what is planned beyond plain towns, and of the foe: those stay as they were */
+        late_rng; /* of wall clocks, modes and hops */
     unsigned int nhouses, nmembers, nsides;
     bool crossed; /* the members of a group differ in priority: who is to have it all is not said */
     bool v6, unicast, signs, foe;
+    bool modes, steps; /* auth_hmac's mode changes; wall clocks jump */
+    bool remembers; /* and no machine forgets its snapshots: counters alone tell its signed adverts apart */
+    bool quiet;     /* no trouble */
+    int64_t noon;   /* what all clocks agree on is off by, ns */
     bool bfd[HOUSES_MAX][HOUSES_MAX], bfd6; /* who has a session with whom */
+    bool far[HOUSES_MAX][HOUSES_MAX];       /* over several hops, */
+    uint8_t hops, bfd_ttl;                  /* so many; all send with this TTL */
     struct house house[HOUSES_MAX];
     bool cut[HOUSES_MAX][HOUSES_MAX];
     unsigned int loss, doubles; /* percent */
     uint64_t delay, base;
     struct post post[POST_MAX], *heap[POST_MAX], *spare; /* heap by (at, seq) */
     size_t npost, nused;
-    struct datagram tape[TAPE_MAX];
-    unsigned int ntape;
-    unsigned long transitions, adverts, events, boots, reloads, bfd_packets, forged;
+    struct datagram tape[HOUSES_MAX][MEMBERS_MAX][TAPE_MAX];
+    unsigned int ntape[HOUSES_MAX][MEMBERS_MAX];
+    unsigned long transitions, adverts, events, boots, reloads, bfd_packets, forged, late;
     bool verbose;
 };
 
@@ -183,6 +199,7 @@ uint8_t plan_priority(struct town *t);
 void plan_alike(const struct town *t, struct plan *p);
 void plan_facts_good(struct facts_false *f);
 struct keys_plan plan_keys(unsigned int step);
+enum plan_mode plan_mode(unsigned int step);
 void plan_key(uint8_t id, uint8_t out[16]);
 bool plan_has_bfd(const struct house *h);
 bool plan_bfd(const struct town *t); /* somebody has */
@@ -193,8 +210,8 @@ void false_deliver(struct house *h,
 
 /* machine.c */
 uint64_t machine_wall(const struct house *h, uint64_t at); /* its wall clock then */
+void machine_step(struct house *h, int64_t skew);          /* its wall clock jumps */
 void machine_deliver_bfd(struct house *h);
-bool machine_hears_bfd(const struct house *h);
 
 /* slice.c */
 struct slice *house_slice(struct house *h);
@@ -205,6 +222,7 @@ const struct ipaddr *house_addr(const struct house *h, uint8_t family);
 /* foe.c */
 void foe_hears(struct town *t, const struct datagram *d, unsigned int to);
 void foe_hears_bfd(struct town *t, const struct datagram *d, unsigned int to);
+void foe_sees_start(struct house *h);
 
 /* house.c */
 void house_boot(struct house *h);
@@ -235,6 +253,8 @@ int rule_quiet(const struct town *t, unsigned int member, unsigned int side);
 /* rules_wire.c: what may be said to whom, and what must not be believed */
 unsigned int rule_member_of(const struct inst *i);
 void rule_on_leave(struct house *h, const struct datagram *d, unsigned int to);
+uint64_t rule_window(const struct vi_plan *p); /* of time; 0: none */
+uint64_t rule_stamp_ns(uint64_t mark);         /* what time it is in a mark of auth_hmac */
 bool rule_refuses(const struct house *h, const struct datagram *d);
 bool rule_doubtful(const struct house *h,
                    const struct datagram *d); /* no rule can say: the foe must not send it */
@@ -242,6 +262,7 @@ void rule_deliver(struct house *h, const struct datagram *d, const struct packet
 void rule_deliver_bfd(struct house *h, const struct datagram *d);
 void rule_on_keep(struct child *c, uint32_t key);
 void rule_marks_boot(struct house *h, bool kept);
+void rule_marks_turn(const struct house *h);
 void rule_bfd_turn(const struct house *h);
 
 #endif

@@ -3,6 +3,7 @@
  * its kernel, and vrrpd/bfd_io.h's part of vrrpd/bfd_int.h. The library's own are not linked then. Called by
  * vrrpd's own code and by house.c.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -23,6 +24,14 @@ static struct house *machine_of(const struct child *c)
 uint64_t machine_wall(const struct house *h, uint64_t at)
 {
     return (uint64_t)((int64_t)(MACHINE_EPOCH + at) + h->skew);
+}
+
+void machine_step(struct house *h, int64_t skew)
+{
+    if (h->t->verbose)
+        printf("%12.6f house %u: its wall clock jumps by %.3f s\n", (double)h->t->now / 1e9, h->nr,
+               (double)(skew - h->skew) / 1e9);
+    h->skew = skew;
 }
 
 uint64_t clock_realtime_ns(void)
@@ -78,19 +87,25 @@ void bfd_io_detach(struct bfd_rx *r)
     r->fd = -1;
 }
 
-bool machine_hears_bfd(const struct house *h)
-{
-    return bfd_io_rx(h->v->bfd, h->t->bfd6 ? 6 : 4, false)->fd >= 0;
-}
-
-void machine_deliver_bfd(struct house *h)
+/* Of one port, or (NULL) of all that are open; the rest waits. */
+static void machine_hand_bfd(struct house *h, const struct bfd_rx *only)
 {
     struct datagram q[HOUSE_QUEUE];
     unsigned int n = h->nbfd_q;
     memcpy(q, h->bfd_q, n * sizeof *q);
     h->nbfd_q = 0;
-    for (unsigned int k = 0; k < n; k++)
-        rule_deliver_bfd(h, &q[k]);
+    for (unsigned int k = 0; k < n; k++) {
+        const struct bfd_rx *r = bfd_io_rx(h->v->bfd, h->t->bfd6 ? 6 : 4, q[k].far);
+        if (r->fd >= 0 && (only == NULL || only == r))
+            rule_deliver_bfd(h, &q[k]);
+        else if (!q[k].foe)
+            h->bfd_q[h->nbfd_q++] = q[k];
+    }
+}
+
+void machine_deliver_bfd(struct house *h)
+{
+    machine_hand_bfd(h, NULL);
 }
 
 void bfd_io_poll(struct bfd_rx *r)
@@ -101,7 +116,7 @@ void bfd_io_poll(struct bfd_rx *r)
         return;
     r->polled_at = turn;
     if (h->nbfd_q > 0)
-        machine_deliver_bfd(h);
+        machine_hand_bfd(h, r);
 }
 
 int bfd_io_send(struct bfd_sess *s, const struct bfd_packet *p)
@@ -118,6 +133,11 @@ int bfd_io_send(struct bfd_sess *s, const struct bfd_packet *p)
         to++;
     if (to == h->t->nhouses || !h->t->bfd[h->nr][to])
         rule_broken(h->t, "house %u: a BFD packet to a stranger", h->nr);
+    d.far = h->t->far[h->nr][to];
+    if (s->multihop != d.far || d.ttl != h->t->bfd_ttl)
+        rule_broken(h->t, "house %u: a BFD packet to house %u by the wrong port, or with TTL %d", h->nr, to,
+                    d.ttl);
+    d.ttl -= d.far ? h->t->hops : 0;
     h->t->bfd_packets++;
     town_carry(h->t, POST_BFD, &d, to);
     foe_hears_bfd(h->t, &d, to);

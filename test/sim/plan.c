@@ -1,7 +1,7 @@
 /*
  * plan.c - what a town is to be: houses, members of a group, priorities, trackers; then (by chance of its
  * own, so that the plain part of a seed means what it always did) families, unicast peers, signatures and
- * their keys, BFD sessions. Called by town.c.
+ * their keys, BFD sessions; at last clocks, modes of signatures, hops. Called by town.c.
  */
 #include <string.h>
 
@@ -137,6 +137,14 @@ struct keys_plan plan_keys(unsigned int step)
     return (struct keys_plan){ .active = first };
 }
 
+/* Adverts are signed by one house after the other while all believe both kinds, and the reverse. */
+enum plan_mode plan_mode(unsigned int step)
+{
+    static const enum plan_mode modes[] = { MODE_ENFORCE, MODE_PERMISSIVE, MODE_RECEIVE_ONLY,
+                                            MODE_PERMISSIVE };
+    return modes[step % 4];
+}
+
 void plan_key(uint8_t id, uint8_t out[16])
 {
     for (unsigned int k = 0; k < 16; k++)
@@ -245,12 +253,43 @@ static void plan_more(struct town *t)
         for (unsigned int m = 0; m < t->nmembers; m++)
             more_copy(&h->plan.vi[m], &common[m]);
     }
+    t->bfd_ttl = 255;
     if (bfd)
         more_bfd(t);
+}
+
+/* ---- later still: wall clocks that jump, modes of auth_hmac, BFD over several hops */
+
+static void late_bfd(struct town *t)
+{
+    t->hops = (uint8_t)(1 + rnd_of(&t->late_rng, 5));
+    if (rnd_of(&t->late_rng, 100) < 30)
+        t->bfd_ttl = 64;
+    for (unsigned int a = 0; a < t->nhouses; a++) {
+        t->house[a].plan.bfd_hops = t->hops;
+        for (unsigned int b = 0; b < a; b++)
+            t->far[a][b] = t->far[b][a] = t->bfd[a][b] && rnd_of(&t->late_rng, 100) < 50;
+    }
+}
+
+/* Where every mark ever said counts, a machine that forgets its own and whose clock goes back is not heard
+ * for as long: nobody promises more. */
+static void plan_late(struct town *t)
+{
+    bool counts = false;
+    t->steps = rnd_of(&t->late_rng, 100) < (t->signs ? 60 : 15);
+    t->modes = t->signs && rnd_of(&t->late_rng, 100) < 40;
+    for (unsigned int m = 0; m < t->nmembers; m++)
+        counts = counts || t->house[0].plan.vi[m].auth == AUTH_AH || t->house[0].plan.vi[m].monotonic;
+    t->remembers = t->steps && counts;
+    for (unsigned int k = 0; k < t->nhouses; k++)
+        t->house[k].right = t->house[k].skew;
+    late_bfd(t);
 }
 
 void plan_town(struct town *t)
 {
     plan_plain(t);
     plan_more(t);
+    plan_late(t);
 }

@@ -28,10 +28,11 @@ void rule_broken(const struct town *t, const char *fmt, ...)
     va_start(ap, fmt);
     vprintf(fmt, ap);
     va_end(ap);
-    printf("\n  a town of %u houses%s%s%s%s%s\n", t->nhouses,
+    printf("\n  a town of %u houses%s%s%s%s%s%s\n", t->nhouses,
            t->crossed ? ", group members of different priority" : "", t->v6 ? ", IPv6" : "",
            t->unicast ? t->nsides > 1 ? ", unicast of two sides" : ", unicast" : "",
-           t->signs ? ", signatures" : "", plan_has_bfd(&t->house[0]) ? ", BFD" : "");
+           t->signs ? t->modes ? ", signatures in changing modes" : ", signatures" : "",
+           t->steps ? ", clocks that jump" : "", plan_bfd(t) ? ", BFD" : "");
     for (unsigned int k = 0; k < t->nhouses; k++) {
         const struct house *h = &t->house[k];
         printf("  house %u%s%s%s:", k, h->v == NULL ? " (no process)" : "", h->hung ? " (hung)" : "",
@@ -180,6 +181,7 @@ void rule_turn(const struct house *h)
                         vrrp_state_name(w->to_ipvsd), vrrp_state_name(i->e.state));
     }
     rule_turn_group(h);
+    rule_marks_turn(h);
     rule_bfd_turn(h);
 }
 

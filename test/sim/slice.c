@@ -130,6 +130,9 @@ static void slice_bfd(struct slice_writer *w, const struct house *h)
         slice_put_us(w, KW_BFD_IDLE_TX, 2 * h->t->base / NS_PER_US);
         slice_put_uint(w, KW_BFD_MULTIPLIER, p->bfd_mult);
         slice_put_bool(w, KW_BFD_PASSIVE, p->bfd_passive && h->nr < k);
+        slice_put_uint(w, KW_BFD_TTL, h->t->bfd_ttl);
+        slice_put_bool(w, KW_BFD_MULTIHOP, h->t->far[h->nr][k]);
+        slice_put_int(w, KW_BFD_MAX_HOPS, h->t->far[h->nr][k] ? p->bfd_hops : 0);
     }
 }
 
@@ -166,6 +169,7 @@ static void slice_auth(struct slice_writer *w, const struct house *h, uint32_t i
         slice_put_raw(w, KW_VI_HMAC_KEY, key, sizeof key);
     }
     slice_put_uint(w, KW_VI_HMAC_ACTIVE_KEY, keys.active);
+    slice_put_uint(w, KW_VI_HMAC_MODE, plan_mode(h->plan.mode_step));
     slice_put_uint(w, KW_VI_HMAC_ANTI_REPLAY, p->monotonic);
     if (p->window > 0)
         slice_put_us(w, KW_VI_HMAC_TIME_WINDOW, p->window / NS_PER_US);

@@ -1,10 +1,12 @@
 /*
  * town.c - houses, a bad network between them, and what happens to them: loss, partitions, crashes with and
- * without their snapshots, hangs, stops, reloads, carrier lost, trackers that go up and down. A seed is
- * several rounds of trouble, heal, judgement (rules.c). Called by sim.c; see house.h.
+ * without their snapshots, hangs, stops, reloads, carrier lost, trackers that go up and down, wall clocks
+ * that are set, keys and modes of signatures that change. A seed is several rounds of trouble, heal,
+ * judgement (rules.c). Called by sim.c; see house.h.
  */
 #include "test/sim/house.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "test/sim/world.h"
@@ -123,6 +125,7 @@ static void town_wake(struct house *h)
 static void town_hand(struct town *t, struct house *h, struct post *p)
 {
     p->d.at = t->now;
+    p->d.wall_at = machine_wall(h, t->now);
     if (p->kind == POST_ADVERT && h->nq < HOUSE_QUEUE)
         h->q[h->nq++] = p->d;
     if (p->kind == POST_BFD && h->nbfd_q < HOUSE_QUEUE)
@@ -212,12 +215,17 @@ static void trouble_process(struct town *t, struct house *h)
         return;
     switch (town_rnd(t, 4)) {
     case 0: house_crash(h, span, true); break;
-    case 1: house_crash(h, span, false); break;
+    case 1: house_crash(h, span, t->remembers); break;
     case 2: /* SIGSTOP */
         h->hung = true;
         h->wake = t->now + span;
         break;
-    case 3: house_stop(h, span); break;
+    case 3:
+        if (t->remembers)
+            house_crash(h, span, true);
+        else
+            house_stop(h, span);
+        break;
     }
 }
 
@@ -250,6 +258,52 @@ static void town_rotate(struct town *t)
         house_reload(last);
 }
 
+/* auth_hmac's mode, likewise. */
+static void town_remode(struct town *t)
+{
+    struct house *last = &t->house[0];
+    for (unsigned int k = 1; k < t->nhouses; k++)
+        if (t->house[k].plan.mode_step < last->plan.mode_step)
+            last = &t->house[k];
+    if (!t->modes || last->hung)
+        return;
+    last->plan.mode_step++;
+    if (last->v != NULL)
+        house_reload(last);
+}
+
+/* ---- wall clocks */
+
+/* Wrong by what nobody minds, by more than a time window, by far. */
+static void town_jump(struct town *t)
+{
+    static const int64_t spans[] = { 1, 4, 20, 3600, 86400 };
+    struct house *h = &t->house[rnd_of(&t->late_rng, t->nhouses)];
+    int64_t span = spans[rnd_of(&t->late_rng, 5)] * (int64_t)NS_PER_SEC;
+    span = (int64_t)rnd_of(&t->late_rng, (uint64_t)(2 * span)) - span;
+    if (t->steps)
+        machine_step(h, rnd_of(&t->late_rng, 3) == 0 ? t->noon + h->right : h->skew + span);
+}
+
+/* All are right again; what all of them take for right was wrong before, sometimes. */
+static void town_set_clocks(struct town *t)
+{
+    static const int64_t noons[] = { 0, 0, -2, -30, -7200, 30, 7200 };
+    if (!t->steps)
+        return;
+    t->noon += noons[rnd_of(&t->late_rng, 7)] * (int64_t)NS_PER_SEC;
+    for (unsigned int k = 0; k < t->nhouses; k++)
+        machine_step(&t->house[k], t->noon + t->house[k].right);
+}
+
+/* A step within every time window: nobody is to notice. */
+static void town_nudge(struct town *t, struct house *h)
+{
+    if (t->steps)
+        machine_step(h, t->noon + h->right + (int64_t)(rnd_of(&t->late_rng, 400) * NS_PER_MS) -
+                            200 * (int64_t)NS_PER_MS);
+}
+
 /* Timers of a BFD session that is up change by a poll. */
 static void town_retime(struct town *t, struct house *h)
 {
@@ -257,15 +311,21 @@ static void town_retime(struct town *t, struct house *h)
         return;
     h->plan.bfd_tx = t->base + town_rnd(t, 2) * t->base / 4;
     h->plan.bfd_mult = (uint8_t)(5 + town_rnd(t, 2));
+    h->plan.bfd_hops = (uint8_t)(t->hops + rnd_of(&t->late_rng, 3));
     house_reload(h);
 }
 
 static void trouble(struct town *t)
 {
+    t->quiet = false;
     for (unsigned int n = 0; n < TOWN_TROUBLES; n++) {
         town_run(t, t->now + town_rnd(t, 2 * t->base));
         if (t->signs && n % 8 == 0)
             town_rotate(t);
+        if (n % 8 == 3)
+            town_remode(t);
+        if (n % 4 == 1)
+            town_jump(t);
         if (n % 16 == 7)
             town_retime(t, &t->house[n / 8 % t->nhouses]);
         struct house *h = &t->house[town_rnd(t, t->nhouses)];
@@ -288,6 +348,8 @@ static void trouble(struct town *t)
 static void heal(struct town *t)
 {
     bool trackers = town_chance(t, 50);
+    t->quiet = true;
+    town_set_clocks(t);
     memset(t->cut, 0, sizeof t->cut);
     t->loss = 0;
     for (unsigned int k = 0; k < t->nhouses; k++) {
@@ -345,9 +407,23 @@ static void judge_crash(struct town *t, const struct masters *ms)
         rule_broken(t, "another master after a crash nobody can have seen");
 }
 
+/* A clock that was ahead by less than a window is waited for by its own marks: so long may nobody believe it.
+ */
+static void judge_clocks(struct town *t)
+{
+    uint64_t most = 0;
+    for (unsigned int m = 0; m < t->nmembers; m++) {
+        uint64_t w = rule_window(&t->house[0].plan.vi[m]);
+        most = w > most ? w : most;
+    }
+    if (t->steps)
+        town_run(t, t->now + most + NS_PER_SEC);
+}
+
 static void judge(struct town *t)
 {
     struct masters masters;
+    judge_clocks(t);
     uint64_t bound = rule_bound(t), start = t->now;
     town_run(t, t->now + bound);
     judge_all(t, &masters);
@@ -355,6 +431,9 @@ static void judge(struct town *t)
     for (unsigned int k = 0; t->signs && k < t->nhouses; k++) { /* nobody is to notice new keys */
         town_run(t, t->now + town_rnd(t, t->base));
         town_rotate(t);
+        town_nudge(t, &t->house[k]);
+        town_run(t, t->now + rnd_of(&t->late_rng, t->base));
+        town_remode(t);
     }
     town_run(t, start + 2 * bound > t->now ? start + 2 * bound : t->now);
     if (t->transitions != before)
@@ -373,6 +452,7 @@ void town_run_seed(struct town *t, uint64_t seed)
     t->rng = seed * UINT64_C(0x2545f4914f6cdd1d) + 7;
     t->more_rng = t->rng ^ UINT64_C(0x6d6f7265);
     t->foe_rng = t->rng ^ UINT64_C(0x666f65);
+    t->late_rng = t->rng ^ UINT64_C(0x6c617465);
     t->now = 1000 * NS_PER_SEC;
     plan_town(t);
     for (unsigned int k = 0; k < t->nhouses; k++)
@@ -385,4 +465,7 @@ void town_run_seed(struct town *t, uint64_t seed)
     }
     for (unsigned int k = 0; k < t->nhouses; k++)
         house_end(&t->house[k]);
+    if (t->verbose)
+        printf("%lu forged or replayed, %lu kept back by the foe, %lu packets of BFD\n", t->forged, t->late,
+               t->bfd_packets);
 }
