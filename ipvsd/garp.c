@@ -229,7 +229,8 @@ void garp_flush(struct ipvsd *d)
 /* ---- clockwork
  * ------------------------------------------------------------------------------------------------------ */
 
-/* The second announcement reads the whole configuration once more, seconds after everybody is done with it. */
+/* The second announcement reads the whole configuration once more, seconds after everybody is done with it.
+ */
 static const struct slice_obj *garp_obj(const struct inst *i)
 {
     if (i->obj != NULL)
