@@ -17,9 +17,12 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.join(TOP, "test")]
+from lab import Failure, Skip, check, suite  # noqa: E402
+
 ROOMS = "common|parent|vrrpd|checkd|ipvsd|test|doc|etc"
 LANES = ("net", "jail", "script", "unit", "fuzz", "chaos", "tools")
 ID = "lvs1"  # the machine the documents are read on
@@ -50,19 +53,6 @@ AFTER = """
 kill -TERM $daemon
 wait $daemon
 """
-
-
-class Failed(Exception):
-    pass
-
-
-class Unable(Exception):
-    pass
-
-
-def check(ok, why, *values):
-    if not ok:
-        raise Failed(why % values if values else why)
 
 
 def nothing(bad):
@@ -234,9 +224,9 @@ def play(t, where, conf, body, daemon):
 def test_examples(t):
     """What is marked as runnable runs, beside a daemon where it says so."""
     if os.geteuid() != 0:
-        raise Unable("needs root")
+        raise Skip("needs root")
     if not os.path.isdir("/etc/keepalived"):
-        raise Unable("there is no /etc/keepalived to mount the examples on")
+        raise Skip("there is no /etc/keepalived to mount the examples on")
     lines = 0
     for path in documents():
         conf = None
@@ -251,9 +241,9 @@ def test_examples(t):
     check(lines >= 8, "only %d lines are executed", lines)
     try:
         play(t, "control", fallback, "holdctl explain nobody\n", True)
-    except Failed:
+    except Failure:
         return "%d lines" % lines
-    raise Failed("a line that fails is not noticed")
+    raise Failure("a line that fails is not noticed")
 
 
 def test_links(t):
@@ -367,7 +357,7 @@ def test_man_clean(t):
     """mandoc and groff find nothing to complain about in the manual pages."""
     bad, tools = [], [x for x in ("mandoc", "groff") if shutil.which(x)]
     if not tools:
-        raise Unable("neither mandoc nor groff is installed: make deps")
+        raise Skip("neither mandoc nor groff is installed: make deps")
     for page in pages(t):
         if "mandoc" in tools:
             p = t.run("mandoc", "-Tlint", "-Wwarning", page)
@@ -428,21 +418,9 @@ def main():
     p.add_argument("--build", default=os.path.join(TOP, "build"))
     p.add_argument("--only", default="")
     o = p.parse_args()
-    bad = 0
-    for name, fn in [(n[5:], f) for n, f in globals().items() if n.startswith("test_")]:
-        if o.only and name not in o.only.split(","):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o755)
-            label = "docs-" + name.replace("_", "-")
-            try:
-                print("PASS %s %s" % (label, fn(Docs(os.path.abspath(o.build), folder)) or ""), flush=True)
-            except Unable as e:
-                print("SKIP %s: %s" % (label, e), flush=True)
-            except (Failed, OSError, ValueError, subprocess.SubprocessError) as e:
-                bad += 1
-                print("FAIL %s: %s" % (label, e), flush=True)
-    return 1 if bad else 0
+    tests = [("docs-" + n[5:].replace("_", "-"), f) for n, f in globals().items()
+             if n.startswith("test_") and (not o.only or n[5:] in o.only.split(","))]
+    return 1 if suite.each(tests, lambda folder: Docs(os.path.abspath(o.build), folder)) else 0
 
 
 if __name__ == "__main__":

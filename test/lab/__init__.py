@@ -3,5 +3,5 @@ from . import conf, openmetrics, packet, report
 from .daemon import Daemon, Hang, alive, children, descendants, process_name, process_state
 from .speaker import Speaker
 from .jobs import parallel
-from .house import Failure, Lab, Skip, need_root, now, run
+from .house import Failure, Lab, Skip, check, need_root, now, run
 from .watch import in_netns

@@ -29,6 +29,11 @@ class Skip(Exception):
     """This machine cannot show it; the text says why."""
 
 
+def check(ok, why, *values):
+    if not ok:
+        raise Failure(why % values if values else why)
+
+
 def now():
     return time.time_ns()
 

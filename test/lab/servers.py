@@ -27,6 +27,16 @@ def need(program):
     return path
 
 
+def listen(node, port):
+    """A socket that listens on the node's address; nothing is accepted."""
+    with watch.in_netns(node.ns):
+        s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((node.ip, port))
+    s.listen(64)
+    return s
+
+
 def place(node, kind):
     n = 0
     while True:

@@ -16,6 +16,10 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
+sys.dont_write_bytecode = True
+sys.path[:0] = [os.path.dirname(HERE)]
+from lab import Failure, check, suite  # noqa: E402
+
 PO = os.path.join(TOP, "etc/po/zh_CN.po")
 CJK = re.compile("[\u4e00-\u9fff]")
 SEVERITY = {"错误": "error", "警告": "warning", "提示": "note", "error": "error", "warning": "warning", "note": "note"}
@@ -31,15 +35,6 @@ vrrp_instance VI_1 {
     virtual_ipaddress { 192.0.2.9 }
 }
 """
-
-
-class Failed(Exception):
-    pass
-
-
-def check(ok, why, *values):
-    if not ok:
-        raise Failed(why % values if values else why)
 
 
 def load_corpus_lane():
@@ -125,7 +120,7 @@ class Locale:
         lane = load_corpus_lane()
         source = os.path.join(self.o.corpus, "broken")
         if not os.path.isdir(source):
-            raise Failed("the corpus is not at " + source)
+            raise Failure("the corpus is not at " + source)
         files = said = 0
         for row in lane.read_index(source):
             case = lane.Case("broken", row)
@@ -233,19 +228,9 @@ def main():
     p.add_argument("--only", default="")
     o = p.parse_args()
     o.build = os.path.abspath(o.build)
-    bad = 0
-    for name in [n for n in dir(Locale) if n.startswith("test_")]:
-        shown = "locale-" + name[5:].replace("_", "-")
-        if o.only and shown not in o.only.split(","):
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            try:
-                getattr(Locale(o, folder), name)()
-                print("PASS " + shown, flush=True)
-            except (Failed, OSError, subprocess.SubprocessError) as e:
-                bad += 1
-                print("FAIL %s: %s" % (shown, e), flush=True)
-    return 1 if bad else 0
+    shown = {"locale-" + n[5:].replace("_", "-"): getattr(Locale, n) for n in dir(Locale) if n.startswith("test_")}
+    tests = [(label, fn) for label, fn in shown.items() if not o.only or label in o.only.split(",")]
+    return 1 if suite.each(tests, lambda folder: Locale(o, folder)) else 0
 
 
 if __name__ == "__main__":

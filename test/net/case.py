@@ -3,7 +3,7 @@ import contextlib
 import os
 import time
 
-from lab import Failure, Lab, conf
+from lab import Lab, check, conf
 
 CASES = []
 
@@ -39,11 +39,6 @@ class Lane:
             d = lab.a.start(self.daemon, text, args, env, out)
             lab.wait_master("a", vips, 4 * interval + 8)
             yield lab, d
-
-
-def check(ok, why, *values):
-    if not ok:
-        raise Failure(why % values if values else why)
 
 
 def gaps_ms(adverts):

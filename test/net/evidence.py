@@ -6,8 +6,8 @@ import time
 
 from case import case, check
 from checks import Server, reply
-from holdctl import DOWN, Ctl, listen
-from lab import conf
+from holdctl import DOWN, Ctl
+from lab import conf, servers
 
 SERVER = ("    real_server 10.77.0.1 %d {\n        weight 1\n        %s {\n            connect_timeout 1\n            delay_loop 200\n"
           "            warmup 0\n            retry 0\n%s        }\n    }\n")
@@ -17,7 +17,7 @@ HOSTILE = "[10.77.0.1]:tcp:8082"
 @case("evidence-crash", "explain says the same of a server that is down after checkd was killed: since when, why, how often; a hostile page stays bounded")
 def evidence_crash(lane):
     with lane.lab("a") as lab:
-        keep = listen(lab.a, 8080)
+        keep = servers.listen(lab.a, 8080)
         Server(lab.a, "10.77.0.1", 8082, lambda c, rec: c.sendall(reply(b"x" * 99, 500, b"X-\x1b[2J: " + b"\xff\x07" * 600 + b"\r\n")))
         text = ("virtual_server 10.77.0.100 80 {\n    lb_algo rr\n    lb_kind NAT\n    protocol TCP\n" + SERVER % (8080, "TCP_CHECK", "")
                 + SERVER % (8081, "TCP_CHECK", "") + SERVER % (8082, "HTTP_GET", "url {\n path /\n status_code 200\n }\n") + "}\n")

@@ -26,28 +26,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(HERE)]
 
-from lab import report  # noqa: E402
+from lab import Skip, check, suite  # noqa: E402
 
 BODY = bytes(range(256)) * 1000 + b"the end"
 CASES = []
 
 
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    pass
-
-
 def case(fn):
     CASES.append(fn)
     return fn
-
-
-def check(cond, text):
-    if not cond:
-        raise Failed(text)
 
 
 def md5(data):
@@ -217,7 +204,7 @@ def ipv6(lab):
             lab.hashes(md5(BODY), port, host="::1")
             check(b"\r\nHost: [::1]:%d\r\n" % port in seen[0], repr(seen))
     except OSError as e:
-        raise Skipped("no IPv6 loopback: %s" % e)
+        raise Skip("no IPv6 loopback: %s" % e)
 
 
 @case
@@ -473,7 +460,7 @@ def long_options(lab):
 def fwmark(lab):
     """The mark is on the socket; without the privilege a clear error."""
     if os.geteuid() != 0:
-        raise Skipped("needs root")
+        raise Skip("needs root")
 
     def talk(c, _):
         time.sleep(0.5)
@@ -495,7 +482,7 @@ def like_the_incumbent(lab):
     """The same line from the same server, where the incumbent is installed."""
     other = shutil.which("genhash", path="/usr/bin:/usr/sbin")
     if not other or b"KeepAliveClient" not in open(other, "rb").read():
-        raise Skipped("no genhash of the incumbent here")
+        raise Skip("no genhash of the incumbent here")
     for data, args in ((reply(BODY), []), (reply(b"page", status=b"404 No"), []), (reply(b"he", b"Content-Length: 2\r\n") + b"llo", []),
                        (reply(b"until close", b""), []), (reply(b"5\r\nhello\r\n0\r\n\r\n", b"Transfer-Encoding: chunked\r\n"), []),
                        (reply(b"v"), ["-V", "a.example", "-P", "1.1"])):
@@ -512,7 +499,6 @@ def main():
     p.add_argument("--only", default="*")
     p.add_argument("--list", action="store_true")
     o = p.parse_args()
-    bad = 0
     if not os.access(o.genhash, os.X_OK):
         sys.exit("%s: no such program (build it first: make)" % o.genhash)
     with tempfile.TemporaryDirectory(prefix="genhash-") as folder:
@@ -521,19 +507,11 @@ def main():
         shutil.copy(o.genhash, copy)
         os.chmod(copy, 0o755)
         lab = Lab(copy, folder)
-        for fn in (f for f in CASES if fnmatch.fnmatch(f.__name__, o.only)):
-            if o.list:
-                print(fn.__name__)
-                continue
-            try:
-                fn(lab)
-                report.line("PASS", "genhash-" + fn.__name__)
-            except Skipped as e:
-                report.line("SKIP", "genhash-" + fn.__name__, str(e))
-            except (Failed, OSError, subprocess.SubprocessError) as e:
-                bad += 1
-                report.line("FAIL", "genhash-" + fn.__name__, str(e) or repr(e))
-    return 1 if bad else 0
+        tests = [("genhash-" + f.__name__, f) for f in CASES if fnmatch.fnmatch(f.__name__, o.only)]
+        if o.list:
+            print(*(f.__name__ for _, f in tests), sep="\n")
+            return 0
+        return 1 if suite.each(tests, lambda _: lab) else 0
 
 
 if __name__ == "__main__":

@@ -6,12 +6,11 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 
 from case import case, check
-from lab import Skip, Speaker, conf, now, run, watch
+from lab import Skip, Speaker, conf, now, run, servers
 from tracking import Files
 
 INTERVAL = 0.2
@@ -53,15 +52,6 @@ def lvs(extra=""):
             + server % (8080, "") + server % (8081, "        inhibit_on_failure\n") + "}\n")
 
 
-def listen(node, port):
-    with watch.in_netns(node.ns):
-        s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind(("10.77.0.1", port))
-    s.listen(64)
-    return s
-
-
 def chk(files, weight=-20, fall=1):
     return "vrrp_script chk {\n    script \"%s\"\n    interval 1\n    weight %d\n    fall %d\n}\n" % (
         files.script("chk", "exit $(cat %s/rc)" % files.dir), weight, fall)
@@ -95,7 +85,7 @@ def documented():
 @case("holdctl-json", "every command's JSON against a live daemon; nothing in it that doc/JSON.md does not name", limit=90)
 def holdctl_json(lane):
     with lane.lab("a") as lab:
-        server = listen(lab.a, 8080)
+        server = servers.listen(lab.a, 8080)
         ctl, _ = all_of_it(lane, lab)
         lab.wait(lambda: ctl.one("servers", DOWN, "status").get("state") == "DOWN", 20, "the refused server is down")
         known, seen = documented(), 0
@@ -198,7 +188,7 @@ def holdctl_events(lane):
 def holdctl_explain(lane):
     with lane.lab("ab") as lab:
         ctl, files = all_of_it(lane, lab, fall=2)
-        server = listen(lab.a, 8080)
+        server = servers.listen(lab.a, 8080)
         other = lab.b.start(lane.daemon, conf.whole(conf.instance(priority=100, interval=INTERVAL, vips=VIP)))
         ctl_b = Ctl(lane, other)
         lab.wait(lambda: os.path.exists("/proc/%d/root/run/holdfast/status" % other.pid), 10, "b's socket")

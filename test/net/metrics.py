@@ -9,7 +9,7 @@ import threading
 import time
 
 from case import case, check
-from lab import Failure, conf, now, openmetrics, run, watch
+from lab import Failure, conf, now, openmetrics, run, servers, watch
 
 ETC = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../etc")
 DEF = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../parent/ctl/metrics.def")
@@ -54,11 +54,7 @@ def metrics(lane, d, status=0):
 
 
 def listen(node, port):
-    with watch.in_netns(node.ns):
-        s = socket.socket()
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    s.bind((node.ip, port))
-    s.listen(64)
+    s = servers.listen(node, port)
 
     def serve():
         while True:

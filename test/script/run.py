@@ -13,7 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.dirname(HERE)]
-from lab import Failure, Lab, conf  # noqa: E402
+from lab import Failure, Lab, check, conf  # noqa: E402
 
 CASES = []
 NOBODY = pwd.getpwnam("nobody")
@@ -23,11 +23,6 @@ PLACE = "/var/lib/hf-script-%d" % os.getpid()  # only root may write to its path
 def case(fn):
     CASES.append((fn.__name__.replace("_", "-"), fn))
     return fn
-
-
-def check(ok, why):
-    if not ok:
-        raise Failure(why)
 
 
 class Bench:

@@ -10,11 +10,10 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:0] = [os.path.join(TOP, "test")]
-from lab import shells
+from lab import Skip, check, shells, suite
 
 SEEDS = os.path.join(TOP, "../shared/corpus/seeds")
 SCRIPT = "vrrp_script chk {\n    script /bin/true\n    weight %d\n}\n"
@@ -35,19 +34,6 @@ VI = """vrrp_instance VI_1 {
     }
 }
 """
-
-
-class Failed(Exception):
-    pass
-
-
-class Skipped(Exception):
-    """This machine cannot show it; the text says why."""
-
-
-def check(ok, why, *values):
-    if not ok:
-        raise Failed(why % values if values else why)
 
 
 class Tools:
@@ -132,7 +118,7 @@ def test_seeds(t):
 def completes(t, shell):
     """A shell completes commands, options and words from the rows, and finds nothing to complain of without a daemon."""
     if shells.missing([shell]):
-        raise Skipped("%s is not installed (apt-get install %s)" % (shell, shell))
+        raise Skip("%s is not installed (apt-get install %s)" % (shell, shell))
     text = t.run("completion", shell)
     rows = re.findall(r"^CMD\((\w+), \w+, \"(.*?)\", \"", open(os.path.join(TOP, "parent/ctl/commands.def")).read(), re.M)
     check(len(rows) > 8, "rows: %s", rows)
@@ -186,19 +172,9 @@ def main():
     p.add_argument("--holdctl", default=os.path.join(TOP, "build/holdctl"))
     p.add_argument("--only", default="")
     o = p.parse_args()
-    tests = [(n[5:], f) for n, f in globals().items() if n.startswith("test_") and (not o.only or n[5:] in o.only.split(","))]
-    bad = 0
-    for name, fn in tests:
-        with tempfile.TemporaryDirectory() as folder:
-            os.chmod(folder, 0o755)
-            try:
-                print("PASS holdctl-%s %s" % (name, fn(Tools(os.path.abspath(o.holdctl), folder)) or ""), flush=True)
-            except Skipped as e:
-                print("SKIP holdctl-%s: %s" % (name, e), flush=True)
-            except (Failed, OSError, ValueError, subprocess.SubprocessError) as e:
-                bad += 1
-                print("FAIL holdctl-%s: %s" % (name, e), flush=True)
-    return 1 if bad else 0
+    tests = [("holdctl-" + n[5:], f) for n, f in globals().items()
+             if n.startswith("test_") and (not o.only or n[5:] in o.only.split(","))]
+    return 1 if suite.each(tests, lambda folder: Tools(os.path.abspath(o.holdctl), folder)) else 0
 
 
 if __name__ == "__main__":

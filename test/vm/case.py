@@ -3,7 +3,7 @@ Everything here is about ten times slower than the machine, so limits are wide a
 """
 import os
 
-from lab import Failure, Skip
+from lab import Skip, check
 
 CASES = []
 SLOW = float(os.environ.get("HOLDFAST_SLOW", "1"))  # a busy machine: multiplies every waiting limit
@@ -27,11 +27,6 @@ def case(name, alone=False, limit=300):
         CASES.append(Case(name, fn, alone, limit))
         return fn
     return wrap
-
-
-def check(ok, why, *values):
-    if not ok:
-        raise Failure(why % values if values else why)
 
 
 def equal(have, want, what):
