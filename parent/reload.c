@@ -20,50 +20,18 @@
 #include "parent/operator.h"
 #include "parent/parent.h"
 #include "parent/plan.h"
+#include "parent/reload_int.h"
 #include "parent/runner_check.h"
 #include "parent/script_life.h"
 #include "parent/trackfile.h"
 #include "parent/vital.h"
 
 #define RELOAD_PREPARE_LIMIT (30 * NS_PER_SEC)
-#define RELOAD_FAILED        1
-#define RELOAD_REJECTED      5 /* as a configuration test with errors */
-#define RELOAD_TRIAL_AGAIN   NS_PER_SEC
-
-enum reload_stage {
-    RELOAD_IDLE,
-    RELOAD_READING,
-    RELOAD_PREPARING,
-    RELOAD_LEAVING,    /* rooms the new configuration does not need wind down */
-    RELOAD_COMMITTING, /* one room after the other */
-    RELOAD_ARRIVING,   /* rooms the new configuration needs begin */
-};
-
-struct reload {
-    struct parent *p;
-    enum reload_stage stage;
-    struct conf_run *run;
-    struct config *next, *old;
-    bool takes_part[ROLE_MAX], waiting[ROLE_MAX];
-    size_t turn; /* in reload_order */
-    uint32_t generation;
-    struct ev_timer limit;
-    struct reload_report last;
-    char *text;
-    struct plan *plan;          /* nothing is to be done, only said; NULL: a real one */
-    uint32_t planner;           /* the client who wants to know */
-    bool back;                  /* to the configuration before a trial */
-    uint64_t trial_next, trial; /* ns: the next, the present reload is on trial; 0: for good */
-    struct config *kept;        /* what a trial that is not confirmed goes back to */
-    uint64_t kept_for;
-    struct ev_timer patience;
-};
 
 static const enum role reload_order[] = { ROLE_IPVSD, ROLE_VRRPD, ROLE_CHECKD };
 #define RELOAD_ROLES (sizeof reload_order / sizeof reload_order[0])
 
 static void reload_on_limit(struct ev_timer *t, uint64_t now, void *arg);
-static void reload_on_patience(struct ev_timer *t, uint64_t now, void *arg);
 
 struct reload *reload_new(struct parent *p)
 {
@@ -125,7 +93,7 @@ void reload_cancel(struct reload *r)
 /* ---- the outcome
  * ------------------------------------------------------------------------------------------------- */
 
-static void reload_set_text(struct reload *r, const char *text, size_t len)
+void reload_set_text(struct reload *r, const char *text, size_t len)
 {
     if (r->plan != NULL) {
         plan_diagnosis(r->plan, text, len);
@@ -137,29 +105,6 @@ static void reload_set_text(struct reload *r, const char *text, size_t len)
     r->text[len] = '\0';
     r->last.text = r->text;
     r->last.len = len;
-}
-
-/* The old configuration waits for its return, or is history. */
-static void reload_keep(struct reload *r, int status)
-{
-    if (status == 0 && r->trial > 0 && r->old != NULL) {
-        r->kept = r->old;
-        r->old = NULL;
-        r->kept_for = r->trial;
-        ev_timer_in(r->p->ev, &r->patience, r->trial);
-        log_notice("it is taken back in %llu s unless it is confirmed (holdctl confirm)",
-                   (unsigned long long)(r->trial / NS_PER_SEC));
-    } else if (r->back && status == RELOAD_FAILED) { /* a room died in the middle of it */
-        ev_timer_in(r->p->ev, &r->patience, RELOAD_TRIAL_AGAIN);
-    } else if (r->back) {
-        config_free(r->kept);
-        r->kept = NULL;
-    }
-    r->last.rolled_back = r->back && status == 0;
-    r->trial = 0;
-    r->back = false;
-    if (status == 0 && r->kept == NULL)
-        operator_reloaded(r->p->operator);
 }
 
 /* Nothing was done and nothing has changed. */
@@ -202,11 +147,7 @@ static void reload_finish(struct reload *r, int status)
     lifecycle_on_reload_done(r->p, status);
 }
 
-static void reload_refuse(struct reload *r, int status, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* text says why in one line; diagnostics, if any, are in r->text already. */
-static void reload_refuse(struct reload *r, int status, const char *fmt, ...)
+void reload_refuse(struct reload *r, int status, const char *fmt, ...)
 {
     char why[400], *all;
     va_list ap;
@@ -362,7 +303,7 @@ static int reload_prepare_fds(struct reload *r, enum role who, int fds[2])
     return -1;
 }
 
-static void reload_prepare(struct reload *r)
+void reload_prepare(struct reload *r)
 {
     struct msg_prepare m = { .generation = r->generation, .plan = r->plan != NULL };
     r->stage = RELOAD_PREPARING;
@@ -406,7 +347,7 @@ static void reload_on_conf(void *arg, const struct conf_result *res)
     reload_prepare(r);
 }
 
-static void reload_next_generation(struct reload *r)
+void reload_next_generation(struct reload *r)
 {
     uint32_t cur = r->p->cur->generation;
     r->stage = RELOAD_READING;
@@ -510,7 +451,7 @@ void reload_on_started(struct reload *r)
     reload_finish(r, 0);
 }
 
-/* ---- plan, trial
+/* ---- plan
  * --------------------------------------------------------------------------------------------------- */
 
 int reload_plan(struct reload *r, uint32_t client)
@@ -524,72 +465,4 @@ int reload_plan(struct reload *r, uint32_t client)
     if (conf_run_start(&r->run, p, r->generation, reload_on_conf, r) < 0)
         reload_refuse(r, RELOAD_FAILED, "holdfast-conf cannot be started: %s", strerror(errno));
     return 0;
-}
-
-int reload_on_trial(struct reload *r, uint64_t ns)
-{
-    if (r->kept != NULL || r->trial_next > 0)
-        return -1;
-    r->trial_next = ns;
-    return 0;
-}
-
-int reload_confirm(struct reload *r)
-{
-    if (r->kept == NULL || r->back)
-        return -1;
-    ev_timer_stop(r->p->ev, &r->patience);
-    config_free(r->kept);
-    r->kept = NULL;
-    log_notice("generation %u is confirmed: it stays", r->p->cur->generation);
-    operator_reloaded(r->p->operator);
-    return 0;
-}
-
-/* The slices we kept, as a generation of their own. NULL with e. */
-static struct config *reload_kept_again(const struct reload *r, struct err *e)
-{
-    static const enum role order[4] = { ROLE_PARENT, ROLE_VRRPD, ROLE_CHECKD, ROLE_IPVSD };
-    int fds[4];
-    for (size_t i = 0; i < 4; i++) {
-        fds[i] = slice_again(r->kept->fd[order[i]], r->generation);
-        if (fds[i] >= 0)
-            continue;
-        err_set(e, "HF-INTERNAL", "", "%s", strerror(errno));
-        while (i-- > 0)
-            close(fds[i]);
-        return NULL;
-    }
-    struct config *c = config_new(r->generation, fds, e);
-    if (c != NULL) {
-        c->errors = r->kept->errors;
-        c->warnings = r->kept->warnings;
-    }
-    return c;
-}
-
-static void reload_on_patience(struct ev_timer *t, uint64_t now, void *arg)
-{
-    struct reload *r = arg;
-    struct parent *p = r->p;
-    struct err e = { 0 };
-    char text[160];
-    if (p->phase == PARENT_PHASE_STOPPING || r->kept == NULL)
-        return;
-    if (r->stage != RELOAD_IDLE || !supervise_all_started(p)) {
-        ev_timer_at(p->ev, t, now + RELOAD_TRIAL_AGAIN);
-        return;
-    }
-    snprintf(text, sizeof text, "the reload of generation %u was not confirmed within %llu s: taken back\n",
-             p->cur->generation, (unsigned long long)(r->kept_for / NS_PER_SEC));
-    reload_next_generation(r);
-    r->back = true;
-    sdnotify_reloading(&p->sd);
-    reload_set_text(r, text, strlen(text));
-    log_warn("%.*s; %s still holds what was taken back", (int)strlen(text) - 1, text, p->config_file);
-    r->next = reload_kept_again(r, &e);
-    if (r->next == NULL)
-        reload_refuse(r, RELOAD_FAILED, "the former configuration cannot be used again: %s", e.text);
-    else
-        reload_prepare(r);
 }

@@ -1,6 +1,7 @@
 /*
- * bfd_int.h - what bfd_life.c (whose sessions, who hears of them), bfd_io.c (bytes in and out) and bfd_take.c
- * (whose packet is it) share, and what dump_bfd.c tells of. Of the others only tests include it.
+ * bfd_int.h - what bfd_life.c (whose sessions, who hears of them), bfd_conf.c (what is asked), bfd_io.c
+ * (bytes in and out) and bfd_take.c (whose packet is it) share, and what dump_bfd.c tells of. Of the others
+ * only tests include it.
  */
 #ifndef HOLDFAST_VRRPD_BFD_INT_H
 #define HOLDFAST_VRRPD_BFD_INT_H
@@ -65,6 +66,12 @@ void bfd_io_attach(struct bfd_rx *r, int fd); /* takes fd; what the former one h
 void bfd_io_detach(struct bfd_rx *r);
 void bfd_io_poll(struct bfd_rx *r);                              /* everything that waits, once a turn */
 int bfd_io_send(struct bfd_sess *s, const struct bfd_packet *p); /* 0, or errno */
+
+/* bfd_conf.c */
+/* What makes it this session is decoded into s, the rest into cfg and s. */
+void bfd_sess_read(struct bfd_sess *s, struct bfd_cfg *cfg, const struct slice_obj *o);
+bool bfd_sess_same(const struct bfd_sess *a, const struct bfd_sess *b);
+bool bfd_cfg_same(const struct bfd_cfg *a, const struct bfd_cfg *b);
 
 /* bfd_life.c */
 void bfd_sess_rx(struct bfd_sess *s, const struct bfd_packet *p, uint64_t rx_at);

@@ -12,8 +12,6 @@
 #include "vrrpd/bfd_int.h"
 #include "vrrpd/vrrpd.h"
 
-#define BFD_US_MAX UINT64_C(4294967295)
-
 /* ---- tables */
 
 static uint64_t bfd_dice(void)
@@ -316,52 +314,6 @@ void bfd_life_stop(struct bfd_life *l)
 
 /* ---- configuration */
 
-int bfd_life_prepare(const struct slice *next, struct err *e)
-{
-    struct ipaddr dst;
-    for (const struct slice_obj *o = slice_next(next, NULL, BLK_BFD, SLICE_ANY_PARENT); o != NULL;
-         o = slice_next(next, o, BLK_BFD, SLICE_ANY_PARENT))
-        if (!slice_ip(o, KW_BFD_NEIGHBOR_IP, &dst) || strlen(o->name) > BFD_NAME_MAX)
-            return err_set(e, "HF-SLICE", o->name,
-                           "line %u: a BFD session without neighbour, or with too long a name", o->line);
-    return 0;
-}
-
-static uint32_t bfd_us(const struct slice_obj *o, enum kw kw, uint64_t dflt_us)
-{
-    uint64_t us = slice_ns(o, kw, dflt_us * NS_PER_US) / NS_PER_US;
-    return us > BFD_US_MAX ? (uint32_t)BFD_US_MAX : us == 0 ? 1 : (uint32_t)us;
-}
-
-/* Identity is decoded into s; the rest into cfg and s. */
-static void bfd_read(struct bfd_sess *s, struct bfd_cfg *cfg, const struct slice_obj *o)
-{
-    int64_t hops = slice_int(o, KW_BFD_MAX_HOPS, 0);
-    bool vrrp = slice_bool(o, KW_BFD_VRRP, false), checker = slice_bool(o, KW_BFD_CHECKER, false);
-    s->id = o->id;
-    memset(s->name, 0, sizeof s->name);
-    memcpy(s->name, o->name, strnlen(o->name, BFD_NAME_MAX));
-    slice_ip(o, KW_BFD_NEIGHBOR_IP, &s->dst);
-    if (!slice_ip(o, KW_BFD_SOURCE_IP, &s->src))
-        s->src = (struct ipaddr){ .family = 0 };
-    s->multihop = slice_bool(o, KW_BFD_MULTIHOP, false);
-    s->ttl = (uint8_t)slice_uint(o, KW_BFD_TTL, 255);
-    s->min_ttl = hops < 0 || hops > s->ttl ? 0 : (uint8_t)(s->ttl - hops);
-    s->vrrp = vrrp || !checker;
-    s->checker = checker || !vrrp;
-    *cfg = (struct bfd_cfg){ .min_tx = bfd_us(o, KW_BFD_MIN_TX, 10000),
-                             .min_rx = bfd_us(o, KW_BFD_MIN_RX, 10000),
-                             .idle_tx = bfd_us(o, KW_BFD_IDLE_TX, 1000000),
-                             .mult = (uint8_t)slice_uint(o, KW_BFD_MULTIPLIER, 5),
-                             .passive = slice_bool(o, KW_BFD_PASSIVE, false) };
-}
-
-static bool bfd_same_session(const struct bfd_sess *a, const struct bfd_sess *b)
-{
-    return strcmp(a->name, b->name) == 0 && ipaddr_same(&a->src, &b->src) && ipaddr_same(&a->dst, &b->dst) &&
-           a->multihop == b->multihop;
-}
-
 static struct bfd_sess *bfd_new(struct bfd_life *l, const struct bfd_sess *like, const struct bfd_cfg *cfg)
 {
     struct bfd_sess *s = xcalloc(1, sizeof *s);
@@ -380,12 +332,6 @@ static struct bfd_sess *bfd_new(struct bfd_life *l, const struct bfd_sess *like,
     return s;
 }
 
-static bool bfd_same_cfg(const struct bfd_cfg *a, const struct bfd_cfg *b)
-{
-    return a->min_tx == b->min_tx && a->min_rx == b->min_rx && a->idle_tx == b->idle_tx &&
-           a->mult == b->mult && a->passive == b->passive;
-}
-
 /* The same session under its new id and settings. */
 static void bfd_adopt(struct bfd_sess *s, const struct bfd_sess *like, const struct bfd_cfg *cfg)
 {
@@ -399,7 +345,7 @@ static void bfd_adopt(struct bfd_sess *s, const struct bfd_sess *like, const str
     s->vrrp = like->vrrp;
     s->checker = like->checker;
     s->said = 0;
-    if (!bfd_same_cfg(&s->b.cfg, cfg)) {
+    if (!bfd_cfg_same(&s->b.cfg, cfg)) {
         bfd_reconfigure(&s->b, cfg, ev_now(s->l->ev));
         log_info("bfd_instance %s: changed by reload, goes on as %s", s->name, bfd_state_name(s->b.state));
     }
@@ -452,9 +398,9 @@ static struct bfd_sess *bfd_one(struct bfd_life *l, struct bfd_sess **old, size_
 {
     struct bfd_sess like = { .fd = -1 }, *s = NULL;
     struct bfd_cfg cfg;
-    bfd_read(&like, &cfg, o);
+    bfd_sess_read(&like, &cfg, o);
     for (size_t i = 0; i < n && s == NULL; i++)
-        s = !old[i]->keep && bfd_same_session(old[i], &like) ? old[i] : NULL;
+        s = !old[i]->keep && bfd_sess_same(old[i], &like) ? old[i] : NULL;
     if (s != NULL)
         bfd_adopt(s, &like, &cfg);
     else
