@@ -107,6 +107,9 @@ clients_go() {
     systemctl disable -q --now holdfast-dbus
     [ "$(property Result holdfast-dbus.service)/$(property ActiveState holdfast-dbus.service)" = success/inactive ]
     verdict dbus-stops $? "$(said_of holdfast-dbus)"
+    systemctl start holdfast-dbus
+    dpkg -P holdfast-dbus >/run/removal 2>&1 && [ -z "$(pgrep -f libexec/holdfast/holdfast-dbus)" ]
+    verdict dbus-package-removed $? "$(cat /run/removal)"
     dpkg -P snmpd >/run/removal 2>&1
     systemctl stop dbus.socket dbus.service
     [ "$(property MainPID)" = "$main" ] && active && there && three && [ "$(losses)" = 0 ]

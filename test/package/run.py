@@ -96,11 +96,13 @@ class Lane:
         arch = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True).stdout.strip()
         self.deb = "%s/holdfast_%s_%s.deb" % (debs, self.version, arch)
         self.snmp = "%s/holdfast-snmp_%s_%s.deb" % (debs, self.version, arch)
+        self.dbus = "%s/holdfast-dbus_%s_%s.deb" % (debs, self.version, arch)
+        self.clients = [self.snmp, self.dbus]  # of a package each
         self.link = "%s/holdfast-keepalived_%s_all.deb" % (debs, self.version)
-        self.newer, self.other = [], []  # holdfast and holdfast-snmp, which go together
+        self.newer, self.other = [], []  # holdfast and its clients, which go together
 
     def root(self):
-        return Root(self.work, [self.deb, self.snmp, self.link, *self.newer, *self.other])
+        return Root(self.work, [self.deb, *self.clients, self.link, *self.newer, *self.other])
 
     def repacked(self, deb, version, contract=None):
         """The same package as a later version; with another contract: one whose processes the running parent does not know."""
@@ -140,16 +142,16 @@ def test_make_deb(lane):
         p = subprocess.run(["make", "--no-print-directory", "B=" + os.path.abspath(lane.o.build), "deb"], cwd=TOP,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         need(p.returncode == 0, p.stdout[-3000:])
-    for deb in (lane.deb, lane.snmp, lane.link):
+    for deb in (lane.deb, *lane.clients, lane.link):
         need(os.path.exists(deb), deb + " was not made")
-    lane.newer = [lane.repacked(lane.deb, lane.version + "+1"), lane.repacked(lane.snmp, lane.version + "+1")]
-    lane.other = [lane.repacked(lane.deb, lane.version + "+2", contract="0" * 64), lane.repacked(lane.snmp, lane.version + "+2")]
+    lane.newer = [lane.repacked(deb, lane.version + "+1") for deb in (lane.deb, *lane.clients)]
+    lane.other = [lane.repacked(lane.deb, lane.version + "+2", contract="0" * 64), *(lane.repacked(deb, lane.version + "+2") for deb in lane.clients)]
 
 
 def test_lintian(lane):
     if not shutil.which("lintian"):
         return "lintian is not installed"
-    p = subprocess.run(["lintian", "--fail-on", "error", lane.deb, lane.snmp, lane.link], capture_output=True, text=True)
+    p = subprocess.run(["lintian", "--fail-on", "error", lane.deb, *lane.clients, lane.link], capture_output=True, text=True)
     need(p.returncode == 0, p.stdout + p.stderr)
 
 
@@ -163,7 +165,8 @@ def test_install(lane):
     root.run("holdfast --genhash --help 2>&1 | grep -q Usage")
     for f in ("sbin/keepalived", "bin/genhash"):
         need(not root.has("/usr/" + f), "/usr/%s is keepalived's" % f)
-    need("libsnmp" not in root.run("dpkg-query -W -f '${Depends}' holdfast"), "the daemon's package asks for an SNMP library")
+    for library in "libsnmp", "libsystemd":
+        need(library not in root.run("dpkg-query -W -f '${Depends}' holdfast"), "the daemon's package asks for " + library)
     wants = "/etc/systemd/system/multi-user.target.wants/"
     need(not root.has(wants + "holdfast.service"), "the service was enabled by its installation")
 
@@ -202,10 +205,10 @@ def test_upgrade(lane):
 
 def test_purge_leaves_nothing(lane):
     root = lane.root()
-    root.run(APT + inside(lane.deb, lane.snmp, lane.link))
+    root.run(APT + inside(lane.deb, *lane.clients, lane.link))
     need("/usr/sbin/holdfast" in root.left(), "left() sees nothing of an installed package: %s" % root.left())
     root.run("systemctl enable holdfast.service holdfast-metrics.service holdfast-dbus.service holdfast-snmp.service")
-    root.run("apt-get purge -y -qq holdfast holdfast-snmp holdfast-keepalived && apt-get autoremove --purge -y -qq")
+    root.run("apt-get purge -y -qq holdfast holdfast-snmp holdfast-dbus holdfast-keepalived && apt-get autoremove --purge -y -qq")
     need(not root.left(), "left: " + " ".join(root.left()))
     found = root.run("find / -xdev \\( -name '*holdfast*' -o -name '*keepalived*' \\) -not -path '/deb/*' -not -path '/var/cache/apt/*'"
                      " -not -path '/proc/*'").split()
@@ -213,18 +216,29 @@ def test_purge_leaves_nothing(lane):
     need("holdfast" not in root.run("cat /var/lib/dpkg/status"), "dpkg still knows it")
 
 
-def test_snmp_apart(lane):
-    """The AgentX client's package: its own files, the library its own dependency, and it goes alone."""
-    root = lane.root()
+def apart(lane, deb, name, *more):
+    """A client's package: its own files, and it goes alone."""
+    root, program = lane.root(), "/usr/libexec/holdfast/" + name
     root.run(APT + inside(lane.deb))
-    need(not root.has("/usr/libexec/holdfast/holdfast-snmp"), "the daemon's package has the SNMP client")
-    root.run(APT + inside(lane.snmp))
-    files = [f for f in root.run("dpkg -L holdfast-snmp").split() if os.path.isfile(root.at + f) and not f.startswith("/usr/share/")]
-    need(sorted(files) == ["/lib/systemd/system/holdfast-snmp.service", "/usr/lib/tmpfiles.d/holdfast-snmp.conf", "/usr/libexec/holdfast/holdfast-snmp"], " ".join(files))
-    need(not root.has("/etc/systemd/system/multi-user.target.wants/holdfast-snmp.service"), "the service was enabled by its installation")
-    root.run("apt-get purge -y -qq holdfast-snmp")
+    need(not root.has(program), "the daemon's package has " + name)
+    root.run(APT + inside(deb))
+    files = [f for f in root.run("dpkg -L " + name).split() if os.path.isfile(root.at + f) and not f.startswith(("/usr/share/doc/", "/usr/share/man/"))]
+    need(sorted(files) == sorted(["/lib/systemd/system/%s.service" % name, program, *more]), " ".join(files))
+    need(not root.has("/etc/systemd/system/multi-user.target.wants/%s.service" % name), "the service was enabled by its installation")
+    need("/usr/share/man/man8/%s.8.gz\n" % name in root.run("dpkg -L " + name), "its manual page is not in it")
+    root.run("apt-get purge -y -qq " + name)
     need(not any(root.has(f) for f in files), "left of: " + " ".join(files))
     need(lane.version in root.run("holdfast --version"), "holdfast does not start any more")
+
+
+def test_snmp_apart(lane):
+    """The AgentX client's package, with the library as its own dependency."""
+    apart(lane, lane.snmp, "holdfast-snmp", "/usr/lib/tmpfiles.d/holdfast-snmp.conf")
+
+
+def test_dbus_apart(lane):
+    """The bus client's package, with the library as its own dependency."""
+    apart(lane, lane.dbus, "holdfast-dbus", "/usr/share/dbus-1/system.d/holdfast-dbus.conf")
 
 
 def test_removal_keeps_the_configuration(lane):
@@ -278,7 +292,7 @@ def test_hardening(lane):
     if not shutil.which("systemd-analyze"):
         return "systemd-analyze is not installed"
     tree = os.path.join(lane.work, "units")
-    for deb in (lane.deb, lane.snmp):
+    for deb in (lane.deb, *lane.clients):
         subprocess.run(["dpkg-deb", "-x", deb, tree], check=True)
     for unit, most in EXPOSURE.items():
         path = "%s/lib/systemd/system/%s.service" % (tree, unit)
@@ -288,7 +302,7 @@ def test_hardening(lane):
 
 
 TESTS = [test_make_deb, test_lintian, test_hardening, test_install, test_sample_is_valid, test_runs_there, test_upgrade,
-         test_purge_leaves_nothing, test_snmp_apart, test_removal_keeps_the_configuration, test_beside_keepalived, test_in_the_place_of_keepalived,
+         test_purge_leaves_nothing, test_snmp_apart, test_dbus_apart, test_removal_keeps_the_configuration, test_beside_keepalived, test_in_the_place_of_keepalived,
          test_not_enabled_with_mistakes]
 
 
@@ -299,7 +313,7 @@ def boot(lane):
         print("SKIP boot: no test kernel here: " + (made.stdout.strip().splitlines() or ["?"])[-1])
         return 0
     root = lane.root()
-    root.run(APT + inside(lane.deb, lane.snmp) + " dbus snmpd snmp", limit=300)
+    root.run(APT + inside(lane.deb, *lane.clients) + " dbus snmpd snmp", limit=300)
     modules = KERNEL + "/image/lib/modules"
     os.makedirs(root.at + modules)
     subprocess.run(["mount", "--bind", modules, root.at + modules], check=True)
