@@ -23,6 +23,7 @@
 #include "ipvsd/route_apply.h"
 #include "ipvsd/route_kernel.h"
 
+#define APPLY_KEEP   256 /* requests the next exchange has room for from the start */
 #define APPLY_ROUNDS 4
 
 struct addr_req {
@@ -275,6 +276,13 @@ static void apply_exchange(struct ipvsd *d)
     }
     d->nreqs = 0;
     nlbatch_reset(&d->batch);
+    if (d->cap_reqs >
+        APPLY_KEEP) { /* a start or a failover of thousands: seldom, and larger than what stays */
+        nlbatch_free(&d->batch);
+        free(d->reqs);
+        d->reqs = NULL;
+        d->cap_reqs = 0;
+    }
 }
 
 /* ---- the turn
