@@ -32,7 +32,7 @@ def rss(daemon):
     for pid in daemon.processes():
         with contextlib.suppress(OSError), open("/proc/%d/status" % pid) as f:
             kib = [int(x.split()[1]) for x in f if x.startswith("VmRSS")]
-        if kib and process_name(pid) != "holdfast-conf":
+        if kib and not process_name(pid).startswith("holdfast-conf"):  # nor the lean one
             name = process_name(pid)
             out[name + ("" if name not in out else "/2")] = kib[0]
     return out
