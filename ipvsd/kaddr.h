@@ -1,7 +1,8 @@
 /*
  * kaddr.h - a mirror of the kernel's addresses on the interfaces we care about. Pure table: fed by kernel
- * events and by what the kernel acknowledged, read by addr_plan.c and link.c. Order of arrival on an
- * interface is kept (first primary).
+ * events and by what the kernel acknowledged, read by addr_apply.c (what to do about each is addr_plan.c's to
+ * say), link.c and whoever asks whether an address is there. Order of arrival on an interface is kept (first
+ * primary).
  */
 #ifndef HOLDFAST_IPVSD_KADDR_H
 #define HOLDFAST_IPVSD_KADDR_H
