@@ -230,8 +230,10 @@ void foe_hears(struct town *t, const struct datagram *heard, unsigned int to_one
     if (foe_rnd(t, 100) >= FOE_PERCENT)
         return;
     struct datagram d = *heard;
-    if (foe_rnd(t, 2) == 0)
-        foe_recall(t, (unsigned int)foe_rnd(t, t->nhouses), (unsigned int)foe_rnd(t, t->nmembers), &d);
+    if (foe_rnd(t, 2) == 0) {
+        unsigned int from = (unsigned int)foe_rnd(t, t->nhouses);
+        foe_recall(t, from, (unsigned int)foe_rnd(t, t->nmembers), &d);
+    }
     struct house *to = &t->house[foe_rnd(t, t->nhouses)];
     const struct vi_plan *p = &t->house[d.from].plan.vi[d.member];
     (void)to_one;

@@ -286,7 +286,8 @@ static void run_until(struct world *w, uint64_t end)
 
 static struct node *any_node(struct world *w)
 {
-    return &w->node[rnd(w, w->nvrids)][rnd(w, w->nrouters)];
+    uint64_t router = rnd(w, w->nrouters); /* first: a seed means the same with every compiler */
+    return &w->node[rnd(w, w->nvrids)][router];
 }
 
 static void trouble_partition(struct world *w)
