@@ -343,8 +343,9 @@ static void trouble_process(struct world *w, struct node *n)
 }
 
 /* A reload says so at once; a tracker does not. */
-static void trouble_priority(struct world *w, struct node *n, bool reload)
+static void trouble_priority(struct world *w, struct node *n)
 {
+    bool reload = chance(w, 50);
     uint8_t priority = (uint8_t)(1 + rnd(w, 254));
     if (n->dead || n->deaf)
         return;
@@ -371,7 +372,7 @@ static void trouble(struct world *w, uint64_t interval)
         case 2: trouble_process(w, any_node(w)); break;
         case 3:
             if (chance(w, 20))
-                trouble_priority(w, any_node(w), chance(w, 50));
+                trouble_priority(w, any_node(w));
             else
                 trouble_process(w, any_node(w));
             break;
