@@ -7,16 +7,12 @@
 #include <string.h>
 
 #include "checkd/engine.h"
+#include "common/hash.h"
 #include "common/slice_format.h"
 
-#define HASH_START UINT64_C(0xcbf29ce484222325)
-
-static uint64_t hash(uint64_t h, const void *p, size_t len)
+static uint64_t part(uint64_t h, const void *p, size_t len)
 {
-    const uint8_t *b = p;
-
-    for (size_t i = 0; i < len; i++)
-        h = (h ^ b[i]) * UINT64_C(0x100000001b3);
+    h = hash_bytes(h, p, len);
     return h ^ (h >> 29); /* a step between the parts: "ab" "c" is not "a" "bc" */
 }
 
@@ -35,8 +31,8 @@ static bool is_engines(const struct kw_row *r)
 /* The body was validated by slice.c: its lengths are true. */
 static uint64_t hash_obj(uint64_t h, const struct slice_obj *o)
 {
-    h = hash(h, &o->blk, sizeof o->blk);
-    h = hash(h, o->name, strlen(o->name) + 1);
+    h = part(h, &o->blk, sizeof o->blk);
+    h = part(h, o->name, strlen(o->name) + 1);
     for (size_t pos = 0; pos < o->body_len;) {
         struct slice_field f;
         const struct kw_row *r;
@@ -44,7 +40,7 @@ static uint64_t hash_obj(uint64_t h, const struct slice_obj *o)
         memcpy(&f, o->body + pos, sizeof f);
         r = schema_kw((enum kw)f.kw);
         if (!is_engines(r))
-            h = hash(h, o->body + pos, sizeof f + f.len);
+            h = part(h, o->body + pos, sizeof f + f.len);
         pos += sizeof f + slice_pad4(f.len);
     }
     return h;
@@ -69,13 +65,13 @@ uint64_t identity_of(const struct slice *s, const struct slice_obj *o, const str
 {
     uint64_t h = identity_of_service(r->vs);
 
-    h = hash(h, r->name, strlen(r->name) + 1);
-    h = hash(h, &r->sorry, sizeof r->sorry);
-    h = hash(h, &nth, sizeof nth);
+    h = part(h, r->name, strlen(r->name) + 1);
+    h = part(h, &r->sorry, sizeof r->sorry);
+    h = part(h, &nth, sizeof nth);
     return hash_tree(h, s, o);
 }
 
 uint64_t identity_of_service(const struct service *v)
 {
-    return hash(HASH_START, v->name, strlen(v->name) + 1);
+    return part(HASH_START, v->name, strlen(v->name) + 1);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/err.h"
+#include "common/hash.h"
 
 #define QUEUE_BUCKETS 64 /* at first; a power of 2 */
 
@@ -21,10 +22,7 @@ struct mail_queue_state {
 
 static size_t bucket_of(const struct mail_queue *q, const char *key)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (; *key != '\0'; key++)
-        h = (h ^ (unsigned char)*key) * UINT64_C(0x100000001b3);
-    return (size_t)(h ^ h >> 29) & (q->nbuckets - 1);
+    return hash_place(hash_text(HASH_START, key)) & (q->nbuckets - 1);
 }
 
 static struct mail_queue_state **state_of(const struct mail_queue *q, const char *key)
