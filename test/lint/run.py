@@ -166,7 +166,8 @@ def rule_cppcheck(o):
     """cppcheck finds nothing."""
     need("cppcheck")
     work = os.path.join(TOP, o.build, "cppcheck")
-    os.makedirs(work, exist_ok=True)
+    shutil.rmtree(work, ignore_errors=True)  # what it kept of files as they were it takes for true, and finds ghosts
+    os.makedirs(work)
     queue = ["--include=" + f for f in glob.glob("/usr/include/*/sys/queue.h") + glob.glob("/usr/include/sys/queue.h")]
     p = subprocess.run(["cppcheck", "-q", "--std=c11", "--library=" + os.path.join(TOP, "test/lint/cppcheck.cfg"), *queue, "--enable=warning,portability,performance", "--inline-suppr",
                         "-j%d" % (os.cpu_count() or 1), "--cppcheck-build-dir=" + work, "-I.", "-D_GNU_SOURCE",
