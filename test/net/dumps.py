@@ -141,7 +141,11 @@ def incumbents(lane):
         raise Skip("the incumbent is not installed")
     with lane.lab("a") as lab:
         d = Dumps(lane, lab, lane.incumbent)
-        return d.ask(JSON_SIGNAL, "keepalived.json"), d.ask(signal.SIGUSR2, "keepalived.stats"), d.ask(signal.SIGUSR1, "keepalived.data")
+        asked = (JSON_SIGNAL, "keepalived.json"), (signal.SIGUSR2, "keepalived.stats"), (signal.SIGUSR1, "keepalived.data")
+        for sig, name in asked:
+            d.ask(sig, name)
+        time.sleep(0.5)  # it writes into the file where it stands; ours is there whole or not at all
+        return [open(os.path.join(d.dir, name)).read() for _, name in asked]
 
 
 @case("dump-json-incumbent", "JSON: the incumbent's keys, order, types and nesting for the same configuration, its values where both know them", limit=120)

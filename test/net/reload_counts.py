@@ -1,6 +1,5 @@
 """What a reload costs: kernel operations counted on our side (strace) and on the kernel's (ip monitor), adverts on the wire."""
 import re
-import signal
 import subprocess
 import time
 
@@ -53,7 +52,7 @@ class Counting:
     def __exit__(self, *_):
         self.until = now()
         for p in (self.tracer, self.monitor):
-            p.send_signal(signal.SIGINT)
+            p.terminate()  # no SIGINT: it is ignored below a job in the background
             p.wait(5)
         self.said.close()
 
