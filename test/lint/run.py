@@ -137,9 +137,10 @@ def rule_both_compilers(o):
     bad = []
     for cc in ("gcc", "clang"):
         need(cc)
-        build = o.build if cc == "gcc" else o.build + "/lint-clang"  # gcc's is there already: -Werror let no warning pass
-        p = subprocess.run(["make", "--no-print-directory", "-k", "-j%d" % (os.cpu_count() or 1), "CC=" + cc, "B=" + build, "all",
-                            "unit-bins", "sim-bin", "jail-bin"], cwd=TOP,
+        # gcc's build is there already (-Werror let no warning pass); clang sees what it sees without optimizing
+        how = ["B=" + o.build] if cc == "gcc" else ["B=" + o.build + "/lint-clang", "OPT=-O0", "HARDEN="]
+        p = subprocess.run(["make", "--no-print-directory", "-k", "-j%d" % (os.cpu_count() or 1), "CC=" + cc, *how, "all", "unit-bins",
+                            "sim-bin", "jail-bin"], cwd=TOP,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         bad += ["%s: %s" % (cc, line) for line in p.stdout.split("\n") if re.search(r"(error|warning|undefined reference):? ", line)]
         if p.returncode and not bad:
