@@ -19,10 +19,13 @@
 #define IO_REJECT_REST   (10 * NS_PER_MS)
 #define IO_BUSY_WINDOW   (64 * NS_PER_MS)
 #define IO_BUSY_WAKES    32 /* so many wake-ups in a window, and the sockets are read by the clock, */
-#define IO_BUSY_EVERY                                                                                        \
-    (3 * NS_PER_MS)      /* this often. Deadlines count from kernel receive time: nothing shifts */
-#define IO_BUSY_TICKS 32 /* after so many it is asked again whether that pays */
-#define IO_BUSY_EMPTY 4  /* so many in a row without a datagram: it does not */
+#define IO_BUSY_LEAST                                                                                        \
+    (3 * NS_PER_MS) /* this often. Deadlines count from kernel receive time: nothing shifts */
+#define IO_BUSY_MOST  (10 * NS_PER_MS)
+#define IO_BUSY_PART  128 /* of the shortest interval: as long as two steps of priority in skew time */
+#define IO_BUSY_FEW   64  /* datagrams a tick: a flood would fill the socket in a longer one */
+#define IO_BUSY_TICKS 32  /* after so many it is asked again whether that pays */
+#define IO_BUSY_EMPTY 4   /* so many in a row without a datagram: it does not */
 
 struct io {
     struct ev *ev;
@@ -32,6 +35,7 @@ struct io {
     struct io_sock *open;
     size_t nopen;
     struct ev_timer busy;        /* armed: many adverts, read by the clock and not one by one */
+    uint64_t every;              /* by the clock, ns; in a flood oftener */
     uint64_t window_at, woke_at; /* of the wake-ups that are counted; the last turn that was one */
     unsigned int wakes;          /* in the window */
     unsigned int ticks, empty,
@@ -297,7 +301,7 @@ static void io_busy_wake(struct io *io, uint64_t now)
     if (++io->wakes < io_busy_worth(io, IO_BUSY_WAKES))
         return;
     io_busy_watch(io, 0);
-    ev_timer_in(io->ev, &io->busy, IO_BUSY_EVERY);
+    ev_timer_in(io->ev, &io->busy, IO_BUSY_LEAST);
 }
 
 static void io_on_accept(struct ev_io *w, unsigned int got, void *arg)
@@ -326,7 +330,7 @@ static void io_on_busy(struct ev_timer *t, uint64_t now, void *arg)
     if (asked)
         io->ticks = io->got = 0;
     if (emptied && pays && io->empty < IO_BUSY_EMPTY)
-        ev_timer_at(io->ev, t, now + IO_BUSY_EVERY);
+        ev_timer_at(io->ev, t, now + (got < IO_BUSY_FEW ? io->every : IO_BUSY_LEAST));
     else
         io_busy_watch(io, EV_READ); /* quiet again, or a flood that wants every turn */
 }
@@ -358,8 +362,15 @@ struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
     io->ev = ev;
     io->ops = ops;
     io->arg = arg;
+    io->every = IO_BUSY_LEAST;
     ev_timer_init(&io->busy, io_on_busy, io);
     return io;
+}
+
+void io_patience(struct io *io, uint64_t interval)
+{
+    uint64_t part = interval / IO_BUSY_PART;
+    io->every = part < IO_BUSY_LEAST ? IO_BUSY_LEAST : part > IO_BUSY_MOST ? IO_BUSY_MOST : part;
 }
 
 void io_sock_init(struct io *io, struct io_sock *s, uint8_t family, void *arg)

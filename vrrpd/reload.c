@@ -163,6 +163,17 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
     return i;
 }
 
+static void reload_patience(struct vrrpd *v)
+{
+    uint64_t shortest = 0;
+    for (size_t n = 0; n < v->ninst; n++) {
+        uint64_t one = v->inst[n]->b->engine.interval;
+        if (shortest == 0 || one < shortest)
+            shortest = one;
+    }
+    io_patience(v->io, shortest);
+}
+
 void reload_commit(struct vrrpd *v, const struct slice *now)
 {
     struct reload_old old = { .inst = v->inst, .n = v->ninst };
@@ -192,6 +203,7 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
     v->nnext = 0;
     v->inst = inst;
     v->ninst = total;
+    reload_patience(v);
     facts_index(v);
     facts_tables_sweep(v);
     reload_gone_keys(v, ids, old.n);
