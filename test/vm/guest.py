@@ -1,7 +1,7 @@
 """What only a stock Debian kernel can show: IPVS and everything the director does with it, VLAN, VRF, ipvlan and dummy interfaces, and the
 jail on the kernel users have. Runs inside the VM of vmrun; the cases are in the files beside this one.
 
-    guest.py DAEMON [--only PATTERN,...] [--jobs N] [--keep FOLDER] [--no-jail]
+    guest.py DAEMON [--only PATTERN,...] [--but NAME,...] [--jobs N] [--keep FOLDER] [--no-jail]
 """
 import argparse
 import fnmatch
@@ -55,6 +55,7 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("daemon", nargs="?", default=ROOT + "/build/holdfast")
     p.add_argument("--only", default="*")
+    p.add_argument("--but", default="", help="these have their verdict already")
     p.add_argument("--jobs", type=int, default=3)
     p.add_argument("--keep")
     p.add_argument("--no-jail", action="store_true")
@@ -62,7 +63,7 @@ def main():
     os.environ.setdefault("HFLAB_TELL", "3000")
     for module in MODULES:
         subprocess.run(["modprobe", module], check=False)
-    chosen = [c for c in CASES if any(fnmatch.fnmatch(c.name, pat) for pat in o.only.split(","))]
+    chosen = [c for c in CASES if any(fnmatch.fnmatch(c.name, pat) for pat in o.only.split(",")) and c.name not in o.but.split(",")]
     ours = os.path.exists(os.path.dirname(o.daemon) + "/holdfast-checkd")
     lane, began = Lane([o.daemon], ours, o.keep), time.monotonic()
     failed = phase([c for c in chosen if not c.alone], lane, o.jobs)
