@@ -167,6 +167,8 @@ static void test_packets(void **state)
     finish(c);
 }
 
+#define TICK (NS_PER_SEC / 128 + NS_PER_MS / 4) /* of routers with an interval of 1 s, and a little more */
+
 /* Many adverts are read by the clock, and still every one of them is heard; a quiet socket wakes us again. */
 static void test_busy_socket(void **state)
 {
@@ -182,7 +184,7 @@ static void test_busy_socket(void **state)
     advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
     turns(c);
     assert_string_equal(c->test->to_parent.text, ""); /* not a wake-up each */
-    pass(c, c->test->now + 3 * NS_PER_MS);
+    pass(c, c->test->now + TICK);
     snprintf(want, sizeof want, "%u=BACKUP ", id);
     assert_string_equal(c->test->to_parent.text, want);
     pass(c, c->test->now + 5 * NS_PER_SEC); /* silence: MASTER again */
@@ -210,13 +212,32 @@ static void test_busy_rate(void **state)
     advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
     turns(c);
     assert_string_equal(c->test->to_parent.text, "");
-    pass(c, c->test->now + 3 * NS_PER_MS);
+    pass(c, c->test->now + TICK);
     assert_string_equal(c->test->to_parent.text, want);
     for (int i = 0; i < 8; i++) { /* few: one in 40 ms */
         advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
         pass(c, c->test->now + 40 * NS_PER_MS);
     }
     assert_int_equal(c->test->now + 40 * NS_PER_MS <= ev_next_deadline(c->ev), true); /* no tick */
+    finish(c);
+}
+
+/* A flood fills the socket's buffer in a long tick: it gets short ones, and what is true is heard among it.
+ */
+static void test_busy_flood(void **state)
+{
+    (void)state;
+    struct child *c = master();
+    char want[64];
+    snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_VI, "VI_1"));
+    for (int i = 0; i < 400; i++) {
+        advert_to(c->test->accept_far, 52, 200, "10.0.0.102");
+        pass(c, c->test->now + 20 * NS_PER_US);
+    }
+    c->test->to_parent.text[0] = '\0';
+    advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
+    pass(c, c->test->now + 3 * NS_PER_MS);
+    assert_string_equal(c->test->to_parent.text, want);
     finish(c);
 }
 
@@ -560,6 +581,7 @@ int main(void)
         cmocka_unit_test(test_packets),
         cmocka_unit_test(test_busy_socket),
         cmocka_unit_test(test_busy_rate),
+        cmocka_unit_test(test_busy_flood),
         cmocka_unit_test(test_reload_shifts_ids),
         cmocka_unit_test(test_reload_unchanged),
         cmocka_unit_test(test_crash),
