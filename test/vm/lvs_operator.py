@@ -12,6 +12,7 @@ from case import case, check, equal, need_ours
 from lab import run, servers, watch
 from lab.lan import VIP, Lan
 from lvs_conf import server, service, whole
+from lvs_table import timeouts
 
 WEB = "tcp %s:80" % VIP
 R1, R2 = "10.77.0.101:80", "10.77.0.102:80"
@@ -157,3 +158,34 @@ def drain(lane):
         lan.wait_servers(WEB, {R1: 1, R2: 1})
         equal(set(lan.shares(8)), {"r1", "r2"}, "who answers when it is enabled")
         ear.close()
+
+
+@case("lvs-plan", alone=True)
+def planned(lane):
+    """reload --plan names the sync daemons that will stop and start and each time-out that will change, and does none of it; the reload does"""
+    need_ours(lane)
+    with Lan(servers=1) as lan:
+        text = lambda *lines: whole(service(VIP + " 80", server("10.77.0.101 80")), extra="".join("    %s\n" % x for x in lines))  # noqa: E731
+        both = lambda n: [("backup", "eth0", n), ("master", "eth0", n)]  # noqa: E731
+        start, then = ("lvs_sync_daemon eth0 id 5", "lvs_timeouts tcp 1234 udp 77"), ("lvs_sync_daemon eth0 id 6", "lvs_timeouts tcp 999 udp 77")
+        before = timeouts(lan)
+        d = lan.lb.start(lane.daemon, text(*start))
+        ctl = Ctl(lane, d)
+        lan.wait(lambda: lan.table().daemons() == both(5) and timeouts(lan)["tcp"] == 1234, 60, "daemons and time-outs")
+
+        def plan(*lines):
+            d.write(text(*lines))
+            return sorted((x["does"], x.get("from"), x.get("to")) for x in json.loads(ctl("reload", "--plan", "--json"))["plan"]
+                          if "IPVS" in x["does"])
+        daemons = lambda verb, n: [("%s IPVS sync daemon %s on eth0, sync id %d" % (verb, k, n), None, None) for k in ("backup", "master")]  # noqa: E731
+        tcp = lambda a, b: [("set IPVS timeout tcp", str(a), str(b))]  # noqa: E731
+        equal(plan(*start), [], "planned for no change")
+        equal(plan(*then), tcp(1234, 999) + daemons("start", 6) + daemons("stop", 5), "planned for another id and time-out")
+        equal((lan.table().daemons(), timeouts(lan)["tcp"]), (both(5), 1234), "the kernel after the plan")
+        d.reload()
+        lan.wait(lambda: lan.table().daemons() == both(6) and timeouts(lan)["tcp"] == 999, 60, "the reload to do it")
+        want = tcp(999, before["tcp"]) + [("set IPVS timeout udp", "77", str(before["udp"]))] + daemons("stop", 6)
+        equal(plan(), sorted(want), "planned for the end of both")
+        equal((lan.table().daemons(), timeouts(lan)["tcp"]), (both(6), 999), "the kernel after the second plan")
+        d.reload()
+        lan.wait(lambda: lan.table().daemons() == [] and timeouts(lan) == before, 60, "both to end")
