@@ -280,8 +280,9 @@ def holdctl_terminal(lane):
             check(head.index("STATE") == row.index("MASTER") and head.index("VRID") == row.index("51"), "columns: %s\n%s", head, row)
             check("\x1b[32mMASTER" in screen("-e"), "MASTER is not green: %r", screen("-e"))
             check(max(len(r) for r in text.split("\n")) <= 110, "a line is wider than the terminal")
-            typed("clear; NO_COLOR=1 " + line + " status")
-            lab.wait(lambda: "VI_1" in screen() and "status" not in screen().split("\n")[-2], 8, "the status again")
+            typed("clear; NO_COLOR=1 " + line + " status; echo seen-$((1+1))")  # before it is seen, what stands there is the old one
+            lab.wait(lambda: "seen-2" in screen(), 8, "the status again")
+            check("VI_1" in screen(), "no status: %s", screen())
             check("\x1b[32mMASTER" not in screen("-e"), "NO_COLOR is not heard")
             check("\x1b" not in ctl.run("status"), "colours in a pipe")
             typed("clear; echo marker")
