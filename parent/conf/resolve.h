@@ -9,6 +9,7 @@
 void resolve_instance(struct conf *c, struct conf_obj *vi); /* resolve_vrrp.c */
 void resolve_strict(struct conf *c, struct conf_obj *vi);   /* resolve_strict.c */
 void resolve_auth(struct conf *c, struct conf_obj *vi);     /* resolve_strict.c */
+void resolve_rfc(struct conf *c, struct conf_obj *vi);      /* resolve_rfc.c: rfc_defaults */
 void resolve_vmacs(struct conf *c); /* resolve_vmac.c: VMAC objects, before addresses */
 uint8_t resolve_ipvlan_family(struct conf *c, const struct conf_obj *vi); /* of its own address; 0: none */
 void resolve_sockets(struct conf *c); /* resolve_sock.c: SOCKET and IFACE objects */

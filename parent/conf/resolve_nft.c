@@ -60,6 +60,14 @@ static const struct conf_obj *silencer(const struct conf *c, const struct ipaddr
     return NULL;
 }
 
+static const char *refusal(struct conf *c, const struct conf_obj *vi)
+{
+    if (conf_flag(vi, KW_VI_STRICT_MODE))
+        return diag_tr(c->diag, "strict mode");
+    return conf_written(vi, KW_VI_NO_ACCEPT) || !conf_flag(vi, KW_VI_RFC_DEFAULTS) ? "no_accept"
+                                                                                   : "rfc_defaults";
+}
+
 /* The packets are dropped before IPVS sees them, with the incumbent as with us, unless the chain comes later.
  */
 static void services(struct conf *c)
@@ -72,12 +80,13 @@ static void services(struct conf *c)
         const struct conf_obj *vi = ip != NULL ? silencer(c, ip) : NULL;
         if (vi == NULL)
             continue;
-        struct diag_item *it = CONF_WARN(
-            c, conf_pos_obj(vs), "HF-NO-ACCEPT",
-            "nothing reaches this service: packets to its address are dropped, "
-            "because vrrp_instance %s does not accept them (%s)",
-            vi->name, conf_flag(vi, KW_VI_STRICT_MODE) ? diag_tr(c->diag, "strict mode") : "no_accept");
-        if (!conf_flag(vi, KW_VI_STRICT_MODE))
+        struct diag_item *it = CONF_WARN(c, conf_pos_obj(vs), "HF-NO-ACCEPT",
+                                         "nothing reaches this service: packets to its address are dropped, "
+                                         "because vrrp_instance %s does not accept them (%s)",
+                                         vi->name, refusal(c, vi));
+        if (conf_flag(vi, KW_VI_RFC_DEFAULTS) && !conf_written(vi, KW_VI_NO_ACCEPT))
+            diag_help(it, "write accept in %s", vi->name);
+        else if (!conf_flag(vi, KW_VI_STRICT_MODE))
             diag_help(it, "remove no_accept from %s", vi->name);
         else if (conf_uint(vi, KW_VI_VERSION, 2) == 3)
             diag_help(it, "write accept in %s, or remove vrrp_strict", vi->name);

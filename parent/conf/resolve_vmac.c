@@ -121,11 +121,17 @@ static void vmac_family(struct conf *c, struct conf_obj *vmac, uint8_t family)
     conf_set_uint(c, vmac, KW_VMAC_X_FAMILIES, conf_uint(vmac, KW_VMAC_X_FAMILIES, 0) | VMAC_FAMILY(family));
 }
 
-static bool name_fits(struct conf *c, const struct conf_value *v, const char *name)
+/* The statement; the instance, when rfc_defaults stands in for it. */
+static struct conf_pos vmac_pos(const struct conf_obj *vi, const struct conf_value *v)
+{
+    return v->line != NULL ? conf_pos_value(v) : conf_pos_obj(vi);
+}
+
+static bool name_fits(struct conf *c, struct conf_pos at, const char *name)
 {
     if (strlen(name) <= VMAC_NAME_MAX && strchr(name, '/') == NULL && name[0] != '\0')
         return true;
-    diag_help(CONF_ERR(c, conf_pos_value(v), "HF-IFACE-NAME", "%s is no name for an interface", name),
+    diag_help(CONF_ERR(c, at, "HF-IFACE-NAME", "%s is no name for an interface", name),
               "at most 15 characters, the number of the router included; see vmac_prefix");
     return false;
 }
@@ -159,11 +165,11 @@ static const char *own_name(struct conf *c, const struct conf_obj *vi, const str
         name =
             name_make(c, conf_str(c->global, KW_GLOBAL_VMAC_PREFIX, "vrrp"),
                       (uint8_t)conf_uint(vi, KW_VI_X_FAMILY, 4), conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0));
-    if (!name_fits(c, v, name))
+    if (!name_fits(c, vmac_pos(vi, v), name))
         return NULL;
     if (chosen == NULL || !name_taken(c, name))
         return name;
-    CONF_ERR(c, conf_pos_value(v), "HF-VMAC-NAME", "%s: the name %s is already in use", vi->name, name);
+    CONF_ERR(c, vmac_pos(vi, v), "HF-VMAC-NAME", "%s: the name %s is already in use", vi->name, name);
     return NULL;
 }
 
@@ -317,7 +323,7 @@ static void addr_vmac(struct conf *c, struct conf_obj *vi, struct conf_obj *a, u
         const char *prefix = conf_str(c->global, KW_GLOBAL_VMAC_ADDR_PREFIX,
                                       conf_str(c->global, KW_GLOBAL_VMAC_PREFIX, "vrrp"));
         const char *name = name_make(c, prefix, family, vrid);
-        if (!name_fits(c, conf_get(a, KW_ADDR_ADDRESS), name))
+        if (!name_fits(c, conf_pos_value(conf_get(a, KW_ADDR_ADDRESS)), name))
             return;
         o = vmac_new(c, vi, name, dev, mac);
     }

@@ -348,6 +348,8 @@ void resolve_instance(struct conf *c, struct conf_obj *vi)
     advert_interval(c, vi);
     state_and_priority(c, vi);
     resolve_strict(c, vi);
+    inherit(c, vi, KW_VI_RFC_DEFAULTS, KW_GLOBAL_VRRP_RFC_DEFAULTS, 0);
+    resolve_rfc(c, vi);
     preemption(c, vi);
     inherit(c, vi, KW_VI_DOWN_TIMER_ADVERTS, KW_GLOBAL_VRRP_DOWN_TIMER_ADVERTS, 3);
     inherit(c, vi, KW_VI_LOWER_PRIO_NO_ADVERT, KW_GLOBAL_VRRP_LOWER_PRIO_NO_ADVERT, 0);

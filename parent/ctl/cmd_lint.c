@@ -77,6 +77,18 @@ static void lint_version(struct lint *t, const struct node_vi *a, const struct n
     finding_remedy(f, "write the same advert_int on both");
 }
 
+static void lint_checksum(struct lint *t, const struct node_vi *a, const struct node_vi *b)
+{
+    if (a->version != b->version || a->plain_sum == b->plain_sum)
+        return;
+    struct finding *f =
+        finding_add(t->l, FINDING_ERROR, "HL-CHECKSUM", t->about,
+                    "the checksum in %s leaves out the pseudo header, in %s it does not: "
+                    "%s refuses the other's adverts, and both are MASTER",
+                    a->plain_sum ? "A" : "B", a->plain_sum ? "B" : "A", a->plain_sum ? "B" : "A");
+    finding_remedy(f, "write v3_checksum_as_v2 (rfc_defaults means it too) on both or on none");
+}
+
 static void lint_auth(struct lint *t, const struct node_vi *a, const struct node_vi *b)
 {
     if (a->version != b->version)
@@ -320,6 +332,7 @@ void lint_pair(const struct node *a, const struct node *b, struct findings *l)
         }
         lint_about(&t, v);
         lint_version(&t, v, w);
+        lint_checksum(&t, v, w);
         lint_auth(&t, v, w);
         lint_vips(&t, v, w);
         lint_wire(&t, v, w);

@@ -129,6 +129,7 @@ static void node_vi_read(struct node_vi *v, const json_t *top, const json_t *o)
     v->strict = model_bool(o, "strict_mode", false);
     v->skip_addrs = model_bool(o, "skip_check_adv_addr", false);
     v->vmac = model_has(o, "x_vmac");
+    v->plain_sum = v->version == 3 && v->family == 4 && model_bool(o, "v3_checksum_as_v2", false);
     const char *src = model_str(o, "x_src", NULL);
     if (src == NULL || ipaddr_parse(src, &v->src) < 0)
         v->src = (struct ipaddr){ 0 };

@@ -31,7 +31,7 @@ struct node_vi {
     int line;
     uint8_t vrid, family, version, priority;
     uint64_t interval_us;
-    bool master, nopreempt, strict, skip_addrs, vmac;
+    bool master, nopreempt, strict, skip_addrs, vmac, plain_sum;
     const char *auth, *secret;              /* auth "none", "PASS", "AH", "HMAC"; secret: a digest, "" */
     struct ipaddr src;                      /* family 0: the interface's own */
     const char *group;                      /* multicast; NULL: unicast */

@@ -24,7 +24,8 @@ struct wire_advert {
     uint16_t vlan; /* 0: untagged */
     bool ah, trailer;
     bool bad_checksum, bad_length, bad_ttl;
-    bool body; /* the addresses are there */
+    bool plain; /* version 3, IPv4: the checksum is right, without a pseudo header */
+    bool body;  /* the addresses are there */
 };
 
 /* data begins behind the link layer's header (packet socket, SOCK_DGRAM); ethertype in host order. -1: no
@@ -38,7 +39,7 @@ struct wire_sender {
     uint8_t family, vrid, version, priority, auth_type;
     uint8_t auth[PACKET_AUTH_LEN]; /* version 2: a password in clear; compared, never shown */
     bool own;                      /* this machine sends it */
-    bool ah, trailer, two_macs;
+    bool ah, trailer, two_macs, plain;
     uint64_t interval_ns;
     struct ipaddr *vips; /* sorted */
     size_t nvips;

@@ -57,12 +57,14 @@ static int wire_ip6(const uint8_t *data, size_t len, struct wire_advert *out)
 }
 
 /* Both forms are seen in the field: with pseudo header and, IPv4 only, without. */
-static bool wire_checksum_wrong(const struct packet_rx *rx, const struct packet_view *v, size_t len)
+static void wire_checksum(const struct packet_rx *rx, const struct packet_view *v, size_t len,
+                          struct wire_advert *out)
 {
-    if (v->version == 2 && rx->family == 4)
-        return packet_checksum_plain(rx->payload, len) != 0;
-    return packet_checksum(&rx->src, &rx->dst, rx->payload, len) != 0 &&
-           (rx->family == 6 || packet_checksum_plain(rx->payload, len) != 0);
+    bool plain = rx->family == 4 && packet_checksum_plain(rx->payload, len) == 0;
+    bool pseudo =
+        (v->version == 3 || rx->family == 6) && packet_checksum(&rx->src, &rx->dst, rx->payload, len) == 0;
+    out->bad_checksum = !plain && !pseudo;
+    out->plain = v->version == 3 && plain && !pseudo;
 }
 
 int wire_decode(uint16_t ethertype, const uint8_t *data, size_t len, struct wire_advert *out)
@@ -87,6 +89,8 @@ int wire_decode(uint16_t ethertype, const uint8_t *data, size_t len, struct wire
     out->trailer = out->rx.len == v->need + WIRE_TRAILER;
     out->bad_length = !out->trailer && packet_length(&out->rx, v) == 0;
     out->bad_ttl = ipaddr_is_multicast(&out->rx.dst) && out->rx.ttl != WIRE_TTL;
-    out->bad_checksum = !out->body || wire_checksum_wrong(&out->rx, v, v->need);
+    out->bad_checksum = true;
+    if (out->body)
+        wire_checksum(&out->rx, v, v->need, out);
     return 0;
 }

@@ -162,6 +162,13 @@ static void wire_cause(const struct wire *w, const struct wire_sender *a, const 
                          ipaddr_str(&a->dst, one), ipaddr_str(&b->dst, two));
         finding_remedy(f,
                        "write unicast_peer in both configurations or in none, and the same multicast group");
+    } else if (a->plain != b->plain && a->bad_checksum + b->bad_checksum == 0) {
+        finding_evidence(
+            f,
+            "the checksum of %s leaves out the pseudo header of IPv4 (RFC 9568), that of %s does "
+            "not (RFC 5798): who expects the other form refuses it",
+            ipaddr_str(a->plain ? &a->src : &b->src, one), ipaddr_str(a->plain ? &b->src : &a->src, two));
+        finding_remedy(f, "write v3_checksum_as_v2 in both configurations or in none");
     } else if (a->bad_checksum + a->bad_length + a->bad_ttl + b->bad_checksum + b->bad_length + b->bad_ttl >
                0) {
         finding_evidence(f, "adverts arrive damaged (see below), which nobody accepts");

@@ -72,6 +72,7 @@ static bool wire_update(struct wire_sender *s, const struct wire_advert *a)
     s->dst = a->rx.dst;
     s->ah = a->ah;
     s->trailer = a->trailer;
+    s->plain = a->plain;
     if (v->priority != 0)
         s->priority = v->priority;
     memset(s->auth, 0, sizeof s->auth);

@@ -10,11 +10,12 @@ from . import packet, watch
 
 
 class Speaker:
-    def __init__(self, lab, node, interval, priority=200, vips=(), version=3, vrid=51, auth=None):
+    def __init__(self, lab, node, interval, priority=200, vips=(), version=3, vrid=51, auth=None, plain=False):
         n = lab.nodes[node]
         six = bool(vips) and ":" in vips[0]
         src = n.link_local if six else n.ip
-        pdu = packet.advert(src, vips, version=version, vrid=vrid, priority=priority, interval=interval, auth=auth)
+        pdu = packet.advert(src, vips, version=version, vrid=vrid, priority=priority, interval=interval, auth=auth,
+                            v3_plain=plain)
         self.lab, self.node, self.frame = lab, node, packet.ip_frame(n.mac, src, pdu)
         with watch.in_netns(n.ns):
             self.sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)

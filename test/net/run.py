@@ -46,6 +46,7 @@ import plans  # noqa: E402,F401
 import process  # noqa: E402,F401
 import options  # noqa: E402,F401
 import orders  # noqa: E402,F401
+import rfc  # noqa: E402,F401
 import routes  # noqa: E402,F401
 import reload_counts  # noqa: E402,F401
 import reloads  # noqa: E402,F401

@@ -49,13 +49,15 @@ def split_firewall(lane):
     return split["text"]
 
 
-@case("wire-split-causes", "two masters: other password, other version, other addresses are named as what they are")
+@case("wire-split-causes", "two masters: other password, other version, other checksum, other addresses are named as what they are")
 def split_causes(lane):
     split, _ = two_speakers(lane, {"version": 2, "auth": "1111"}, {"version": 2, "auth": "2222"})
     check("auth_pass" in split["evidence"], "password: %s", split["evidence"])
     check("1111" not in json.dumps(split), "the password is shown: %s", split)
     split, _ = two_speakers(lane, {"version": 2}, {"version": 3})
     check("version 2 and version 3" in split["evidence"] or "version 3 and version 2" in split["evidence"], "version: %s", split["evidence"])
+    split, _ = two_speakers(lane, {"plain": True}, {})
+    check("pseudo header" in split["evidence"] and "v3_checksum_as_v2" in "".join(split["remedy"]), "checksum: %s", split)
     split, answer = two_speakers(lane, {}, {"vips": ("10.77.0.200",)})
     check("two clusters" in split["evidence"], "clusters: %s", split["evidence"])
     check(51 not in answer["free_vrids"] and 52 in answer["free_vrids"] and len(answer["free_vrids"]) == 254, "free: %s", answer["free_vrids"])

@@ -98,6 +98,40 @@ static void strict(void **state)
            "HF-AUTH-VOID", "strict");
 }
 
+#define RFC(text) G(" vrrp_rfc_defaults\n vrrp_version 3\n") V(text)
+
+/* What is left open is the RFC's; what is written counts. */
+static void rfc_defaults(void **state)
+{
+    struct tree s;
+    (void)state;
+    tree_load(&s, RFC(""));
+    const struct conf_obj *vi = conf_find(s.c, BLK_VI, "V");
+    assert_int_equal(conf_uint(vi, KW_VI_ACCEPT, 9), 0);
+    assert_int_equal(conf_uint(vi, KW_VI_V3_CHECKSUM_AS_V2, 9), 1);
+    assert_string_equal(conf_str(vi, KW_VI_X_VMAC, ""), "vrrp.51");
+    tree_unload(&s);
+    tree_load(&s, RFC(" rfc_defaults off\n"));
+    vi = conf_find(s.c, BLK_VI, "V");
+    assert_int_equal(conf_uint(vi, KW_VI_ACCEPT, 9), 1);
+    assert_int_equal(conf_uint(vi, KW_VI_V3_CHECKSUM_AS_V2, 9), 0);
+    assert_null(conf_get(vi, KW_VI_X_VMAC));
+    tree_unload(&s);
+    assert_int_equal(value_of(RFC(" accept\n"), KW_VI_ACCEPT), 1);
+    assert_int_equal(value_of(RFC(" v3_checksum_as_v2 off\n"), KW_VI_V3_CHECKSUM_AS_V2), 0);
+    assert_int_equal(value_of(RFC(" version 2\n"), KW_VI_V3_CHECKSUM_AS_V2), 0);
+    assert_int_equal(value_of(NOSTATE(" rfc_defaults\n priority 255\n"), KW_VI_ACCEPT), 1);
+    tree_load(&s, RFC(" use_vmac own0\n"));
+    assert_string_equal(conf_str(conf_find(s.c, BLK_VI, "V"), KW_VI_X_VMAC, ""), "own0");
+    tree_unload(&s);
+    tree_load(&s, RFC(" unicast_src_ip 10.0.0.3\n unicast_peer {\n 10.0.0.2\n }\n"));
+    assert_null(conf_get(conf_find(s.c, BLK_VI, "V"), KW_VI_X_VMAC));
+    tree_unload(&s);
+    /* an error of what nobody wrote still has a place */
+    expect(G(" vrrp_rfc_defaults\n vmac_prefix fifteen_letters\n") V(""), DIAG_ERROR, "HF-IFACE-NAME",
+           "no name");
+}
+
 static void contradictions(void **state)
 {
     (void)state;
@@ -284,6 +318,7 @@ int main(void)
         cmocka_unit_test(defaults),
         cmocka_unit_test(inheritance),
         cmocka_unit_test(strict),
+        cmocka_unit_test(rfc_defaults),
         cmocka_unit_test(contradictions),
         cmocka_unit_test(missing),
         cmocka_unit_test(no_interface_unicast),

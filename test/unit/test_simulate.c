@@ -225,6 +225,8 @@ static void test_lint(void **state)
         { "HL-VRID", ROUTER("51", "100", ""), ROUTER("52", "90", "") },
         { "HL-ALONE", ROUTER("51", "100", ""), VI_TEXT("VI_9", "60", VIPS(" 192.0.2.77\n")) },
         { "HL-VERSION", ROUTER("51", "100", " version 3\n"), ROUTER("51", "90", "") },
+        { "HL-CHECKSUM", ROUTER("51", "100", " version 3\n v3_checksum_as_v2\n"),
+          ROUTER("51", "90", " version 3\n") },
         { "HL-INTERVAL", ROUTER("51", "100", " advert_int 2\n"), ROUTER("51", "90", "") },
         { "HL-AUTH", ROUTER("51", "100", " authentication {\n auth_type PASS\n auth_pass 1112\n }\n"),
           auth1 },

@@ -19,10 +19,15 @@ struct frame {
     size_t n;
 };
 
-static void ip4(struct frame *f, const char *src, uint8_t priority, uint8_t ttl)
+static void ip4_sum(struct frame *f, const char *src, uint8_t priority, uint8_t ttl, bool plain)
 {
     struct packet_spec s = {
-        .family = 4, .version = 3, .vrid = 51, .priority = priority, .interval_ns = NS_PER_SEC
+        .family = 4,
+        .version = 3,
+        .vrid = 51,
+        .priority = priority,
+        .interval_ns = NS_PER_SEC,
+        .plain_checksum = plain,
     };
     struct ipaddr vip;
     ipaddr_parse("10.0.0.100", &vip);
@@ -42,14 +47,26 @@ static void ip4(struct frame *f, const char *src, uint8_t priority, uint8_t ttl)
     f->n = 20 + (size_t)n;
 }
 
-static enum wire_news hear(struct wire *w, const char *src, uint8_t priority, size_t *who)
+static void ip4(struct frame *f, const char *src, uint8_t priority, uint8_t ttl)
+{
+    ip4_sum(f, src, priority, ttl, false);
+}
+
+static enum wire_news hear_sum(struct wire *w, const char *src, uint8_t priority, bool plain, size_t *who)
 {
     static const uint8_t mac[WIRE_MAC] = { 2 };
     struct wire_advert a;
     struct frame f;
-    ip4(&f, src, priority, 255);
+    ip4_sum(&f, src, priority, 255, plain);
     assert_int_equal(wire_decode(0x0800, f.b, f.n, &a), 0);
+    assert_false(a.bad_checksum);
+    assert_int_equal(a.plain, plain);
     return wire_hear(w, &a, mac, false, w->adverts + 1, who);
+}
+
+static enum wire_news hear(struct wire *w, const char *src, uint8_t priority, size_t *who)
+{
+    return hear_sum(w, src, priority, false, who);
 }
 
 static void test_decode(void **state)
@@ -123,6 +140,29 @@ static void test_split(void **state)
     wire_free(&w);
 }
 
+/* Two masters, one of RFC 5798 and one of RFC 9568: not a firewall. */
+static void test_checksum_forms(void **state)
+{
+    struct wire w = { 0 };
+    struct findings l = { 0 };
+    size_t who;
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        hear_sum(&w, "10.0.0.1", 100, true, &who);
+        hear_sum(&w, "10.0.0.2", 200, false, &who);
+    }
+    wire_judge(&w, "eth0", &l);
+    assert_int_equal(l.n, 1);
+    assert_true(finding_is(&l, "HW-SPLIT", NULL));
+    json_t *said = findings_json(&l);
+    char *text = json_dumps(said, JSON_COMPACT);
+    assert_non_null(strstr(text, "checksum of 10.0.0.1 leaves out the pseudo header"));
+    free(text);
+    json_decref(said);
+    findings_free(&l);
+    wire_free(&w);
+}
+
 static void test_bounded(void **state)
 {
     struct wire w = { 0 };
@@ -146,6 +186,7 @@ static void test_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_decode), cmocka_unit_test(test_takeover),
-                                        cmocka_unit_test(test_split), cmocka_unit_test(test_bounded) };
+                                        cmocka_unit_test(test_split), cmocka_unit_test(test_checksum_forms),
+                                        cmocka_unit_test(test_bounded) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
