@@ -34,7 +34,9 @@ import holdctl  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
 import interop_frr  # noqa: E402,F401
+import kw_vrrp  # noqa: E402,F401
 import leftovers  # noqa: E402,F401
+import kw_checks  # noqa: E402,F401
 import life  # noqa: E402,F401
 import links  # noqa: E402,F401
 import mail  # noqa: E402,F401
