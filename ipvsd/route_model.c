@@ -179,14 +179,29 @@ void route_model_move(struct inst *from, struct inst *to)
         }
 }
 
+/* What tells two routes apart in a slot (route_fact) is less than what a line may say of one: its metrics,
+ * its source, its encapsulation. The same in the kernel is only what is asked for in the same bytes. */
+static bool route_same_request(struct ipvsd *d, const struct route_entry *a, const struct route_entry *b)
+{
+    struct nl_msg *m[2] = { route_model_msg(d, a, true), route_model_msg(d, b, true) };
+    const struct nlmsghdr *h[2] = { m[0] != NULL ? nlmsg_hdr(m[0]) : NULL,
+                                    m[1] != NULL ? nlmsg_hdr(m[1]) : NULL };
+    bool same = h[0] != NULL && h[1] != NULL && h[0]->nlmsg_len == h[1]->nlmsg_len &&
+                memcmp(h[0], h[1], h[0]->nlmsg_len) == 0;
+    nlmsg_free(m[0]);
+    nlmsg_free(m[1]);
+    return same;
+}
+
 void route_model_retire(struct ipvsd *d, const struct route_model *m, struct inst *i)
 {
     for (size_t k = i->nroutes; k-- > 0;) {
         struct route_entry *e = &i->routes[k], *heir = NULL;
         if (e->taken || !e->present || !e->known)
             continue;
-        while ((heir = route_model_slot(m, heir, &e->want)) != NULL &&
-               !(route_fact_fulfils(&e->want, &heir->want) && !heir->present))
+        while (
+            (heir = route_model_slot(m, heir, &e->want)) != NULL &&
+            !(route_fact_fulfils(&e->want, &heir->want) && !heir->present && route_same_request(d, e, heir)))
             ;
         if (heir != NULL) /* moved to another instance; who does not want it takes it out */
             heir->present = heir->ours = true;

@@ -177,8 +177,14 @@ static int route_put_path(struct nl_msg *m, const struct route_spec *r, const st
     return 0;
 }
 
-/* via A or B: two paths of equal share. */
-static int route_put_either(struct nl_msg *m, const struct route_spec *r)
+static uint32_t route_oif(const struct route_spec *r, const struct route_names *names)
+{
+    const char *dev = slice_str(r->obj, KW_ROUTE_DEV, NULL);
+    return dev != NULL ? names->ifindex(dev, names->arg) : 0;
+}
+
+/* via A or B: two paths of equal share. The interface belongs to them: of the whole the kernel refuses it. */
+static int route_put_either(struct nl_msg *m, const struct route_spec *r, const struct route_names *names)
 {
     struct rtnexthop *hop;
     struct ipaddr a;
@@ -186,7 +192,10 @@ static int route_put_either(struct nl_msg *m, const struct route_spec *r)
     for (size_t i = 0; i < 2; i++) {
         if (!slice_ip(r->obj, both[i], &a))
             continue;
-        if (route_begin_path(m, &hop) < 0 || route_put_gateway(m, r->family, &a) < 0)
+        if (route_begin_path(m, &hop) < 0)
+            return -1;
+        hop->rtnh_ifindex = (int)route_oif(r, names);
+        if (route_put_gateway(m, r->family, &a) < 0)
             return -1;
         route_end_path(m, hop);
     }
@@ -202,7 +211,7 @@ static int route_put_paths(struct nl_msg *m, const struct route_spec *r, const s
     struct nlattr *nest = nla_nest_start(m, RTA_MULTIPATH);
     int rc = nest == NULL ? -1 : 0;
     if (rc == 0 && either)
-        rc = route_put_either(m, r);
+        rc = route_put_either(m, r, names);
     for (; n != NULL && rc == 0; n = slice_next(r->slice, n, BLK_NEXTHOP, r->obj->id))
         rc = route_put_path(m, r, n, names);
     if (rc == 0)
@@ -230,14 +239,14 @@ static int route_put_where(struct nl_msg *m, const struct route_spec *r, const s
 {
     const struct slice_obj *o = r->obj;
     const char *dev = slice_str(o, KW_ROUTE_DEV, NULL), *vrf = slice_str(o, KW_ROUTE_VRF, NULL);
-    uint32_t oif = dev != NULL ? names->ifindex(dev, names->arg) : 0;
+    uint32_t oif = route_oif(r, names);
     uint32_t table = vrf != NULL ? names->vrf_table(vrf, names->arg) : r->table;
     if ((dev != NULL && oif == 0) || (vrf != NULL && table == 0)) {
         errno = ENODEV;
         return -1;
     }
     int rc = nla_put_u32(m, RTA_TABLE, table);
-    if (rc == 0 && oif != 0)
+    if (rc == 0 && oif != 0 && !slice_has(o, KW_ROUTE_OR))
         rc = nla_put_u32(m, RTA_OIF, oif);
     if (rc == 0 && slice_has(o, KW_ROUTE_METRIC))
         rc = nla_put_u32(m, RTA_PRIORITY, (uint32_t)slice_uint(o, KW_ROUTE_METRIC, 0));

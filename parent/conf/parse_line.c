@@ -122,7 +122,7 @@ bool parse_option(struct conf *c, struct conf_obj *o, enum blk blk, const struct
     parse_notyet(c, row, l);
     if (row->flags & KWF_DEPRECATED)
         CONF_WARN(c, conf_pos_word(l, &l->words[at]), "HF-DEPRECATED", "%s is now called %s", row->name,
-                  main->name);
+                  row->kw == KW_ROUTE_OR ? "nexthop" : main->name);
     if (row->kind == KIND_FLAG || row->kind == KIND_BOOL) {
         conf_set_uint(c, o, main->kw, 1);
         conf_get(o, main->kw)->inherited = false;

@@ -44,6 +44,19 @@ static void option_via(struct conf *c, struct conf_obj *o, enum kw kw, const str
         put_raw(c, o, kw, l, at, &a, sizeof a);
 }
 
+/* The kernel's bounds of a retransmission time; the incumbent holds all three to them. */
+static uint64_t kernel_time_bound(struct conf *c, const struct kw_row *row, const struct conf_line *l,
+                                  size_t at, uint64_t value, uint64_t scale)
+{
+    uint64_t least = 200 * scale, most = 120000 * scale, held = value < least ? least : value;
+    held = held > most ? most : held;
+    if (held != value)
+        CONF_WARN(c, conf_pos_word(l, &l->words[at]), "HF-RANGE",
+                  "%s %s is not between 200 ms and 120 s, set to the nearest of them", row->name,
+                  l->words[at].text);
+    return held;
+}
+
 /* rtt, rttvar, rto_min: s, ms or the kernel's unit. Stored in the kernel's unit. */
 static void option_kernel_time(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                                const struct conf_line *l, size_t *word)
@@ -75,6 +88,7 @@ static void option_kernel_time(struct conf *c, struct conf_obj *o, const struct 
                  "%s %s is no time (a number, or with s or ms)", row->name, w);
         return;
     }
+    value = kernel_time_bound(c, row, l, at, value, scale);
     put_raw(c, o, row->kw, l, at, &value, sizeof value);
 }
 

@@ -257,7 +257,7 @@ static void line_grammars(void **state)
             "1 nexthop via"
             " 192.168.101.2 dev eth0 weight 2\n blackhole 192.168.110.0/24\n to default via inet 10.0.0.1 "
             "mtu lock 1400"
-            " rtt 20ms realms 1/2\n 10.1.0.0/16 dev eth1 encap mpls 100/200\n}\nstatic_rules {\n from "
+            " rtt 300ms realms 1/2\n 10.1.0.0/16 dev eth1 encap mpls 100/200\n}\nstatic_rules {\n from "
             "10.0.0.0/8 table 7"
             " priority 100 no_track\n to 10.0.0.1 fwmark 0x10/0xff blackhole preference 5 sport 100-200\n}\n"
             "static_ipaddress {\n 10.9.9.9/24 dev eth1 brd + scope link label eth1:1\n 2001:db8::1 dev eth1 "
@@ -276,7 +276,7 @@ static void line_grammars(void **state)
     r = conf_next(conf_top(s.c), r, BLK_ROUTE);
     assert_int_equal(conf_uint(r, KW_ROUTE_MTU, 0), 1400);
     assert_int_equal(conf_uint(r, KW_ROUTE_X_LOCK, 0), 1u << 2);
-    assert_int_equal(*(const uint64_t *)conf_get(r, KW_ROUTE_RTT)->v.raw, 160);
+    assert_int_equal(*(const uint64_t *)conf_get(r, KW_ROUTE_RTT)->v.raw, 2400);
     assert_int_equal(*(const uint64_t *)conf_get(r, KW_ROUTE_REALMS)->v.raw, 65538);
     a = conf_next(conf_top(s.c), NULL, BLK_ADDR);
     char text[IPADDR_STRLEN];
