@@ -163,6 +163,15 @@ void notify_vs_event(struct parent *p, struct config *c, const struct msg_vs_eve
 
 /* ---- reload */
 
+/* With fifo_write_vrrp_states_on_reload: groups first, then instances. */
+static void notify_again(struct parent *p, const struct config_inst *v, size_t n, const struct notify_kind *k)
+{
+    enum notify_word word;
+    for (size_t i = 0; i < n; i++)
+        if (v[i].at != 0 && notify_word_of(v[i].state, &word))
+            notify_vrrp_line(p, k, v[i].name, notify_words[word], k == &notify_group ? 0 : v[i].priority);
+}
+
 /* vrrpd's rule: the name, else VRID and interface. */
 static bool notify_lives_on(const struct config *now, const struct config_inst *was)
 {
@@ -178,7 +187,6 @@ void notify_reloaded(struct parent *p, struct config *old, struct config *now)
 {
     const struct slice_obj *g = slice_next(now->slice, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
     bool rewrite = g != NULL && slice_bool(g, KW_GLOBAL_FIFO_WRITE_VRRP_STATES_ON_RELOAD, false);
-    enum notify_word word;
     for (size_t i = 0; i < old->ninst; i++) {
         const struct config_inst *was = &old->inst[i];
         const struct slice_obj *o = slice_by_id(old->slice, was->id);
@@ -186,8 +194,8 @@ void notify_reloaded(struct parent *p, struct config *old, struct config *now)
             notify_tell(p, old, o, &notify_instance,
                         slice_has(o, KW_VI_NOTIFY_DELETED) ? NOTIFY_DELETED : NOTIFY_FAULT, was->priority);
     }
-    for (size_t i = 0; rewrite && i < now->ninst; i++)
-        if (now->inst[i].at != 0 && notify_word_of(now->inst[i].state, &word))
-            notify_vrrp_line(p, &notify_instance, now->inst[i].name, notify_words[word],
-                             now->inst[i].priority);
+    if (!rewrite)
+        return;
+    notify_again(p, now->group, now->ngroup, &notify_group);
+    notify_again(p, now->inst, now->ninst, &notify_instance);
 }

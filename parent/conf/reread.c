@@ -126,9 +126,13 @@ static void reread_word(struct reread *r)
         char ch = r->s[r->i];
 
         if (ch == '\\' && r->i + 1 < r->len) {
+            char next = r->s[r->i + 1];
+
             if (r->resolve) {
                 reread_escape(r);
                 r->i--;
+            } else if (quote == '"' && (next == '"' || next == '\\')) {
+                r->out[r->n++] = r->s[++r->i]; /* as in a shell: it reaches the second pass as itself */
             } else {
                 r->out[r->n++] = ch;
                 r->out[r->n++] = r->s[++r->i];
@@ -175,8 +179,8 @@ static int reread_all(struct reread *r, struct conf_args *out)
 static void reread_say_open(struct diag *d, struct conf_pos pos)
 {
     diag_help(diag_add(d, DIAG_ERROR, "HF-QUOTE-OPEN", pos, "a quote of the command is not closed"),
-              "inside \"...\" write '...' for arguments with blanks, and \\\" or \\' for a quote that is "
-              "meant as itself");
+              "inside \"...\" write '...' or \\\"...\\\" for arguments with blanks, and '\"' or \\' for a "
+              "quote that is meant as itself");
 }
 
 int conf_line_reread(struct conf_text *t, const struct conf_line *l, size_t first, bool resolve,

@@ -243,13 +243,15 @@ static void expect_command(const char *text, size_t nargs, const char *const *wa
 static void test_second_tokenizer(void **state)
 {
     const char *const shell[] = { "/bin/bash", "-c", "if [[ $(ps | wc -l) -eq 0 ]] ; then exit 1;fi" };
-    const char *const mixed[] = { "/x", "two words", "a\tb", "A", "A", "\"q\"", "opt=1 2" };
+    const char *const mixed[] = { "/x", "two words", "a\tb", "A", "A", "q q", "opt=1 2" };
+    const char *const quotes[] = { "/x", "\"a\" b", "c\"d", "e'f", "" };
     struct conf_args word;
     struct loaded l;
 
     (void)state;
     expect_command("script \"/bin/bash -c 'if [[ $(ps | wc -l) -eq 0 ]] ; then exit 1;fi'\"\n", 3, shell);
-    expect_command("script \"/x 'two words' a\\tb \\101 \\x41 \\\"q\\\" opt='1 2'\"\n", 7, mixed);
+    expect_command("script \"/x 'two words' a\\tb \\101 \\x41 \\\"q q\\\" opt='1 2'\"\n", 7, mixed);
+    expect_command("script \"/x '\\\"a\\\" b' c\\\\\\\"d e\\'f \\\"\\\"\"\n", 5, quotes);
     load_bytes(&l, "notify '/x y' user group\n", 25, &opts);
     assert_int_equal(conf_line_reread(&l.t, &l.t.lines[0], 1, false, &word, l.d), 0);
     assert_int_equal(word.n, 3);
