@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "parent/check_log.h"
 #include "parent/conf_run.h"
 #include "parent/control.h"
 #include "parent/lifecycle.h"
@@ -332,8 +333,10 @@ static void reload_on_conf(void *arg, const struct conf_result *res)
     struct reload *r = arg;
     r->run = NULL;
     reload_set_text(r, res->text, res->len);
-    if (r->plan == NULL)
+    if (r->plan == NULL) {
         conf_log_text(res->text, res->len, res->config == NULL);
+        check_log_write(r->p->cur, res->text, res->len);
+    }
     if (res->config == NULL) {
         reload_refuse(r, res->status, "the new configuration has errors (holdfast -t shows them)");
         return;

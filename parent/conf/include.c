@@ -214,12 +214,15 @@ static void include_open(struct include *in, const char *shown, const char *path
             diag_help(diag_add(c->d, DIAG_NOTE, "HF-FILE-EXEC", text_pos_file(c, f.file),
                                "the configuration file is executable"),
                       "chmod a-x: the incumbent would silently pass over this file");
+        unsigned int level = c->include_level; /* include_check in there holds there */
         text_file(c, &f, s.buf, s.len);
+        c->include_level = level;
     }
     free(s.buf);
 }
 
-static void include_glob(struct include *in, const char *name)
+/* False: nothing is called like that. */
+static bool include_glob(struct include *in, const char *name)
 {
     char *pattern = include_path(in, name, true);
     glob_t g = { .gl_pathc = 0 };
@@ -233,39 +236,58 @@ static void include_glob(struct include *in, const char *name)
         for (size_t i = 0; i < g.gl_pathc; i++)
             include_open(in, g.gl_pathv[i], g.gl_pathv[i], false);
         globfree(&g);
-    } else if (!in->src) {
-        include_say_errno(in, name, ENOENT, false);
-    } else {
-        bool error = (in->level & CONF_INCLUDE_WILDCARD) || (in->braces && in->level & CONF_INCLUDE_BRACE);
-        struct diag_item *it = diag_add(in->c->d, error ? DIAG_ERROR : DIAG_WARNING, "HF-INCLUDE-EMPTY",
-                                        in->pos, "include %s matches no file", name);
-
-        if (error) {
-            diag_class(it, DIAG_CLASS_FILE);
-            diag_strict(it);
-        }
     }
     free(pattern);
+    return rc == 0;
+}
+
+static void include_say_empty(struct include *in, const char *name, bool all)
+{
+    bool error = (all && in->level & CONF_INCLUDE_WILDCARD) || (in->braces && in->level & CONF_INCLUDE_BRACE);
+    struct diag_item *it;
+
+    if (!in->src) {
+        include_say_errno(in, name, ENOENT, false);
+        return;
+    }
+    it = diag_add(in->c->d, error ? DIAG_ERROR : DIAG_WARNING, "HF-INCLUDE-EMPTY", in->pos,
+                  "include %s matches no file", name);
+    if (error) {
+        diag_class(it, DIAG_CLASS_FILE);
+        diag_strict(it);
+    }
+}
+
+/* Of a pattern with braces the whole must match something, which is known only at the end. */
+static void include_each(struct include *in)
+{
+    bool *empty = xcalloc(in->nalt, sizeof(*empty)), any = false;
+
+    for (size_t i = 0; i < in->nalt && !in->c->full; i++) {
+        if (include_wild(in->alt[i])) {
+            empty[i] = !include_glob(in, in->alt[i]);
+            any = any || !empty[i];
+        } else {
+            char *path = include_path(in, in->alt[i], false);
+
+            include_open(in, in->alt[i], path, true);
+            free(path);
+        }
+    }
+    for (size_t i = 0; i < in->nalt; i++)
+        if (empty[i])
+            include_say_empty(in, in->alt[i], !any && in->opened == 0);
+    free(empty);
 }
 
 static void include_run(struct include *in, const char *pattern)
 {
-    if (!include_braces(in, pattern)) {
+    if (include_braces(in, pattern))
+        include_each(in);
+    else
         diag_class(include_say(in, DIAG_ERROR, "HF-INCLUDE-BRACES", pattern,
                                DIAG_ID("more than 1024 alternatives in braces")),
                    DIAG_CLASS_FILE);
-    } else {
-        for (size_t i = 0; i < in->nalt && !in->c->full; i++) {
-            if (include_wild(in->alt[i])) {
-                include_glob(in, in->alt[i]);
-            } else {
-                char *path = include_path(in, in->alt[i], false);
-
-                include_open(in, in->alt[i], path, true);
-                free(path);
-            }
-        }
-    }
     for (size_t i = 0; i < in->nalt; i++)
         free(in->alt[i]);
     free(in->alt);
@@ -359,6 +381,7 @@ void include_check_statement(struct conf_ctx *c, const struct conf_line *l)
         unsigned int bit;
     } bits[] = {
         { "read", CONF_INCLUDE_READ },
+        { "readable", CONF_INCLUDE_READ }, /* the manual's word for it */
         { "match", CONF_INCLUDE_MATCH },
         { "wildcard_match", CONF_INCLUDE_WILDCARD },
         { "brace_match", CONF_INCLUDE_BRACE },
@@ -369,7 +392,7 @@ void include_check_statement(struct conf_ctx *c, const struct conf_line *l)
         return;
     }
     if (l->words[1].text[0] != '+' && l->words[1].text[0] != '-')
-        c->include_level = 0;
+        c->include_level = CONF_INCLUDE_READ; /* each of them includes it */
     for (size_t i = 1; i < l->nwords; i++) {
         const char *w = l->words[i].text;
         bool off = w[0] == '-';

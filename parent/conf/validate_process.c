@@ -2,6 +2,8 @@
  * validate_process.c - global_defs about processes and files of the daemon itself: what would be accepted and
  * then do nothing. Called by conf_validate.
  */
+#include <string.h>
+
 #include "parent/conf/conf_int.h"
 
 static void absolute(struct conf *c, enum kw kw)
@@ -23,8 +25,28 @@ static void bfd_name(struct conf *c)
               "vrrp_process_name names that process");
 }
 
+/* What they mean is include.c's; it meets them long before anything is parsed, and passes over the rest. */
+static void include_words(struct conf *c)
+{
+    static const char *const words[] = { "read", "readable", "match", "wildcard_match", "brace_match" };
+    for (const struct conf_value *v = c->global->values; v != NULL; v = v->next) {
+        if (v->kw != KW_GLOBAL_INCLUDE_CHECK || v->v.s == NULL || v->v.s[0] == '\0')
+            continue;
+        const char *w = v->v.s + (v->v.s[0] == '+' || v->v.s[0] == '-');
+        bool known = false;
+        for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+            known = known || strcmp(w, words[i]) == 0;
+        if (!known)
+            diag_help(CONF_ERR(c, conf_pos_value(v), "HF-OPTION", "unknown option %s after %s", v->v.s,
+                               schema_kw(v->kw)->name),
+                      "write some of read, match, wildcard_match and brace_match, each with + or - to change "
+                      "what is in force, or none for all");
+    }
+}
+
 void conf_validate_process(struct conf *c)
 {
+    include_words(c);
     static const enum kw paths[] = { KW_GLOBAL_RELOAD_TIME_FILE, KW_GLOBAL_RELOAD_FILE,
                                      KW_GLOBAL_CONFIG_SAVE_DIR };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
