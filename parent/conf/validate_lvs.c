@@ -177,9 +177,16 @@ static void scheduler(struct conf *c, struct conf_obj *vs)
             CONF_WARN(c, conf_pos_value(conf_get(vs, table[i].kw)), "HF-NO-EFFECT",
                       "%s has no effect without lb_algo %s", schema_kw(table[i].kw)->name, table[i].name);
     if (conf_flag(vs, KW_VS_OPS) && conf_get(vs, KW_VS_X_FWMARK) == NULL &&
-        conf_uint(vs, KW_VS_PROTOCOL, 17) != 17)
+        conf_uint(vs, KW_VS_PROTOCOL, 17) != 17) {
         CONF_WARN(c, conf_pos_value(conf_get(vs, KW_VS_OPS)), "HF-NO-EFFECT",
                   "ops has an effect on UDP only");
+        conf_unset(vs, KW_VS_OPS);
+    }
+    if (conf_get(vs, KW_VS_PERSISTENCE_ENGINE) != NULL && conf_get(vs, KW_VS_PERSISTENCE_TIMEOUT) == NULL) {
+        CONF_WARN(c, conf_pos_value(conf_get(vs, KW_VS_PERSISTENCE_ENGINE)), "HF-NO-EFFECT",
+                  "persistence_engine has no effect without persistence_timeout");
+        conf_unset(vs, KW_VS_PERSISTENCE_ENGINE);
+    }
     if (conf_flag(vs, KW_VS_HA_SUSPEND) && conf_get(vs, KW_VS_X_FWMARK) != NULL)
         CONF_WARN(c, conf_pos_value(conf_get(vs, KW_VS_HA_SUSPEND)), "HF-NO-EFFECT",
                   "ha_suspend has no effect on a fwmark service");

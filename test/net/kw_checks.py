@@ -1,11 +1,18 @@
 """Keywords of the checks, each judged by what it changes on the wire or in a verdict. No IPVS is needed: verdicts are read from the log.
 """
+import contextlib
 import hashlib
+import os
+import re
+import socket
 import ssl
 import subprocess
+import threading
+import time
 
 from case import case, check
 from checks import Server, addresses, certificate, expect, reply, say, service, url, whole
+from lab import watch
 
 # pattern, options, page, with the options, without them: True matches, None is refused as a pattern
 REGEX = [
@@ -89,8 +96,10 @@ def regex_refused(lane):
 
 def virtual(n, servers, *lines, ip="10.99.0.%d"):
     """The n-th virtual server: quick, nothing retried."""
-    return "virtual_server %s 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n delay_loop 1\n warmup 0\n retry 0\n connect_timeout 1\n alpha\n %s\n%s\n}\n" % (
-        ip % n, "\n ".join(lines), "\n".join(servers))
+    quick = ("delay_loop 1", "retry 0", "connect_timeout 1")
+    first = [x for x in quick if not any(y.startswith(x.split()[0]) for y in lines)]
+    return "virtual_server %s 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n warmup 0\n alpha\n %s\n%s\n}\n" % (
+        ip % n, "\n ".join([*first, *lines]), "\n".join(servers))
 
 
 def real(ip, port, *lines):
@@ -203,3 +212,185 @@ def tls(lane):
             have = server.log[0]["end"], server.log[0]["sni"]
             check(have == (end, name), "'%s' %s '%s': have %s, want %s", vs, lines, of_url, have, (end, name))
         return "%d sessions" % len(rows)
+
+
+class Peer:
+    """Whatever a kind of check wants at the other end, on node, port; from whom it was asked is in log."""
+
+    def __init__(self, node, kind, port, ip="0.0.0.0", context=None):
+        self.kind, self.log, self.context = kind, [], context
+        family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+        with watch.in_netns(node.ns):
+            if kind == "PING_CHECK":
+                self.s = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6)
+            else:
+                self.s = socket.socket(family, socket.SOCK_DGRAM if kind in ("DNS_CHECK", "UDP_CHECK") else socket.SOCK_STREAM)
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if kind != "PING_CHECK":
+            self.s.bind((ip, port))
+        if self.s.type == socket.SOCK_STREAM:
+            self.s.listen(64)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            if self.s.type != socket.SOCK_STREAM:
+                data, peer = self.s.recvfrom(65536)
+                self.log.append(peer[:2])
+                if self.kind == "DNS_CHECK":
+                    self.s.sendto(data[:2] + b"\x81\x80" + data[4:], peer)
+                elif self.kind == "UDP_CHECK":
+                    self.s.sendto(data, peer)
+                continue
+            c, peer = self.s.accept()
+            self.log.append(peer[:2])
+            threading.Thread(target=self._talk, args=(c,), daemon=True).start()
+
+    def _talk(self, c):
+        with contextlib.suppress(OSError), c:
+            c.settimeout(5)
+            if self.kind == "SSL_GET":
+                c = self.context.wrap_socket(c, server_side=True)
+            if self.kind.endswith("_GET"):
+                c.recv(4096)
+                c.sendall(reply())
+            elif self.kind == "SMTP_CHECK":
+                for line in (b"220 lab\r\n", b"250 lab\r\n", b"221 bye\r\n"):
+                    c.sendall(line)
+                    c.recv(4096)
+
+
+def lines_of(kind, lines):
+    """A check of this kind with these lines; SMTP_CHECK host is the old form."""
+    if kind.endswith("_GET"):
+        return checker(kind, "url {\n path /\n }", *lines)
+    if kind == "SMTP_CHECK host":
+        return checker("SMTP_CHECK", "host {\n %s\n }" % "\n ".join(lines))
+    if kind == "UDP_CHECK":
+        return checker(kind, "payload 00", "require_reply", *lines)
+    return checker(kind, *lines)
+
+
+KINDS = ("TCP_CHECK", "HTTP_GET", "SSL_GET", "SMTP_CHECK", "SMTP_CHECK host", "DNS_CHECK", "UDP_CHECK", "PING_CHECK")
+SOURCE, MARKED = "10.77.0.61", "10.97.0.1"
+
+
+def told(d, head):
+    """What the log says of the only server of the service with this head: up, down or None."""
+    words = re.findall(r"real server \S+ of virtual server \[%s\]:\S+ is (up|down)" % re.escape(head), d.read_log())
+    return words[-1] if words else None
+
+
+@case("kw-check-source", "bindto, bind_port, fwmark, connect_ip, connect_port and bind_if with a link-local address, of every kind of check", limit=60)
+def source(lane):
+    with lane.lab("ab") as lab:
+        path = certificate(lab.root)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path + ".pem", path + ".key")
+        lab.b.batch("addr add %s/32 dev lo" % MARKED)
+        lab.a.batch("addr add %s/24 dev eth0\nroute add %s/32 via %s table 100\nrule add fwmark 7 lookup 100" % (SOURCE, MARKED, lab.b.ip))
+        text, rows, n = GLOBAL, [], 0
+
+        def row(kind, lines, want, v6=False):
+            """want(peers of it) is None, or what is wrong."""
+            nonlocal text, n
+            n += 1
+            port = 3000 + n
+            peer = Peer(lab.b, kind.split()[0], port, "::" if v6 else MARKED if "fwmark 7" in lines else "0.0.0.0", context)
+            head = "fd99::%x" % n if v6 else "10.99.0.%d" % n
+            lines = ["connect_port %d" % port, *lines]
+            text += virtual(n, [real("fd98::%x" % n if v6 else "10.98.0.%d" % n, 80, lines_of(kind, lines))], ip="fd99::%x" if v6 else "10.99.0.%d")
+            rows.append((kind, lines, head, peer, want))
+
+        def by(ip, port=None):
+            return lambda peers: any(p == ip and port in (None, q) for p, q in peers)
+        for i, kind in enumerate(KINDS):
+            ping = kind == "PING_CHECK"
+            row(kind, ["connect_ip " + lab.b.ip], by(lab.a.ip))
+            row(kind, ["connect_ip " + lab.b.ip, "bindto " + SOURCE], by(SOURCE))
+            row(kind, ["connect_ip " + lab.b.ip, "bindto " + SOURCE, "bind_port %d" % (5000 + i)], by(SOURCE, None if ping else 5000 + i))
+            row(kind, ["connect_ip " + lab.b.ip, "bindto " + SOURCE, "bind_port %d" % (700 + i)], by(SOURCE, None if ping else 700 + i))
+            row(kind, ["connect_ip " + MARKED, "fwmark 7"], by(lab.a.ip))
+            row(kind, ["connect_ip " + lab.b.link_local, "bind_if eth0"], by(lab.a.link_local), True)
+            row(kind, ["connect_ip " + lab.b.link_local, "bindto " + lab.a.link_local, "bind_if eth0", "bind_port %d" % (800 + i)],
+                by(lab.a.link_local, None if ping else 800 + i), True)
+            row(kind, ["connect_ip " + MARKED], None)
+            row(kind, ["connect_ip " + lab.b.link_local], None, True)
+            row(kind, ["connect_ip " + lab.b.ip, "bind_if lo"], None)
+        d = lab.a.start(lane.daemon, text)
+
+        def wrong():
+            return [(kind, lines, told(d, head)) for kind, lines, head, _, want in rows
+                    if told(d, head) != ("up" if want else None) or not want and not re.search(r"%s\]\S*, failed" % re.escape(head), d.read_log())]
+        end = time.monotonic() + 12
+        while wrong() and time.monotonic() < end:
+            time.sleep(0.2)
+        check(not wrong(), "%s", wrong())
+        for kind, lines, _, peer, want in rows:
+            if want:
+                check(want(list(peer.log)), "%s %s: asked from %s", kind, lines, peer.log)
+        return "%d checks" % len(rows)
+
+
+def clock(line):
+    h, m, s = re.match(r"\w+ +\d+ (\d+):(\d+):([\d.]+)", line).groups()
+    return int(h) * 3600 + int(m) * 60 + float(s)
+
+
+def failures_of(d, head):
+    """(seconds, what came of it, the line) of each failure in the service with this head."""
+    out = []
+    for line in d.read_log().splitlines():
+        if "[%s]:" % head in line and ("failed: " in line or " is down" in line):
+            word = "again" if "it is tried again" in line else "already" if "it is down already" in line else "down"
+            out.append((clock(line), word, line))
+    return out
+
+
+TIMERS = ("retry 2", "delay_before_retry 0.4", "delay_loop 1.2", "connect_timeout 0.3")
+DECOYS = ("retry 0", "delay_before_retry 3", "delay_loop 0.5", "connect_timeout 2")
+
+
+@case("kw-check-timers", "retry, delay_before_retry, delay_loop, connect_timeout of service, server and check, the nearest counts, in every kind of check", limit=60)
+def timers(lane):
+    with lane.lab("ab") as lab:
+        path = certificate(lab.root)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(path + ".pem", path + ".key")
+        flag, script = lab.root + "/flag", lab.root + "/misc"
+        for name, content in ((flag, ""), (script, "#!/bin/sh\ntest -e %s\n" % flag)):
+            with open(name, "w") as f:
+                f.write(content)
+        os.chmod(script, 0o755)
+        text, rows, n = GLOBAL.replace("}", " script_user root\n enable_script_security\n}"), [], 0
+        for kind in (*KINDS, "MISC_CHECK"):
+            for level in range(3):
+                n += 1
+                sets = [(), (), ()]
+                for outer in range(level):
+                    sets[outer] = DECOYS
+                sets[level] = TIMERS
+                own = list(sets[2])
+                if kind == "MISC_CHECK":
+                    own = ["misc_path " + script, *(x for x in own if "connect" not in x)]
+                else:
+                    own += ["connect_ip " + lab.b.ip, "connect_port %d" % (3000 + n)]
+                    Peer(lab.b, kind.split()[0], 3000 + n, context=context)
+                text += virtual(n, [real("10.98.0.%d" % n, 80, *sets[1], lines_of(kind, own))], *sets[0])
+                rows.append((kind, level, "10.99.0.%d" % n))
+        d = lab.a.start(lane.daemon, text)
+        lab.wait(lambda: all(told(d, head) == "up" for _, _, head in rows), 15, "every server up")
+        os.unlink(flag)
+        with watch.in_netns(lab.b.ns):
+            subprocess.run(["nft", "add table inet f; add chain inet f c { type filter hook input priority 0; policy drop; }"], check=True)
+        lab.wait(lambda: all(sum(w == "already" for _, w, _ in failures_of(d, head)) >= 2 for _, _, head in rows), 12, "every server down, and checked again")
+        for kind, level, head in rows:
+            seen = failures_of(d, head)
+            words = [w for _, w, _ in seen]
+            check(words[:5] == ["again", "again", "down", "already", "already"], "%s, level %d: retries: %s", kind, level, words)
+            gaps = [b[0] - a[0] for a, b in zip(seen, seen[1:])]
+            misc = kind == "MISC_CHECK"
+            for have, want in zip(gaps, [0.4 if misc else 0.7] * 2 + [1.2] * 2):
+                check(abs(have - want) < 0.3, "%s, level %d: %.2f s between two attempts, wanted %.1f: %s", kind, level, have, want, gaps)
+            check(misc or all("within 0.3 s" in line for _, _, line in seen), "%s, level %d: connect_timeout: %s", kind, level, seen[0][2])
+        return "%d checks" % len(rows)
