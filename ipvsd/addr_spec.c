@@ -39,9 +39,8 @@ int addr_spec_read(const struct slice_obj *o, struct addr_spec *out)
     if (!slice_ip(o, KW_ADDR_ADDRESS, &out->addr) || ipaddr_len(&out->addr) == 0)
         return -1;
     if (slice_ip(o, KW_ADDR_PEER, &out->peer) && out->peer.family == out->addr.family) {
-        /* As with iproute2 the prefix belongs to the peer; without one there the address's own counts. */
-        if (out->peer.plen < ipaddr_len(&out->peer) * 8)
-            out->addr.plen = out->peer.plen;
+        /* As with iproute2 and the incumbent the prefix is the peer's, one address without a length. */
+        out->addr.plen = out->peer.plen;
     } else {
         out->peer.family = 0;
     }

@@ -138,7 +138,8 @@ static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *v
         return;
     }
     if (conf_get(a, KW_ADDR_PREFERRED_LFT) == NULL)
-        conf_set_uint(c, a, KW_ADDR_PREFERRED_LFT, ip->plen == 128 ? 0 : UINT32_MAX);
+        conf_set_uint(c, a, KW_ADDR_PREFERRED_LFT,
+                      (other != NULL ? other->plen : ip->plen) == 128 ? 0 : UINT32_MAX);
     if (conf_get(a, KW_ADDR_LABEL) != NULL)
         CONF_WARN(c, conf_pos_obj(a), "HF-NO-EFFECT", "label has no effect on an IPv6 address");
     conf_unset(a, KW_ADDR_LABEL);

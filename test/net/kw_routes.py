@@ -190,13 +190,57 @@ RULES6 = [line for line in RULES4 if "realms" not in line[0] and not line[0].sta
     ("inet6 from all iif eth0 table 77", "iif eth0 table 77", None),
     ("from all inet6 table 79 to all", "table 79", None),
 ]
-BLOCKS = {"route": ("static_routes", "virtual_routes"), "rule": ("static_rules", "virtual_rules")}
+# {a} is an address of its own, {p} one beside it, {n} a number
+ADDRESSES4 = [
+    ("{a}/24 dev eth0", None, None),
+    ("{a}", "{a}/32 dev eth0", None),
+    ("{a}/24 dev eth1", None, "{a}/24 dev eth0"),
+    ("{a}/24 brd {p}", "{a}/24 brd {p} dev eth0", "{a}/24 dev eth0"),
+    ("{a}/25 brd +", "{a}/25 brd + dev eth0", "{a}/25 dev eth0"),
+    ("{a}/25 broadcast -", "{a}/25 brd - dev eth0", "{a}/25 dev eth0"),
+    ("{a}/30 broadcast {p}", "{a}/30 brd {p} dev eth0", "{a}/30 dev eth0"),
+    ("{a}/24 scope link", "{a}/24 scope link dev eth0", "{a}/24 dev eth0"),
+    ("{a}/24 scope kwscope dev eth1", "{a}/24 scope 153 dev eth1", "{a}/24 dev eth1"),
+    ("{a}/24 label eth0:{n}", "{a}/24 label eth0:{n} dev eth0", "{a}/24 dev eth0"),
+    ("{a} peer {p}", "{a} peer {p} dev eth0", "{a}/32 dev eth0"),
+    ("{a}/24 peer {p}", "{a}/24 peer {p} dev eth0", None),
+    ("{a}/32 peer {p}/24", "{a} peer {p}/24 dev eth0", "{a}/32 dev eth0"),
+    ("{a}/24 noprefixroute", "{a}/24 noprefixroute dev eth0", "{a}/24 dev eth0"),
+    ("{a}/24 preferred_lft 0", "{a}/24 preferred_lft 0 dev eth0", "{a}/24 dev eth0"),
+    ("{a}/24 preferred_lft 5000", "{a}/24 preferred_lft 5000 dev eth0", None),
+    ("{a}/24 preferred_lft forever", "{a}/24 dev eth0", None),
+    ("239.77.{n}/32 autojoin", "239.77.{n}/32 autojoin dev eth0", None),
+    ("{a}/24 no_track", "{a}/24 dev eth0", None),
+    ("{a}/24 home mngtmpaddr -nodad", "{a}/24 dev eth0", None),
+]
+ADDRESSES6 = [
+    ("{a}/64", "{a}/64 nodad dev eth0", None),
+    ("{a}", "{a}/128 nodad preferred_lft 0 dev eth0", None),
+    ("{a}/128 preferred_lft forever", "{a}/128 nodad dev eth0", "{a}/128 nodad preferred_lft 0 dev eth0"),
+    ("{a}/64 dev eth1", "{a}/64 nodad dev eth1", "{a}/64 nodad dev eth0"),
+    ("{a}/64 -nodad", "{a}/64 dev eth0", "{a}/64 nodad dev eth0"),
+    ("{a}/64 home", "{a}/64 home nodad dev eth0", "{a}/64 nodad dev eth0"),
+    ("{a}/64 mngtmpaddr", "{a}/64 mngtmpaddr nodad dev eth0", "{a}/64 nodad dev eth0"),
+    ("{a}/64 noprefixroute", "{a}/64 noprefixroute nodad dev eth0", "{a}/64 nodad dev eth0"),
+    ("{a}/64 preferred_lft 0", "{a}/64 preferred_lft 0 nodad dev eth0", "{a}/64 nodad dev eth0"),
+    ("{a}/64 preferred_lft 5000", "{a}/64 preferred_lft 5000 nodad dev eth0", "{a}/64 nodad dev eth0"),
+    ("{a} peer {p}", "{a} peer {p} nodad preferred_lft 0 dev eth0", None),
+    ("{a}/64 peer {p}", "{a}/64 peer {p} nodad preferred_lft 0 dev eth0", None),
+    ("{a}/128 peer {p}/64 preferred_lft forever", "{a} peer {p}/64 nodad dev eth0", None),
+    ("ff05::77:{n}/128 autojoin", "ff05::77:{n}/128 autojoin nodad preferred_lft 0 dev eth0", None),
+    ("{a}/64 scope link label x", "{a}/64 nodad dev eth0", None),
+]
+SHOW = {"address": ("addr", "show"), "route": ("route", "show", "table", "all"), "rule": ("rule", "show")}
+BLOCKS = {"address": ("static_ipaddress", "virtual_ipaddress_excluded"), "route": ("static_routes", "virtual_routes"), "rule": ("static_rules", "virtual_rules")}
+TABLES = {"address": (ADDRESSES4, ADDRESSES6), "route": (ROUTES4, ROUTES6), "rule": (RULES4, RULES6)}
 NETS = (90, 91)  # static lines have destinations of their own, virtual ones too
 
 
 def filled(words, six, net, n):
     dst = "2001:db8:%x:%%x::/64" % net if six else "10.%d.%%d.0/24" % net
-    return words.format(d=dst % n, f=dst % n, t=dst % (100 + n), n=100 * net + n)
+    own = "fd%x::%x:%%d" % (net, n) if six else "10.%d.%d.%%d" % (net, n)
+    number = "%d.%d" % (net, n) if words.startswith("239.") else 100 * net + n
+    return words.format(d=dst % n, f=dst % n, t=dst % (100 + n), n=number, a=own % 1, p=own % 2)
 
 
 def preference(line, n):
@@ -225,7 +269,8 @@ class Grammar:
         """which: 0 the lines, 2 the same without the word; where: 0 static, 1 virtual."""
         for six, table in enumerate(self.tables):
             for n, entry in enumerate(table):
-                words = filled(entry[which] or entry[0], six, NETS[where], n)
+                line = entry[which].replace(" nodad", "") if which and entry[which] else entry[0]  # ours has no duplicate detection
+                words = filled(line, six, NETS[where], n)
                 yield preference(words, n + 100 * where) if self.kind == "rule" else words
 
     def file(self, which, where):
@@ -235,7 +280,10 @@ class Grammar:
         for six, table in enumerate(self.tables):
             for n, (line, said, without) in enumerate(table):
                 words = filled((without or said or line) if which else said or line, six, NETS[where], n)
-                words = rule_command(words, n + 100 * where) if self.kind == "rule" else route_command(words, six)
+                if self.kind == "rule":
+                    words = rule_command(words, n + 100 * where)
+                else:
+                    words = route_command(words, six) if self.kind == "route" else "addr add " + words
                 yield "-6" if six else "-4", words
 
 
@@ -258,10 +306,11 @@ def told(node, kind):
     """What the kernel holds, as ip(8) tells it, apart from what it has of its own accord."""
     out = []
     for family in "-4", "-6":
-        what = ("route", "show", "table", "all") if kind == "route" else ("rule", "show")
-        out += run("ip", "-n", node.ns, "-o", family, "-d", *what).stdout.split("\n")
-    lines = [re.sub(r"expires \d+sec", "expires", re.sub(r"\s+", " ", line)).strip() for line in out]
-    own = re.compile(r" proto kernel( |$)|^$")
+        out += run("ip", "-n", node.ns, "-o", family, "-d", *SHOW[kind]).stdout.split("\n")
+        if kind == "address":  # what an address joins the kernel tells elsewhere
+            out += [line for line in run("ip", "-n", node.ns, "-o", family, "maddr").stdout.split("\n") if re.search(r" (239|ff05)[.:]", line)]
+    lines = [re.sub(r"(expires|lft) [1-9]\d*sec", r"\1", re.sub(r"\s+", " ", line)).strip() for line in out]
+    own = re.compile(r" proto kernel( |$)|^$|^\d+: (eth2|lo|\S+ inet6 fe80:|\S+ inet 10.77.0.200/)")
     return sorted(line for line in lines if not own.search(line) and not line.startswith("multicast ff00::/8"))
 
 
@@ -298,15 +347,16 @@ def judged(grammar, with_words, without):
             for n, entry in enumerate(table):
                 if not entry[2]:
                     continue
-                mark = filled("{d}", six, NETS[where], n)
+                mark = filled("{a}", six, NETS[where], n)[:-1] if grammar.kind == "address" else filled("{d}", six, NETS[where], n)
                 pick = [[line for line in lines if mark in line] for lines in (with_words, without)]
                 check(pick[0] and pick[1] and pick[0] != pick[1], "%s: its word makes no difference: %s", entry[0], pick[0])
 
 
 @case("route-words", "every word of a route line: the kernel has what ip(8) makes of it; reloaded without it; as BACKUP", kind="route")
 @case("rule-words", "every word of a rule line: the kernel has what ip(8) makes of it; reloaded without it; as BACKUP", kind="rule")
+@case("address-words", "every word of an address line: the kernel has what ip(8) makes of it; reloaded without it; as BACKUP", kind="address")
 def words(lane, kind):
-    grammar = Grammar(kind, *((ROUTES4, ROUTES6) if kind == "route" else (RULES4, RULES6)))
+    grammar = Grammar(kind, *TABLES[kind])
     with lane.lab("abc") as lab:
         prepare(lab)
         grammar.write_names(lab)
