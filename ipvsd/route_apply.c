@@ -28,7 +28,8 @@ static bool route_wanted(const struct route_entry *e)
 static bool route_shared(const struct ipvsd *d, const struct route_entry *e)
 {
     for (struct route_entry *o = NULL; (o = route_model_slot(&d->model->routes, o, &e->want)) != NULL;)
-        if (o != e && route_wanted(o) && route_fact_fulfils(&e->want, &o->want))
+        if (o != e && route_wanted(o) && route_fact_fulfils(&e->want, &o->want) &&
+            route_fact_fulfils(&o->want, &e->want))
             return true;
     return false;
 }

@@ -31,6 +31,13 @@ static int fact_ip(const struct nlattr *a, uint8_t family, unsigned int plen, st
     return 0;
 }
 
+/* IPv6 takes a destination with host bits set and clears them. */
+static void fact_clear_host(struct ipaddr *a)
+{
+    for (size_t i = a->plen; a->family == 6 && i < 128; i++)
+        a->b[i / 8] = (uint8_t)(a->b[i / 8] & ~(0x80u >> i % 8));
+}
+
 static int fact_gateway(struct nlattr *const *tb, uint8_t family, struct ipaddr *out)
 {
     unsigned int plen = family == 4 ? 32 : 128;
@@ -115,6 +122,8 @@ static int fact_route(struct nlmsghdr *h, struct route_fact *f)
         fact_ip(tb[RTA_SRC], f->family, rt->rtm_src_len, &f->src) < 0 ||
         fact_ip(tb[RTA_PREFSRC], f->family, f->family == 4 ? 32 : 128, &f->prefsrc) < 0)
         return -1;
+    fact_clear_host(&f->dst);
+    fact_clear_host(&f->src);
     if (tb[RTA_MULTIPATH] != NULL && fact_paths(tb[RTA_MULTIPATH], f) < 0)
         return -1;
     if (f->npaths == 1)
@@ -268,7 +277,8 @@ bool route_fact_fulfils(const struct route_fact *have, const struct route_fact *
         return fact_same_rule(&have->r, &want->r);
     if (want->prefsrc.family != 0 && !fact_same_ip(&have->prefsrc, &want->prefsrc))
         return false;
-    if (have->npaths != want->npaths)
+    /* IPv6 makes one route of several with the same destination and metric. */
+    if (want->family == 6 ? have->npaths < want->npaths : have->npaths != want->npaths)
         return false;
     for (size_t i = 0; i < want->npaths && i < ROUTE_FACT_PATHS; i++)
         if (!fact_has_path(have, &want->path[i]))

@@ -1,6 +1,7 @@
 """Every word of address, route and rule lines, against what ip(8) makes of the same words in another namespace of this kernel."""
 import os
 import re
+import signal
 import time
 
 from case import case, check
@@ -145,6 +146,7 @@ ROUTES6 = [
     ("{d} encap ip6 id 6 dst fd00::9 src fd00::8 tc 32 hoplimit 8 dev eth0", "{d} encap ip6 id 6 dst fd00::9 src fd00::8 tc 0x20 hoplimit 8 dev eth0", PLAIN),
     ("{d} encap ip id 5 dst 10.9.9.9 src 10.9.9.8 tos 0x10 ttl 7 dev eth0", None, PLAIN),
     ("{d} add dev eth0", PLAIN, None),
+    ("2001:{n}::1/32 dev eth0", None, None),
 ]
 # {f} and {t} are networks of its own; the preference is appended
 RULES4 = [
@@ -383,6 +385,82 @@ def words(lane, kind):
         become(static, "as backup")
         speaker.stop()
         become(whole, "as master again")
+        os.kill(d.role("ipvsd"), signal.SIGKILL)
+        time.sleep(0.5)
+        become(whole, "after a crash")
+        check("cannot be added" not in d.read_log(), "not known again after the crash: %s", d.read_log()[-500:])
         check(d.stop()[0] == 0, "exit status")
         same(told(lab.a, kind), before, "after the end")
         return "%d lines" % len(whole)
+
+
+ORDERED = [
+    # two lines of one destination; which of them the kernel asks first, or has at all
+    ("{d} via 10.77.0.98", "{d} via 10.77.0.99", "99 98"),
+    ("{d} via 10.77.0.98", "{d} via 10.77.0.99 prepend", "99 98"),
+    ("{d} via 10.77.0.98", "{d} via 10.77.0.99 append", "98 99"),
+    ("{d} via 10.77.0.98", "{d} via 10.77.0.99 add", "98"),
+    ("{d} via fd77::98", "{d} via fd77::99", "98 99"),  # IPv6 makes paths of one route of them
+    ("{d} via fd77::98", "{d} via fd77::99 append", "98 99"),
+    ("{d} via fd77::98", "{d} via fd77::99 add", "98"),
+]
+
+
+@case("route-insertion", "prepend, append and add: the place of a second route to the same destination; append again after a theft")
+def insertion(lane):
+    lines = [filled(line, "fd77" in line, NETS[0], n) for n, entry in enumerate(ORDERED) for line in entry[:2]]
+    lines.append("2001:db8:77::1/48 dev eth0")  # IPv6 clears the host bits
+    with lane.lab("a") as lab:
+        before = told(lab.a, "route")
+        d = lab.a.start(lane.daemon, conf.whole("static_routes {\n    %s\n}\n" % "\n    ".join(lines), conf.instance()))
+
+        def gateways(n):
+            six = "fd77" in ORDERED[n][0]
+            out = run("ip", "-n", lab.a.ns, "-6" if six else "-4", "route", "show", filled("{d}", six, NETS[0], n)).stdout
+            found = re.findall(r"via \S+?(9[89])\s", out)
+            return " ".join(sorted(found, key=int) if six else found)
+
+        def all_there():
+            masked = any(" 2001:db8:77::/48 " in line for line in told(lab.a, "route"))
+            return masked and [gateways(n) for n in range(len(ORDERED))] == [entry[2] for entry in ORDERED]
+        lab.wait(all_there, 4, "their order")
+        for n, gateway in (2, "10.77.0.99"), (4, "fd77::99"), (5, "fd77::98"):
+            lab.a.batch("route del %s via %s" % (filled("{d}", ":" in gateway, NETS[0], n), gateway))
+        lab.a.batch("route del 2001:db8:77::/48")
+        lab.wait(all_there, 4, "the appended one at its place again")
+        time.sleep(1.2)  # what "add" could not do is not tried again for ever
+        check(all_there(), "now: %s", [gateways(n) for n in range(len(ORDERED))])
+        check(d.stop()[0] == 0, "exit status")
+        same(told(lab.a, "route"), before, "after the end")
+
+
+@case("line-no-track", "no_track: who is taken away stays away, whose interface is lost is no fault; the others are put back and are one")
+def no_track(lane):
+    virtual = ("virtual_ipaddress_excluded {\n 192.0.2.1/32 dev t1 no_track\n 192.0.2.2/32\n}\n"
+               "virtual_routes {\n 10.90.1.0/24 dev t2 no_track\n 10.90.2.0/24 dev eth0\n}\n"
+               "virtual_rules {\n from 10.90.1.0/24 iif t3 table 77 preference 1001 no_track\n from 10.90.2.0/24 table 77 preference 1002\n}")
+    static = ("static_ipaddress {\n 192.0.3.1/32 dev eth0 no_track\n 192.0.3.2/32 dev eth0\n}\n"
+              "static_routes {\n 10.91.1.0/24 dev eth0 no_track\n 10.91.2.0/24 dev eth0\n}\n"
+              "static_rules {\n from 10.91.1.0/24 table 77 preference 1101 no_track\n from 10.91.2.0/24 table 77 preference 1102\n}\n")
+    with lane.lab("a") as lab:
+        lab.a.batch("".join("link add t%d type veth peer name u%d\nlink set t%d up\nlink set u%d up\n" % (n, n, n, n) for n in (1, 2, 3)))
+        lab.a.start(lane.daemon, conf.whole(static, conf.instance(priority=200, interval=0.2, vips=["10.77.0.200"], extra=virtual)))
+
+        def there():
+            held = "\n".join(told(lab.a, "address") + told(lab.a, "route") + told(lab.a, "rule"))
+            marks = ["inet 192.0.%d.%d/", "unicast 10.9%d.%d.0/24", "from 10.9%d.%d.0/24"]
+            return [n for n in (1, 2) for where in (0, 1) for k, m in enumerate(marks)
+                    if m % (where + 2 if k == 0 else where, n) in held]
+        lab.wait(lambda: there() == [1] * 6 + [2] * 6, 5, "all of them")
+        lab.a.batch("addr del 192.0.2.1/32 dev t1\nroute del 10.90.1.0/24\nrule del preference 1001\n"
+                    "addr del 192.0.3.1/32 dev eth0\nroute del 10.91.1.0/24\nrule del preference 1101")
+        since = time.time_ns()
+        time.sleep(1)
+        check(there() == [2] * 6, "after the theft of those without a track: %s", there())
+        lab.a.batch("addr del 192.0.2.2/32 dev eth0\nroute del 10.90.2.0/24\nrule del preference 1002\n"
+                    "addr del 192.0.3.2/32 dev eth0\nroute del 10.91.2.0/24\nrule del preference 1102")
+        lab.wait(lambda: there() == [2] * 6, 4, "the tracked ones back")
+        for n in (1, 2, 3):
+            lab.a.batch("link set u%d down" % n)
+        time.sleep(1)
+        check(not lab.adverts("a", since, priority=0) and len(lab.adverts("a", since)) > 8, "an interface without a track was a fault")
