@@ -13,6 +13,8 @@
 #include <libnftnl/set.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/err.h"
@@ -36,10 +38,10 @@ static void vmac_elem(struct nftnl_set *s, const struct nft_vmac_pair *pair)
     nftnl_set_elem_add(s, e);
 }
 
-static void vmac_map(struct nft_msgs *b, uint16_t nf, uint32_t id, const struct nft_vmac_pair *pairs,
-                     size_t n)
+static void vmac_map(struct nft_msgs *b, uint16_t nf, const char *table, uint32_t id,
+                     const struct nft_vmac_pair *pairs, size_t n)
 {
-    struct nftnl_set *s = nft_set_new(NFT_VMAC_TABLE, VMAC_MAP, id);
+    struct nftnl_set *s = nft_set_new(table, VMAC_MAP, id);
     nftnl_set_set_u32(s, NFTNL_SET_FLAGS, NFT_SET_MAP);
     nftnl_set_set_u32(s, NFTNL_SET_KEY_TYPE, NFT_TYPE_IFINDEX);
     nftnl_set_set_u32(s, NFTNL_SET_KEY_LEN, sizeof(uint32_t));
@@ -48,7 +50,7 @@ static void vmac_map(struct nft_msgs *b, uint16_t nf, uint32_t id, const struct 
     nft_set_orders(s, NFT_ORDER_HOST, NFT_ORDER_HOST);
     nft_msgs_set(b, nf, s);
     for (size_t at = 0; at < n; at += NFT_MSGS_ELEMS) {
-        s = nft_set_new(NFT_VMAC_TABLE, VMAC_MAP, id);
+        s = nft_set_new(table, VMAC_MAP, id);
         for (size_t i = at; i < n && i < at + NFT_MSGS_ELEMS; i++)
             vmac_elem(s, &pairs[i]);
         nft_msgs_elems(b, NFT_MSG_NEWSETELEM, nf, s);
@@ -73,9 +75,10 @@ static void rule_move(struct nftnl_rule *r, const struct vmac_family *f, uint32_
     nft_rule_verdict(r, NF_DROP, NULL);
 }
 
-static void vmac_rule(struct nft_msgs *b, const struct vmac_family *f, uint32_t id, bool counters)
+static void vmac_rule(struct nft_msgs *b, const struct vmac_family *f, uint32_t id,
+                      const struct nft_vmac_form *form)
 {
-    struct nftnl_rule *r = nft_rule_new(f->nf, NFT_VMAC_TABLE, "out");
+    struct nftnl_rule *r = nft_rule_new(f->nf, form->table, "out");
     const uint8_t protocol = f->nf == NFPROTO_IPV4 ? IPPROTO_IGMP : IPPROTO_ICMPV6, report = VMAC_MLD2;
     nft_rule_meta(r, NFT_META_L4PROTO, NFT_REGISTER_1);
     nft_rule_equal(r, NFT_REGISTER_1, &protocol, sizeof protocol);
@@ -83,17 +86,20 @@ static void vmac_rule(struct nft_msgs *b, const struct vmac_family *f, uint32_t 
         nft_rule_load(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, NFT_REGISTER_1);
         nft_rule_equal(r, NFT_REGISTER_1, &report, sizeof report);
     }
-    rule_move(r, f, id, counters);
+    rule_move(r, f, id, form->counters);
     nft_msgs_rule(b, f->nf, r);
 }
 
 bool nft_vmac_form_read(struct nft_vmac_form *form, const struct slice *s)
 {
     const struct slice_obj *g = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+    const char *name = g != NULL ? slice_str(g, KW_GLOBAL_NFTABLES, "") : "";
     struct nft_vmac_form was = *form;
+    snprintf(form->table, sizeof form->table, "%s_vmac", name[0] != '\0' ? name : "keepalived");
     form->priority = g != NULL ? (int32_t)slice_int(g, KW_GLOBAL_NFTABLES_PRIORITY, -1) : -1;
     form->counters = g != NULL && slice_bool(g, KW_GLOBAL_NFTABLES_COUNTERS, false);
-    return was.priority != form->priority || was.counters != form->counters;
+    return was.priority != form->priority || was.counters != form->counters ||
+           strcmp(was.table, form->table) != 0;
 }
 
 void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_form *form,
@@ -101,13 +107,13 @@ void nft_vmac_build(struct nft_msgs *b, uint32_t seq, const struct nft_vmac_form
 {
     nft_msgs_begin(b, seq);
     for (size_t i = 0; i < VMAC_FAMILIES; i++) {
-        nft_msgs_remove(b, families[i].nf, NFT_VMAC_TABLE);
+        nft_msgs_remove(b, families[i].nf, form->table);
         if (n == 0)
             continue;
-        nft_msgs_table(b, families[i].nf, NFT_VMAC_TABLE);
-        vmac_map(b, families[i].nf, (uint32_t)i + 1, pairs, n);
-        nft_msgs_hook(b, families[i].nf, NFT_VMAC_TABLE, "out", NF_INET_LOCAL_OUT, form->priority);
-        vmac_rule(b, &families[i], (uint32_t)i + 1, form->counters);
+        nft_msgs_table(b, families[i].nf, form->table);
+        vmac_map(b, families[i].nf, form->table, (uint32_t)i + 1, pairs, n);
+        nft_msgs_hook(b, families[i].nf, form->table, "out", NF_INET_LOCAL_OUT, form->priority);
+        vmac_rule(b, &families[i], (uint32_t)i + 1, form);
     }
     nft_msgs_end(b);
 }

@@ -1,7 +1,8 @@
 /*
  * nft_vmac.h - what macvlans must not say themselves: membership reports from the virtual MAC would teach
  * switches that it lives at the port of a backup, so they leave by the interface below (two nftables tables
- * of their own, keepalived_vmac). The bytes are made purely; sending is separate. Called by vmac.c.
+ * of their own, keepalived_vmac; nftables NAME makes it NAME_vmac, for two daemons in one namespace). The
+ * bytes are made purely; sending is separate. Called by vmac.c.
  */
 #ifndef HOLDFAST_IPVSD_NFT_VMAC_H
 #define HOLDFAST_IPVSD_NFT_VMAC_H
@@ -12,14 +13,15 @@
 #include "common/slice.h"
 #include "ipvsd/nft_msg.h"
 
-#define NFT_VMAC_TABLE "keepalived_vmac"
+#define NFT_VMAC_NAME 80 /* the schema's 63 letters and ours */
 
 struct nft_vmac_pair {
     uint32_t vmac, base; /* ifindexes */
 };
 
-/* nftables_priority and nftables_counters. */
+/* nftables, nftables_priority and nftables_counters. */
 struct nft_vmac_form {
+    char table[NFT_VMAC_NAME];
     int32_t priority;
     bool counters;
 };

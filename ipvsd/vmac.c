@@ -421,7 +421,7 @@ void vmac_stop(struct ipvsd *d)
         vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
     m->ndoomed = 0;
     if (m->npairs > 0 && nft_vmac_apply(&m->form, NULL, 0) < 0)
-        log_warn("nftables: table " NFT_VMAC_TABLE " cannot be removed: %s", strerror(errno));
+        log_warn("nftables: table %s cannot be removed: %s", m->form.table, strerror(errno));
     m->npairs = 0;
     vmac_switches_begin(m->switches);
     vmac_switches_end(m->switches);
@@ -460,8 +460,8 @@ static void vmac_foresee_tables(const struct vmacs *m, const struct slice *next,
     bool other = nft_vmac_form_read(&form, next) && n > 0;
     if ((n == 0 && m->npairs == 0) || (!moved && !other && n == m->npairs))
         return;
-    fprintf(f, "%s nftables table ip " NFT_VMAC_TABLE " (%zu macvlans)\n", verb, n);
-    fprintf(f, "%s nftables table ip6 " NFT_VMAC_TABLE " (%zu macvlans)\n", verb, n);
+    fprintf(f, "%s nftables table ip %s (%zu macvlans)\n", verb, form.table, n);
+    fprintf(f, "%s nftables table ip6 %s (%zu macvlans)\n", verb, form.table, n);
 }
 
 void vmac_foresee(struct ipvsd *d, const struct slice *next, FILE *f)

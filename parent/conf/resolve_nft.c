@@ -8,7 +8,7 @@
 
 #define NFT_VRRP  "keepalived" /* names when none is written */
 #define NFT_IPVS  "keepalived_ipvs"
-#define NFT_VMAC  "keepalived_vmac" /* always this */
+#define NFT_VMAC  "keepalived_vmac" /* of a daemon without nftables NAME */
 #define NFT_SPARE "keepalived_vrrp"
 
 #define NFT_IPVS_HOOK 98 /* NF_IP_PRI_NAT_SRC - 2 */

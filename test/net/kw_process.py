@@ -4,13 +4,15 @@ import json
 import os
 import platform
 import re
+import resource
 import signal
 import subprocess
 import time
 
 from case import case, check
 from lab import conf, now, process_name, run
-from lab.daemon import children
+from lab.daemon import Hang, children
+from process import becomes, buffers, field, own_cpus
 
 INTERVAL = 0.2
 
@@ -335,3 +337,228 @@ def check_log(lane):
         lab.wait(lambda: d.read_log().count("reload refused") == 4, 4, "the last refusal")
         check(not os.path.exists(path), "a file nobody asked for")
         return "the last check's words"
+
+
+# ---- names of iproute2
+
+TABLES = """
+    virtual_routes {
+        192.168.7.0/24 via 10.77.0.2 table blue protocol mine no_track
+        192.168.8.0/24 dev eth0 table red scope near
+        192.168.9.0/24 dev eth0 table both
+        192.168.10.0/24 dev eth0 table more realms kingdom
+    }
+    virtual_rules {
+        from 10.9.0.0/16 table blue preference 1000
+        from 10.8.0.0/16 dsfield gold table red suppress_ifgroup crowd preference 1001
+    }
+"""
+
+
+@case("kw-iproute-dirs", "iproute_etc_dir and iproute_usr_dir: names of tables, protocols, scopes, realms, dsfield and groups come from there; etc first; a reload reads them again")
+def iproute_dirs(lane):
+    with lane.lab("a") as lab:
+        etc, usr = lab.root + "/etc", lab.root + "/usr"
+        for path, content in ((etc + "/rt_tables", "# mine\n100 blue\n300 both\n"), (etc + "/rt_tables.d/more.conf", "0x190 more\n"),
+                              (usr + "/rt_tables", "200 red\n999 both\n"), (etc + "/rt_protos", "77 mine\n"), (usr + "/rt_scopes", "201\tnear\n"),
+                              (etc + "/rt_realms", "5 kingdom\n"), (usr + "/rt_dsfield", "0x10 gold\n"), (etc + "/group", "9 crowd\n")):
+            put(path, content)
+
+        def routes(table):
+            return run("ip", "-n", lab.a.ns, "-N", "route", "show", "table", str(table), check=False).stdout.splitlines()
+
+        dirs = ["iproute_etc_dir " + etc, "iproute_usr_dir " + usr]
+        d = lab.a.start(lane.daemon, text(dirs, extra=TABLES))
+        lab.wait_master("a", conf.VIPS, 8)
+        lab.wait(lambda: routes(400), 3, "the last route")
+        got = {t: routes(t) for t in (100, 200, 300, 400, 999)}
+        check([len(got[t]) for t in got] == [1, 1, 1, 1, 0], "routes %s", got)
+        for table, dst, word in ((100, "192.168.7.0/24", "proto 77"), (200, "192.168.8.0/24", "scope 201"), (300, "192.168.9.0/24", ""), (400, "192.168.10.0/24", "realm 5")):
+            check(got[table][0].startswith(dst) and word in got[table][0], "table %d: %s", table, got[table])
+        rules = run("ip", "-n", lab.a.ns, "-N", "rule", "show").stdout
+        check(re.search(r"1000:.*10\.9\.0\.0/16.*lookup 100", rules), "rules: %s", rules)
+        check(re.search(r"1001:.*10\.8\.0\.0/16.*tos 0x10.*lookup 200 suppress_ifgroup 9", rules), "rules: %s", rules)
+        put(etc + "/rt_tables", "101 blue\n301 both\n")
+        d.reload()
+        lab.wait(lambda: routes(101) and routes(301) and not routes(100) and not routes(300), 4, "the routes in their new tables")
+        check("lookup 101" in run("ip", "-n", lab.a.ns, "-N", "rule", "show").stdout, "the rule stayed")
+        main = put(lab.root + "/t.conf", text(extra=TABLES))
+        check(verdict(lane, main)[0] == 5, "names of nobody's are accepted: %s", verdict(lane, main))
+        return "six kinds of names"
+
+
+@case("kw-default-interface", "default_interface: static addresses without dev are there, without it on eth0; a reload moves them")
+def default_interface(lane):
+    static = "static_ipaddress {\n    10.88.0.1/24\n    fd88::1/64\n    10.89.0.1/24 dev eth0\n}\n"
+    with lane.lab("a") as lab:
+        def where():
+            links = json.loads(run("ip", "-n", lab.a.ns, "-j", "addr").stdout)
+            return {a["local"]: link["ifname"] for link in links for a in link["addr_info"] if a["local"].startswith(("10.8", "fd88"))}
+
+        def wait(dev):
+            want = {"10.88.0.1": dev, "fd88::1": dev, "10.89.0.1": "eth0"}
+            lab.wait(lambda: where() == want, 5, "static addresses on %s, they are %s" % (dev, where()))
+
+        lab.a.batch("link add dum0 type veth peer name dum1\nlink set dum0 up\nlink set dum1 up")
+        d = lab.a.start(lane.daemon, text(["default_interface dum0"], static))
+        lab.wait_master("a", conf.VIPS, 8)
+        wait("dum0")
+        check({link["ifname"] for link in json.loads(run("ip", "-n", lab.a.ns, "-j", "addr").stdout)
+               for a in link["addr_info"] if a["local"] in conf.VIPS} == {"eth0"}, "virtual addresses elsewhere")
+        d.reload(text(["default_interface dum1"], static))
+        wait("dum1")
+        d.reload(text([], static))
+        wait("eth0")
+        return "dum0, dum1, eth0"
+
+
+# ---- users and paths of scripts
+
+@case("kw-script-user", "set_supplementary_groups gives a script its user's groups; use_symlink_paths runs it by the path that is written")
+def script_user(lane):
+    with lane.lab("a") as lab:
+        out = lab.root + "/out"
+        os.mkdir(out)
+        os.chmod(out, 0o777)
+        real = put(lab.root + "/bin/real", "#!/bin/sh\necho \"$0 $(id -G | tr ' ' ,)\" >>%s/said\n" % out, 0o755)
+        link = lab.root + "/bin/link"
+        os.symlink(real, link)
+        group = put(lab.root + "/group", read("/etc/group") + "kwone:x:64001:nobody\nkwtwo:x:64002:nobody\n")
+        cmd = ["sh", "-c", "mount --bind %s /etc/group; exec \"$@\"" % group, "sh", *lane.daemon]
+        nogroup = int(run("id", "-g", "nobody").stdout)
+        every = {(): (real, {nogroup}), ("set_supplementary_groups", "use_symlink_paths on"): (link, {nogroup, 64001, 64002}),
+                 ("set_supplementary_groups off", "use_symlink_paths off"): (real, {nogroup})}
+        d = None
+        for n, (words, want) in enumerate(every.items(), 1):
+            whole = text(["script_user nobody", *words], vips=("10.77.0.100",), extra="notify_master \"%s\"\nnotify_backup \"%s\"" % (link, link), priority=200)
+            d = lab.a.start(cmd, whole) if d is None else d
+            if n > 1:
+                d.reload(whole)
+                lab.wait(lambda: d.read_log().count("reload complete") == n - 1, 4, "a reload")
+                os.unlink(out + "/said")
+                run("ip", "-n", lab.a.ns, "link", "set", "eth0", "down")
+                lab.wait(lambda: "10.77.0.100" not in lab.a.addresses() or "FAULT" in d.read_log(), 4, "a fault")
+                run("ip", "-n", lab.a.ns, "link", "set", "eth0", "up")
+            lab.wait(lambda: read(out + "/said"), 8, "the script's words")
+            path, groups = read(out + "/said").split("\n")[0].split()
+            check((path, set(map(int, groups.split(",")))) == want, "%s: %s %s, not %s", words, path, groups, want)
+        return "%d forms" % len(every)
+
+
+# ---- nftables
+
+def nft(node, *argv):
+    return run("ip", "netns", "exec", node.ns, "nft", *argv, check=False).stdout
+
+
+@case("kw-nftables-names", "nftables NAME: two daemons in one namespace, each with tables of its own, for addresses and for macvlans; vrrp_iptables and vrrp_ipsets mean nftables")
+def nftables_names(lane):
+    def whole(n, *glob_):
+        return text(glob_, vips=("10.77.0.10%d" % n,), vrid=60 + n, extra="no_accept\nuse_vmac", top="instance i%d\n" % n)
+
+    def of(n):
+        """Addresses silenced and reports moved by daemon n."""
+        return set(re.findall(r"10\.77\.0\.10\d", nft(lab.a, "list", "set", "ip", "t%d" % n, "vips"))), \
+            set(re.findall(r"vrrp\.6\d", nft(lab.a, "list", "map", "ip", "t%d_vmac" % n, "vmac_map")))
+
+    with lane.lab("a") as lab:
+        one = put(lab.root + "/one.conf", whole(1, "nftables t1"))
+        d = lab.a.start(bare(lane, "\"$1\" -f %s -n -l -D & sleep 0.3" % one), whole(2, "nftables t2"))
+        lab.wait(lambda: {"10.77.0.101", "10.77.0.102"} <= set(lab.a.addresses()), 10, "both addresses")
+        want = {n: ({"10.77.0.10%d" % n}, {"vrrp.6%d" % n}) for n in (1, 2)}
+        lab.wait(lambda: {n: of(n) for n in (1, 2)} == want, 3, "tables of their own: %s" % nft(lab.a, "list", "ruleset"))
+        os.kill(int(read(inside(d, "/run/holdfast/holdfast_i1.pid"))), signal.SIGTERM)
+        lab.wait(lambda: of(1) == (set(), set()) and of(2) == want[2], 5, "the first one's tables gone, the second one's there")
+        d.stop()
+        check(not nft(lab.a, "list", "tables"), "left behind: %s", nft(lab.a, "list", "tables"))
+        for glob_, table in ((["vrrp_iptables"], "keepalived"), (["vrrp_iptables IN OUT", "vrrp_ipsets a b c"], "keepalived"),
+                             (["vrrp_iptables", "nftables mine"], "mine"), (["nftables"], "keepalived")):
+            d = lab.a.start(lane.daemon, text(glob_, extra="no_accept"))
+            lab.wait_master("a", conf.VIPS, 8)
+            lab.wait(lambda: set(conf.VIPS) <= set(re.findall(r"[\d.]{9,}", nft(lab.a, "list", "set", "ip", table, "vips"))), 3,
+                     "%s: the addresses in table %s" % (glob_, table))
+            check(("vrrp_iptables: nftables is used instead" in d.read_log()) == ("vrrp_iptables" in glob_[0]), "the log: %s", d.read_log())
+            d.stop()
+        return "two daemons, four ways to say it"
+
+
+# ---- the rooms as processes
+
+@case("kw-process-rows", "checker_* and bfd_* rows, old *_rlimit_rtime, names of a daemon with BFD alone: in force, changed and taken away by a reload")
+def process_rows(lane):
+    mine = sorted(os.sched_getaffinity(0))
+    one, all_ = str(mine[-1]), own_cpus()
+    bfd = "bfd_instance B {\n    neighbor_ip 10.77.0.99\n    min_rx 500\n    min_tx 500\n}\n"
+    idle = "OTHER", 0
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, text(["checker_cpu_affinity " + one, "checker_rt_priority 3", "checker_rlimit_rtime 80000", "checker_priority -4",
+                                           "vrrp_rt_priority 4", "vrrp_rlimit_rtime 90000"], conf.SERVICE))
+        lab.wait_master("a", conf.VIPS, 8)
+        becomes(lab, d, "checkd", ("RR", 3, -4, one, "80000"))
+        becomes(lab, d, "vrrpd", ("RR", 4, -10, all_, "90000"))
+        d.reload(text(["checker_process_name lbchecks", "bfd_process_name unused"], conf.SERVICE))
+        becomes(lab, d, "checkd", (*idle, 0, all_, "unlimited"))
+        lab.wait(lambda: (process_name(d.role("checkd")), process_name(d.role("vrrpd"))) == ("lbchecks", "holdfast-vrrpd"), 3, "the name")
+        d.stop()
+        glob_ = ["bfd_cpu_affinity " + one, "bfd_rt_priority 6", "bfd_rlimit_rtime 70000", "bfd_priority -8", "bfd_process_name onlybfd", "bfd_no_swap"]
+        d = lab.a.start(lane.daemon, conf.whole(bfd, glob="".join("    %s\n" % g for g in glob_)))
+        becomes(lab, d, "vrrpd", ("RR", 6, -8, one, "70000"), 8)
+        lab.wait(lambda: process_name(d.role("vrrpd")) == "onlybfd", 3, "the name")
+        if resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY:
+            check(int(field(d.role("vrrpd"), "VmLck").split()[0]) > 1000, "bfd_no_swap: nothing is locked")
+        else:
+            check("LimitMEMLOCK=infinity" in d.read_log(), "bfd_no_swap: nothing is said")
+        d.reload(conf.whole(bfd, glob="    process_names\n"))
+        becomes(lab, d, "vrrpd", (*idle, -10, all_, "unlimited"))
+        lab.wait(lambda: process_name(d.role("vrrpd")) == "keepalived_bfd", 3, "the usual name")
+        return "as written"
+
+
+@case("kw-netlink-buffers", "vrrp_netlink_monitor, vrrp_netlink_cmd and lvs_netlink_monitor buffers: the larger one, forced or held to what the system allows; a reload changes them")
+def netlink_buffers(lane):
+    routes = "virtual_routes {\n        192.168.7.0/24 via 10.77.0.2\n    }"  # whoever has routes listens for them too
+    with lane.lab("a") as lab:
+        most = int(read("/proc/sys/net/core/rmem_max"))
+
+        def wait(size, there=True):
+            lab.wait(lambda: d.role("ipvsd") and (size in buffers(d.role("ipvsd")).get(("AF_NETLINK", 0), [])) == there, 4,
+                     "a buffer of %d%s" % (size, "" if there else " no more"))
+
+        d = lab.a.start(lane.daemon, text(["vrrp_netlink_monitor_rcv_bufs 20345678", "vrrp_netlink_monitor_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs 30345678",
+                                           "lvs_netlink_monitor_rcv_bufs_force"], extra=routes))
+        lab.wait_master("a", conf.VIPS, 8)
+        wait(30345678)
+        wait(20345678)
+        d.reload(text(["vrrp_netlink_monitor_rcv_bufs 40345678", "vrrp_netlink_monitor_rcv_bufs_force on", "vrrp_netlink_cmd_rcv_bufs 9345678"]))
+        wait(40345678)
+        wait(30345678, False)
+        check(9345678 <= most or 9345678 not in buffers(d.role("ipvsd"))[("AF_NETLINK", 0)], "beyond rmem_max without _force")
+        if most < 9345678:
+            check(re.search(r"vrrp_netlink_cmd_rcv_bufs 9345678: the system allows \d+ .*vrrp_netlink_cmd_rcv_bufs_force", d.read_log()), "nothing is said")
+        d.reload(text(["vrrp_netlink_cmd_rcv_bufs 9345678", "vrrp_netlink_cmd_rcv_bufs_force"]))
+        wait(9345678)
+        d.reload(text())
+        wait(9345678, False)
+        return "rmem_max is %d" % most
+
+
+@case("kw-child-wait-time", "child_wait_time: a room that does not end is killed after it, and the daemon ends", limit=60)
+def child_wait(lane):
+    with lane.lab("a") as lab:
+        took = {}
+        for words, seconds in (("child_wait_time 0.8", 0.8), ("child_wait_time 2", 2)):
+            d = lab.a.start(lane.daemon, text(top="%s\n" % words))
+            lab.wait_master("a", conf.VIPS, 8)
+            hang = Hang(d.role("ipvsd"))
+            try:
+                d.signal(signal.SIGTERM)
+                began = time.monotonic()
+                while d.proc.poll() is None and time.monotonic() - began < 10:
+                    hang.reap()
+                    time.sleep(0.02)
+            finally:
+                hang.release()
+            took[seconds] = time.monotonic() - began
+            check(d.proc.poll() is not None and seconds - 0.1 < took[seconds] < seconds + 1, "child_wait_time %g: ended after %.1f s", seconds, took[seconds])
+            run("ip", "-n", lab.a.ns, "addr", "flush", "dev", "eth0", "to", "10.77.0.100/30")
+        return str(took)

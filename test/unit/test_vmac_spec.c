@@ -334,7 +334,7 @@ static unsigned int count(const struct nft_msgs *b, uint32_t acked)
 static void firewall(void **state)
 {
     static struct nft_vmac_pair pairs[450];
-    const struct nft_vmac_form form = { .priority = -1 };
+    const struct nft_vmac_form form = { .table = "keepalived_vmac", .priority = -1 };
     struct nft_msgs b;
     (void)state;
     for (uint32_t i = 0; i < 450; i++)
