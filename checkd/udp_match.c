@@ -43,9 +43,7 @@ bool udp_match(const void *buf, size_t len, const uint8_t *bytes, const uint8_t 
 {
     const uint8_t *p = buf;
 
-    if (len < n)
-        return false;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < len; i++)
         if ((p[i] & mask[i]) != bytes[i])
             return false;
     return true;

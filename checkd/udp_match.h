@@ -13,7 +13,7 @@
  * and mask (0xf a fixed digit, 0 a wildcard, digit by digit) hold len/2 each. The number of bytes, or -1. */
 int udp_hex_decode(const char *text, size_t len, uint8_t *bytes, uint8_t *mask, size_t size);
 
-/* Does buf begin with the pattern? */
+/* Does buf begin with the pattern, as far as both go? */
 bool udp_match(const void *buf, size_t len, const uint8_t *bytes, const uint8_t *mask, size_t n);
 
 #endif

@@ -219,6 +219,26 @@ static void one_rs(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uin
         one_checker(c, rs, k);
 }
 
+/* A service of a mark serves the family of its servers. Tunnels leave it open: then persistence_granularity
+ * says it, a netmask IPv4, a length IPv6; servers of both families mean IPv4. */
+static uint64_t servers_family(struct conf_obj *vs)
+{
+    const struct conf_value *mask = conf_get(vs, KW_VS_PERSISTENCE_GRANULARITY);
+    uint64_t family = 0, method = conf_uint(vs, KW_VS_LB_KIND, 0);
+    bool mixed = false, tunnels = true;
+    for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;) {
+        const struct ipaddr *ip = rs->drop ? NULL : conf_ip(rs, KW_RS_X_IP);
+        if (ip == NULL)
+            continue;
+        mixed = mixed || (family != 0 && family != ip->family);
+        family = ip->family;
+        tunnels = tunnels && conf_uint(rs, KW_RS_LVS_METHOD, method) == 2;
+    }
+    if (tunnels && mask != NULL && mask->line != NULL)
+        return strchr(mask->line->words[mask->word].text, '.') != NULL ? 4 : 6;
+    return mixed ? 4 : family;
+}
+
 static uint64_t vs_family(struct conf *c, struct conf_obj *vs)
 {
     const struct ipaddr *ip = conf_ip(vs, KW_VS_X_IP);
@@ -231,9 +251,8 @@ static uint64_t vs_family(struct conf *c, struct conf_obj *vs)
     struct conf_obj *g = group != NULL ? conf_find(c, BLK_VSG, group) : NULL;
     for (struct conf_obj *m = NULL; g != NULL && family == 0 && (m = conf_next(g, m, BLK_VSG_LINE)) != NULL;)
         family = conf_uint(m, KW_VSG_LINE_X_FAMILY, 0);
-    for (struct conf_obj *rs = NULL; family == 0 && (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
-        if (conf_ip(rs, KW_RS_X_IP) != NULL)
-            family = conf_ip(rs, KW_RS_X_IP)->family;
+    if (family == 0)
+        family = servers_family(vs);
     conf_set_uint(c, vs, KW_VS_X_FAMILY, family);
     return family;
 }

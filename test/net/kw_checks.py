@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -394,3 +395,106 @@ def timers(lane):
                 check(abs(have - want) < 0.3, "%s, level %d: %.2f s between two attempts, wanted %.1f: %s", kind, level, have, want, gaps)
             check(misc or all("within 0.3 s" in line for _, _, line in seen), "%s, level %d: connect_timeout: %s", kind, level, seen[0][2])
         return "%d checks" % len(rows)
+
+
+@case("kw-check-udp", "payload, require_reply with x, min_reply_length, max_reply_length; silence; DNS_CHECK type and name as asked; SMTP_CHECK helo_name, several hosts", limit=60)
+def answers(lane):
+    def name(text):
+        return b"".join(bytes([len(x)]) + x.encode() for x in text.split(".") if x) + b"\0"
+    types = (("A", 1), ("NS", 2), ("CNAME", 5), ("SOA", 6), ("MX", 15), ("TXT", 16), ("AAAA", 28))
+    asked = [(("type %s" % t, "name www.lab.test"), name("www.lab.test") + struct.pack(">HH", n, 1)) for t, n in types]
+    asked += [((), b"\0\0\x06\0\x01"), (("name lab.test.",), name("lab.test") + b"\0\x06\0\x01")]
+    udp = [  # the reply, lines, wanted, the payload
+        (b"abc", ("require_reply",), "up", None), (b"", ("require_reply",), "up", None), (None, ("require_reply",), "within 1 s", None), (None, (), "up", None),
+        (b"abc", ("require_reply 616263",), "up", None), (b"abd", ("require_reply 616263",), "does not begin", None), (b"abcd", ("require_reply 616263",), "up", None),
+        (b"axc", ("require_reply 61xX63",), "up", None), (b"axd", ("require_reply 61xX63",), "does not begin", None), (b"\x6f", ("require_reply 6x",), "up", None),
+        (b"ab", ("require_reply 616263",), "up", None), (b"", ("require_reply 616263",), "up", None), (b"ad", ("require_reply 616263",), "does not begin", None),
+        (b"ab", ("require_reply 616263", "min_reply_length 3"), "wanted 3 to 255", None),
+        (b"abc", ("require_reply 61", "min_reply_length 3"), "up", None), (b"abc", ("require_reply 61", "min_reply_length 4"), "wanted 4 to 255", None),
+        (b"abc", ("require_reply 61", "max_reply_length 3"), "up", None), (b"abc", ("require_reply 61", "max_reply_length 2"), "wanted 0 to 2", None),
+        (b"a" * 255, ("require_reply 61",), "up", None), (b"a" * 256, ("require_reply 61",), "wanted 0 to 255", None), (b"a" * 256, ("require_reply 61", "max_reply_length 256"), "up", None),
+        (b"x", ("payload Ab12f 3 456 546443123", "require_reply"), "up", bytes.fromhex("ab120f03450654644312 03")),
+        (b"x", ('payload "70696e67"', "require_reply"), "up", b"ping"),
+    ]
+    with lane.lab("a") as lab:
+        ips, text, checks, want = addresses(lab.a, len(asked) + len(udp) + 4), GLOBAL, [], []
+
+        def server(kind, lines, port, wanted, peer):
+            nonlocal text
+            ip = ips[len(checks)]
+            checks.append((lines, [peer(ip)] if peer else []))
+            text += virtual(len(checks), [real(ip, port, checker(kind, *lines))])
+            want.append((ip, port, wanted))
+            return checks[-1][1]
+        for lines, _ in asked:
+            server("DNS_CHECK", lines, 53, "up", lambda ip: Datagrams(lab.a, ip, 53, lambda q: q[:2] + b"\x81\x80" + q[4:]))
+        for answer, lines, wanted, _ in udp:
+            server("UDP_CHECK", lines, 53, wanted, lambda ip, a=answer: Datagrams(lab.a, ip, 53, lambda q: a))
+        mail = [server("SMTP_CHECK", (), 25, "up", lambda ip: Dialogue(lab.a, ip, 25)), server("SMTP_CHECK", ("helo_name lab.test",), 25, "up", lambda ip: Dialogue(lab.a, ip, 25))]
+        both = server("SMTP_CHECK", ("host {\n connect_port 25\n }\n host {\n connect_port 26\n }",), 25, "up", lambda ip: Dialogue(lab.a, ip, 25))
+        both.append(Dialogue(lab.a, ips[len(checks) - 1], 26))
+        server("SMTP_CHECK", ("host {\n connect_port 25\n }\n host {\n connect_port 26\n }",), 25, ":26: Connection refused", lambda ip: Dialogue(lab.a, ip, 25))
+        d = lab.a.start(lane.daemon, text)
+
+        def verdicts():
+            out = []
+            for (lines, _), (ip, _, wanted), n in zip(checks, want, range(1, len(want) + 1)):
+                said = [line for _, _, line in failures_of(d, "10.99.0.%d" % n)]
+                good = told(d, "10.99.0.%d" % n) == "up" if wanted == "up" else told(d, "10.99.0.%d" % n) != "up" and any(wanted in x for x in said)
+                out += [] if good else [(lines, wanted, said[-1:])]
+            return out
+        end = time.monotonic() + 10
+        while verdicts() and time.monotonic() < end:
+            time.sleep(0.2)
+        check(not verdicts(), "%s", verdicts())
+        for (lines, (peer, *_)), (_, question) in zip(checks, asked):
+            query = peer.log[0]
+            check(query[2:12] == b"\x01\x00\0\x01\0\0\0\0\0\0" and query[12:] == question, "%s: the question was %r", lines, query)
+        for (lines, (peer, *_)), (_, _, _, payload) in zip(checks[len(asked):], udp):
+            check(payload in (None, peer.log[0]), "%s: the payload was %r", lines, peer.log[0])
+        said = [b"".join(p[0].log[0]) for p in mail] + [b"".join(p.log[0]) for p in both]
+        check(said == [b"HELO %s\r\nQUIT\r\n" % x for x in (b"smtpchecker.keepalived.org", b"lab.test", *[b"smtpchecker.keepalived.org"] * 2)], "SMTP dialogues: %s", said)
+        return "%d checks" % len(checks)
+
+
+class Datagrams:
+    """Answers each datagram with answer(it), or not at all (None)."""
+
+    def __init__(self, node, ip, port, answer):
+        self.answer, self.log = answer, []
+        with watch.in_netns(node.ns):
+            self.s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.s.bind((ip, port))
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            data, peer = self.s.recvfrom(65536)
+            self.log.append(data)
+            answer = self.answer(data)
+            if answer is not None:
+                self.s.sendto(answer, peer)
+
+
+class Dialogue:
+    """An SMTP server as far as a check goes; what was said to it is in log, one list a session."""
+
+    def __init__(self, node, ip, port):
+        self.log = []
+        with watch.in_netns(node.ns):
+            self.s = socket.socket()
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.s.bind((ip, port))
+        self.s.listen(8)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            c, _ = self.s.accept()
+            lines = []
+            self.log.append(lines)
+            with contextlib.suppress(OSError), c:
+                c.settimeout(5)
+                for line in (b"220 lab\r\n", b"250 lab\r\n", b"221 bye\r\n"):
+                    c.sendall(line)
+                    lines.append(c.recv(4096))

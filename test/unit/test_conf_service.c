@@ -43,8 +43,34 @@ static void without_effect(void **state)
     keeps(VS("10.0.0.1 80", " protocol UDP\n persistence_engine sip\n"), KW_VS_PERSISTENCE_ENGINE, false);
 }
 
+static uint64_t family(const char *text)
+{
+    struct tree s;
+    uint64_t f = conf_uint(service(&s, text), KW_VS_X_FAMILY, 0);
+    tree_unload(&s);
+    return f;
+}
+
+/* The incumbent's table of a fwmark service says the same of each. */
+static void families(void **state)
+{
+    (void)state;
+    assert_int_equal(family(VS("fwmark 7", "")), 4);
+    assert_int_equal(family(TUN("fwmark 7", "", RS("2001:db8::1"))), 6);
+    assert_int_equal(family(TUN("fwmark 7", "", RS("10.0.0.2") RS("2001:db8::1"))), 4);
+    assert_int_equal(family(TUN("fwmark 7", "", RS("2001:db8::1") RS("10.0.0.2"))), 4);
+    assert_int_equal(family(TUN("fwmark 7", " ip_family inet6\n", RS("10.0.0.2"))), 6);
+    assert_int_equal(family(TUN("fwmark 7", " ip_family inet\n", RS("2001:db8::1"))), 4);
+    assert_int_equal(family(TUN("fwmark 7", " persistence_granularity 64\n", RS("10.0.0.2"))), 6);
+    assert_int_equal(family(TUN("fwmark 7", " persistence_granularity 255.255.0.0\n", RS("2001:db8::1"))), 4);
+    assert_int_equal(family(VS("fwmark 7", " persistence_granularity 24\n")), 4);
+    assert_int_equal(
+        family(TUN("fwmark 7", " persistence_granularity 64\n ip_family inet\n", RS("10.0.0.2"))), 4);
+    assert_int_equal(family(TUN("10.0.0.1 80", " protocol TCP\n", RS("2001:db8::1"))), 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(without_effect) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(without_effect), cmocka_unit_test(families) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,7 +42,9 @@ static void test_match(void **state)
     assert_true(udp_match("\x01\x00\x03\x04", 4, b, m, 4));
     assert_false(udp_match("\x01\xa7\x04\xf4tail", 8, b, m, 4));
     assert_false(udp_match("\x01\xa7\x03\xf5", 4, b, m, 4));
-    assert_false(udp_match("\x01\xa7\x03", 3, b, m, 4));
+    assert_true(udp_match("\x01\xa7\x03", 3, b, m, 4)); /* as far as it goes, as the manual says */
+    assert_false(udp_match("\x01\xa7\x04", 3, b, m, 4));
+    assert_true(udp_match("", 0, b, m, 4));
     assert_true(udp_match("", 0, b, m, 0));
 }
 
