@@ -12,11 +12,12 @@ struct track_say track_of_result(enum track_result r, int weight, bool reverse)
         s.wait = weight == 0;
         return s;
     }
-    bool good = (r == TRACK_OK) != reverse;
+    bool good = r == TRACK_OK;
     if (weight == 0)
-        s.fault = !good;
-    else if (weight > 0 ? good : !good)
-        s.delta = weight;
+        s.fault = good == reverse;
+    else if (good ==
+             (weight > 0)) /* reverse turns the adjustment round, not what causes it: as the incumbent */
+        s.delta = reverse ? -weight : weight;
     return s;
 }
 

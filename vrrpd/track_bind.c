@@ -29,13 +29,13 @@ static void bind_weight(struct track_line *l, const struct slice *s, const struc
 {
     const struct track_row *r = &track_rows[l->kind];
     const struct slice_obj *target = r->target != BLK_NONE ? slice_find(s, r->target, o->name) : NULL;
-    if (slice_has(o, r->weight) || target == NULL) {
+    /* a weight of its own without reverse or noreverse keeps the direction of what is tracked */
+    bool reverse = target != NULL && slice_bool(target, r->own_reverse, false);
+    l->reverse = slice_bool(o, r->reverse, reverse);
+    if (slice_has(o, r->weight) || target == NULL)
         l->weight = (int)slice_int(o, r->weight, 0);
-        l->reverse = slice_bool(o, r->reverse, false);
-    } else {
+    else
         l->weight = (int)slice_int(target, r->own_weight, l->kind == TRACK_FILE ? 1 : 0);
-        l->reverse = slice_bool(target, r->own_reverse, false);
-    }
 }
 
 /* neutral: weights of members are not wanted in this group. */

@@ -120,10 +120,10 @@ static long long explain_rival(const struct explain *x, const char *name, const 
 
 /* ---- states */
 
+/* With reverse a failure raises the priority, if anything. */
 static bool explain_weighs(const struct doc_part *t)
 {
-    return IS(t, "result", "failed") != doc_yes(t, "reverse") && !IS(t, "result", "unknown") &&
-           doc_int(t, "weight", 0) != 0;
+    return IS(t, "result", "failed") && !doc_yes(t, "reverse") && doc_int(t, "weight", 0) != 0;
 }
 
 /* The support thread: the check failed, but the VIP did not move. */

@@ -31,16 +31,18 @@ static void node_lines(struct node_vi *v, const json_t *top, const json_t *o, bo
     for (int k = 0; k < TRACK_KINDS; k++) {
         json_t *line;
         for (size_t i = 0; (line = model_next(o, node_kinds[k].line, &i)) != NULL;) {
-            const json_t *from = line;
+            const json_t *from = line, *target = NULL;
+            if (node_kinds[k].target != NULL)
+                target = model_named(top, node_kinds[k].target, model_name(line));
             if (!model_has(line, "weight") && node_kinds[k].target != NULL)
-                from = model_named(top, node_kinds[k].target, model_name(line));
+                from = target;
             struct node_track *t = node_track(v);
             t->kind = (enum track_kind)k;
             t->name = model_name(line);
             t->line = model_line(line);
             t->of_group = of_group;
             t->weight = (int)model_int(from, "weight", k == TRACK_FILE ? 1 : 0);
-            t->reverse = model_bool(from, "x_reverse", false);
+            t->reverse = model_bool(line, "x_reverse", model_bool(target, "x_reverse", false));
             t->given = t->weight;
             t->idle = neutral && !track_neutralise(t->kind, &t->weight);
         }

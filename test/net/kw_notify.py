@@ -2,11 +2,17 @@
 readers, mail settings, what checks and trackers say. Each line here fails when its keyword is read and then forgotten.
 """
 import os
+import re
+import socket
 import stat
 import threading
+import time
+import types
 
+import checks
 from case import case, check
-from lab import Speaker, conf
+from lab import Speaker, conf, watch
+from mail import Office
 from tracking import Files
 
 INTERVAL = 0.2
@@ -178,3 +184,195 @@ def fifos(lane):
         finally:
             high.stop()
         return "%d lines" % len(told())
+
+
+def mailed(extra, to="ops@lab.example", server="10.77.0.2 2525"):
+    return "    notification_email {\n        %s\n    }\n    smtp_server %s\n%s" % (to, server, "".join("    %s\n" % e for e in extra))
+
+
+@case("kwn-mail-envelope", "smtp_server with and without a port, of IPv6, by a name; HELO, sender and recipients as written, and their defaults")
+def envelope(lane):
+    host, alert = socket.gethostname(), vi(1, "smtp_alert")
+    many = "a@x.example b@x.example\n \"C D <c@x.example>\"\n }\n notification_email {\n d@x.example"
+    rows = ((mailed(["smtp_helo_name bal.example"], many, "10.77.0.2"), 25, "bal.example", "root@" + host, "abcd"),
+            (mailed(["notification_email_from \"Me <me@x.example>\""], "a@x.example", "fd77::2 2525"), 2525, host, "me@x.example", "a"),
+            (mailed([], "b@x.example", "localhost 2528"), 2528, host, "root@" + host, "b"))
+    with lane.lab("ab") as lab:
+        here = types.SimpleNamespace(b=lab.a, wait=lab.wait)  # an office in node a
+        offices = [Office(here if port == 2528 else lab, port) for _, port, *_ in rows]
+        d = None
+        for office, (glob, port, helo, sender, to) in zip(offices, rows):
+            if d is None:
+                d = lab.a.start(lane.daemon, conf.whole(alert, glob=glob))
+            else:
+                d.reload(conf.whole(alert, vi(port % 7 + 2, "smtp_alert"), glob=glob))
+            lab.wait(lambda: [m for m in office.mails() if "MASTER" in m["subject"]], 12, "a mail at port %d" % port)
+            m = office.mails()[-1]
+            check(m["from"] == "MAIL FROM:<%s>" % sender and m["to"] == [c + "@x.example" for c in to], "port %d: %s", port, m)
+            check("C: HELO " + helo in office.log().splitlines(), "port %d: %s", port, office.log())
+        return "%d servers" % len(rows)
+
+
+@case("kwn-mail-timeout", "smtp_connect_timeout: a mail server that says nothing is left after it, not before")
+def patience(lane):
+    def silent(c, rec):
+        c.recv(100)
+        rec["end"] = time.monotonic()
+
+    with lane.lab("ab") as lab:
+        slow = [checks.Server(lab.b, "10.77.0.2", port, silent, read=False) for port in (2531, 2532)]
+        for server, port, seconds in zip(slow, (2531, 2532), (1, 3)):
+            d = lab.a.start(lane.daemon, conf.whole(vi(1, "smtp_alert"), glob=mailed(["smtp_connect_timeout %d" % seconds],
+                                                                                     server="10.77.0.2 %d" % port)))
+            lab.wait(lambda: server.log and "end" in server.log[0], 8, "the end of a silent talk")
+            lasted = server.log[0]["end"] - server.log[0]["t"]
+            check(seconds - 0.1 < lasted < seconds + 0.7, "smtp_connect_timeout %d: left after %.2f s", seconds, lasted)
+            d.kill_all()
+        return "1 and 3 s"
+
+
+class Gate:
+    """A TCP server that can be there or not."""
+
+    def __init__(self, node, ip):
+        self.node, self.ip, self.s = node, ip, None
+        self.open()
+
+    def open(self):
+        with watch.in_netns(self.node.ns):
+            self.s = socket.socket()
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.s.bind((self.ip, 80))
+        self.s.listen(64)
+
+    def close(self):
+        self.s.close()
+
+
+def balanced(n, server="", service="", check_="TCP_CHECK {\n }"):
+    """A service with one server, 10.98.0.n, and its check."""
+    return ("virtual_server 10.99.0.%d 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n delay_loop 0.3\n warmup 0\n retry 0\n connect_timeout 1\n"
+            " %s\n real_server 10.98.0.%d 80 {\n %s\n %s\n }\n}\n" % (n, service, n, server, check_))
+
+
+def server_label(n):
+    return "[10.98.0.%d]:tcp:80" % n
+
+
+@case("kwn-mail-wanted", "smtp_alert of instances, groups, services and servers over smtp_alert_vrrp, smtp_alert_checker, smtp_alert; no_checker_emails")
+def wanted(lane):
+    on, off = "smtp_alert on", "smtp_alert off"
+
+    def text(extra, value):  # the second check of server 3 fails with server 1
+        many = [vi(n, "track_file {\n V weight 0\n}\n" + x) for n, x in enumerate((on, "", off, "", "", "", ""), 1)]
+        groups = "".join("vrrp_sync_group G%d {\n group {\n  VI_%d\n  VI_%d\n }\n %s\n}\n" % (g, a, b, x) for g, a, b, x in
+                         ((1, 4, 5, on), (2, 6, 7, "")))
+        return conf.whole("track_file V {\n file %s\n}\n" % value, groups, *many, balanced(1), balanced(2, off, off), balanced(3, on, on, "TCP_CHECK {\n }\n TCP_CHECK {\n connect_ip 10.98.0.1\n }"),
+                          glob=mailed(extra))
+
+    vrrp, lvs = {"Instance VI_1", "Group G1"}, {"10.98.0.3", "10.99.0.3"}
+    rest, rest_lvs = {"Instance VI_2", "Group G2"} | {"Instance VI_%d" % n for n in (4, 5, 6, 7)}, {"10.98.0.1", "10.99.0.1"}
+    rows = (([on, "smtp_alert_vrrp off"], vrrp | lvs | rest_lvs, 2), ([on, "smtp_alert_checker no"], vrrp | rest | lvs, 2),
+            (["no_checker_emails"], vrrp | lvs | {"10.98.0.1"}, 1),
+            (["smtp_alert_vrrp", "smtp_alert_checker true", "no_checker_emails no"], vrrp | rest | lvs | rest_lvs, 2))
+    with lane.lab("ab") as lab:
+        office, f = Office(lab), Desk(lab)
+        gates = [Gate(lab.a, ip) for ip in checks.addresses(lab.a, 3)]
+        value = f.put("value", "0\n")
+        d = None
+        for extra, want, times in rows:
+            if d is None:
+                d = lab.a.start(lane.daemon, text(extra, value))
+                lab.wait_master("a", ["10.77.0.10%d" % n for n in range(1, 8)], 8)
+            else:
+                reloads = d.read_log().count("reload complete")
+                d.reload(text(extra, value))
+                lab.wait(lambda: d.read_log().count("reload complete") > reloads, 5, "the reload")
+            time.sleep(0.5)
+            since = len(office.mails())
+            f.put("value", "1\n")
+            for g in gates:
+                g.close()
+
+            def named(since=since):
+                return [re.search(r"(Instance \S+|Group \S+)|server \[?([0-9.]+)", m["subject"]) for m in office.mails()[since:]]
+            try:
+                lab.wait(lambda: want <= {m.group(1) or m.group(2) for m in named() if m}, 8, "mails")
+            except Exception:
+                check(False, "%s: %s, not %s", extra, sorted({m.group(1) or m.group(2) for m in named()}), sorted(want))
+            time.sleep(0.4)
+            got = [m.group(1) or m.group(2) for m in named()]
+            check(set(got) == want, "%s: %s too", extra, set(got) - want)
+            check(got.count("10.98.0.3") == times, "%s: %d mails of a server, not %d", extra, got.count("10.98.0.3"), times)
+            for g in gates:
+                g.open()
+            f.put("value", "0\n")
+            lab.wait(lambda: all(checks.verdict(d, g.ip, 80)[0] == "up" for g in gates), 6, "the servers")
+            lab.wait_master("a", ["10.77.0.10%d" % n for n in range(1, 8)], 8, since=time.time_ns())
+        return "%d mails" % len(office.mails())
+
+
+@case("kwn-mail-queue", "smtp_queue_limit, smtp_queue_age: of what waits for the server only the newest, and only what is young enough, is sent")
+def queue(lane):
+    blocks = [vi(n, "smtp_alert") for n in (1, 2, 3)]
+
+    def text(n, extra):
+        return conf.whole(*blocks, glob=mailed([*extra, "smtp_helo_name h%d" % n]))
+    with lane.lab("ab") as lab:
+        d = lab.a.start(lane.daemon, text(1, ["smtp_queue_limit 2"]))
+        lab.wait_master("a", ["10.77.0.10%d" % n for n in (1, 2, 3)], 8)
+        time.sleep(0.5)
+        office = Office(lab)
+        d.reload(text(2, ["smtp_queue_limit 2"]))  # another configuration is tried at once
+        lab.wait(lambda: len(office.mails()) >= 3, 8, "mails")
+        time.sleep(0.5)
+        got = sorted(m["subject"] for m in office.mails())
+        check(got[0] == "[LAB] Alert mails lost: 4" and len(got) == 3 and all("Entering MASTER" in s for s in got[1:]), "with a limit of 2: %s", got)
+        office.kill()
+        d.stop()
+        seen = len(office.mails())
+        d = lab.a.start(lane.daemon, text(3, ["smtp_queue_age 1"]))
+        lab.wait_master("a", ["10.77.0.10%d" % n for n in (1, 2, 3)], 8, since=time.time_ns())
+        time.sleep(1.5)
+        again = Office(lab)
+        d.reload(text(4, ["smtp_queue_age 1"]))
+        time.sleep(1)
+        check(len(office.mails()) == seen and not again.mails(), "an old mail was sent: %s", again.mails())
+        d.stop()
+        got = sorted(m["subject"] for m in again.mails())
+        check(got == ["[LAB] Alert mails lost: 6"] + ["[LAB] VRRP Instance VI_%d - Stopping" % n for n in (1, 2, 3)], "the young ones: %s", got)
+        return "2 of 6, 3 of 9"
+
+
+@case("kwn-track-file", "track_file: init_file with its values and overwrite, once; weight and reverse of the file, of who tracks it; vrrp_track_file")
+def track_files(lane):
+    rows = (  # content before, init_file, weight of the file, of the instance, content after, priority
+        (None, "init_file", "weight 2", "", "0", 100), (None, "init_file 5", "weight 2", "", "5", 110), ("3", "init_file 7", "", "", "3", 103),
+        ("3", "init_file 9 overwrite", "", "weight -2", "9", 82), ("3", "init_file overwrite", "", "", "0", 100),
+        ("4", "", "weight 3 reverse", "", "4", 88), ("4", "", "weight 3 reverse", "weight 2", "4", 92),
+        ("4", "", "weight 3", "weight 2 reverse", "4", 92), ("4", "", "weight 3 reverse", "weight 2 noreverse", "4", 108))
+    with lane.lab("a") as lab:
+        f = Desk(lab)
+        blocks = []
+        for n, (before, init, weight, own, _, _) in enumerate(rows, 1):
+            if before is not None:
+                f.put("f%d" % n, before + "\n")
+            blocks.append("%s F%d {\n file \"%s/f%d\"\n %s\n %s\n}\n" % ("vrrp_track_file" if n == 2 else "track_file", n, f.dir, n, weight, init))
+            blocks.append(vi(n, "track_file {\n F%d %s\n}" % (n, own), 100))
+        d = lab.a.start(lane.daemon, conf.whole(*blocks, glob=ROOT))
+
+        def seen():
+            return {n: (f.read("f%d" % n).strip(), ([a.priority for a in lab.adverts("a", vrid=50 + n)] or [0])[-1]) for n in range(1, len(rows) + 1)}
+        want = {n: (row[4], row[5]) for n, row in enumerate(rows, 1)}
+        try:
+            lab.wait(lambda: seen() == want, 6, "priorities")
+        except Exception:
+            check(False, "%s, not %s", seen(), want)
+        f.put("f4", "1\n")
+        os.unlink(f.dir + "/f2")
+        lab.wait(lambda: (seen()[2][1], seen()[4][1]) == (100, 98), 4, "the new contents")
+        d.reload(conf.whole(*blocks, glob=ROOT + "    vrrp_garp_master_repeat 2\n"))
+        lab.wait(lambda: "reload complete" in d.read_log(), 5, "the reload")
+        time.sleep(0.3)
+        check(f.read("f4") == "1\n" and f.read("f2") == "", "a reload wrote: %r %r", f.read("f4"), f.read("f2"))
+        return "%d files" % len(rows)

@@ -131,10 +131,10 @@ def kinds(lane):
             "vrrp_script GOOD {\n script %s\n}\n" % good,
             "vrrp_script BAD {\n script %s/missing\n}\n" % f.dir))
         lab.wait_master("a", VIPS, 8)
-        wait_priority(lab, 110, 8)
+        wait_priority(lab, 95, 8)
         check(len(f.read("runs").split()) >= 3, "init_fail was not earned")
         early = [a.priority for a in lab.adverts("a")]
-        check(135 not in early, "a failure counted late: %s", early)
+        check(105 not in early, "a failure counted late: %s", early)
 
 
 @case("track-process-names", "processes are counted as they come and go: weight, quorum, delays, a fault and its end")

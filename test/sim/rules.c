@@ -232,11 +232,11 @@ static void expect_line(struct expected *x, const struct house *h, const struct 
         expect_file(x, h, l, weight);
         return;
     }
-    bool good = fact_good(h, l) != l->reverse;
+    bool good = fact_good(h, l);
     if (weight == 0)
-        x->fault |= !good;
+        x->fault |= good == l->reverse;
     else if (good == (weight > 0))
-        x->priority += weight;
+        x->priority += l->reverse ? -weight : weight;
 }
 
 static struct expected expect_alone(const struct house *h, unsigned int m)

@@ -155,14 +155,14 @@ static void test_together(void **state)
 
 static void test_positive(void **state)
 {
-    /* A weight above 0 counts while the check is fine; reverse turns it round. */
+    /* A weight above 0 counts while the check is fine; one below while it fails, and reverse raises then. */
     struct pair p;
     (void)state;
     load(&p, SCRIPT("s", " weight 20\n") ROUTER("51", "90", TRACKS("s")), ROUTER("51", "100", ""));
     assert_int_equal(master(&p, 0), SIM_A);
     assert_int_equal(master(&p, bit(&p, 0, "s")), SIM_B);
     unload(&p);
-    load(&p, SCRIPT("s", " weight 20 reverse\n") ROUTER("51", "90", TRACKS("s")), ROUTER("51", "100", ""));
+    load(&p, SCRIPT("s", " weight -20 reverse\n") ROUTER("51", "90", TRACKS("s")), ROUTER("51", "100", ""));
     assert_int_equal(master(&p, 0), SIM_B);
     assert_int_equal(master(&p, bit(&p, 0, "s")), SIM_A);
     unload(&p);

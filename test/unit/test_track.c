@@ -38,10 +38,10 @@ static void test_reverse(void **state)
     (void)state;
     says(track_of_result(TRACK_OK, 0, true), 0, true, false);
     says(track_of_result(TRACK_FAIL, 0, true), 0, false, false);
-    says(track_of_result(TRACK_FAIL, 20, true), 20, false, false);
-    says(track_of_result(TRACK_OK, 20, true), 0, false, false);
-    says(track_of_result(TRACK_OK, -30, true), -30, false, false);
-    says(track_of_result(TRACK_FAIL, -30, true), 0, false, false);
+    says(track_of_result(TRACK_FAIL, 20, true), 0, false, false);
+    says(track_of_result(TRACK_OK, 20, true), -20, false, false);
+    says(track_of_result(TRACK_OK, -30, true), 0, false, false);
+    says(track_of_result(TRACK_FAIL, -30, true), 30, false, false);
 }
 
 static void test_file(void **state)
