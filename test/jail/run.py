@@ -5,6 +5,7 @@ what each role must not do). PASS name / FAIL name: why.
     run.py [--daemon CMD] [--probe CMD] [--only table|probe]
 """
 import argparse
+import contextlib
 import os
 import pwd
 import shlex
@@ -194,7 +195,8 @@ def reborn(tally, d):
         old = d.role(role)
         os.kill(old, signal.SIGKILL)
         wait_for(lambda: d.role(role) not in (None, old), 5, "new " + role)
-        time.sleep(0.3)
+        with contextlib.suppress(RuntimeError):  # said below, with what it is instead
+            wait_for(lambda: status(d.role(role))["Seccomp"] == "2", 10, "jailed " + role)
         new = status(d.role(role))
         ok = new["Seccomp"] == "2" and int(new["CapEff"], 16) == mask(TABLE[role]["caps"]) and int(new["Uid"].split()[0]) > 0
         tally.say(ok, "house/%s-reborn-in-jail" % role, str(new))
