@@ -125,6 +125,8 @@ static void bind_show(struct bind_vi *b, const struct slice_obj *o)
     b->garp_repeat = (uint32_t)slice_uint(o, KW_VI_GARP_MASTER_REPEAT, 5);
     b->garp_refresh_repeat = (uint32_t)slice_uint(o, KW_VI_GARP_MASTER_REFRESH_REPEAT, 1);
     b->garp_lower_repeat = (uint32_t)slice_uint(o, KW_VI_GARP_LOWER_PRIO_REPEAT, b->garp_repeat);
+    b->rx_buf = (uint32_t)slice_uint(o, KW_VI_KERNEL_RX_BUF_SIZE, 0);
+    b->debug = (uint32_t)slice_uint(o, KW_VI_DEBUG, 0);
 }
 
 /* One piece of memory for both and the addresses that will come. */
@@ -247,7 +249,7 @@ bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b)
            a->promote_secondaries == b->promote_secondaries && a->garp_delay == b->garp_delay &&
            a->garp_refresh == b->garp_refresh && a->garp_lower_delay == b->garp_lower_delay &&
            a->garp_repeat == b->garp_repeat && a->garp_refresh_repeat == b->garp_refresh_repeat &&
-           a->garp_lower_repeat == b->garp_lower_repeat;
+           a->garp_lower_repeat == b->garp_lower_repeat && a->rx_buf == b->rx_buf && a->debug == b->debug;
 }
 
 void bind_global(const struct slice *s, struct bind_global *out)

@@ -37,6 +37,7 @@ struct bind_vi {
     bool strict, accept, dont_track_primary, promote_secondaries, start_master;
     uint64_t garp_delay, garp_refresh, garp_lower_delay; /* for dumps; ipvsd acts on them */
     uint32_t garp_repeat, garp_refresh_repeat, garp_lower_repeat;
+    uint32_t rx_buf, debug;   /* for dumps as well */
     char *group;              /* its sync group, NULL: none */
     struct track_line *lines; /* what it tracks, its group's trackers included */
     size_t nlines;

@@ -110,6 +110,10 @@ static void data_vrrp(FILE *f, const struct inst *i)
     if (b->engine.preempt_delay > 0)
         fprintf(f, "   Preempt delay = %g secs\n", data_secs(b->engine.preempt_delay));
     fprintf(f, "   Promote_secondaries = %s\n", data_able(b->promote_secondaries));
+    if (b->rx_buf > 0)
+        fprintf(f, "   Kernel rx buffer size = %" PRIu32 "\n", b->rx_buf);
+    if (b->debug > 0)
+        fprintf(f, "   Debug level = %" PRIu32 "\n", b->debug);
     if (b->check.auth_type != PACKET_AUTH_NONE && b->check.auth_type <= PACKET_AUTH_AH)
         fprintf(f, "   Authentication type = %s\n", auth[b->check.auth_type]);
     if (auth_kind(b->sign) == AUTH_HMAC)

@@ -170,12 +170,25 @@ static void facts_addr(struct ipaddr *a, uint8_t family, const uint8_t *data, ui
     memcpy(a->b, data, len);
 }
 
+/* Not longer than the others wait: what runs on it must have given up before they take over. */
+static uint64_t facts_patience(const struct vlink *l, uint64_t delay)
+{
+    const struct vrrpd *v = l->v;
+    for (size_t n = 0; n < v->ninst; n++) {
+        const struct engine_cfg *c = &v->inst[n]->b->engine;
+        uint64_t most = c->down_adverts > 1 ? (c->down_adverts - 1u) * c->interval - c->interval / 256u : 0;
+        if (v->inst[n]->link == l && most < delay)
+            delay = most;
+    }
+    return delay;
+}
+
 /* Up or down counts at once, unless it is to be seen for a while. What is gone or new is so at once. */
 static void facts_state(struct vlink *l, const struct msg_link *m)
 {
     struct ev *ev = l->v->ev;
     bool ok = m->up != 0 && m->running != 0, was = l->up && l->running;
-    uint64_t delay = ok ? l->up_delay : l->down_delay;
+    uint64_t delay = facts_patience(l, ok ? l->up_delay : l->down_delay);
     bool at_once = !l->told || delay == 0 || l->ifindex == 0 || m->ifindex == 0;
     bool same = l->real_up == (m->up != 0) && l->real_running == (m->running != 0);
     l->real_up = m->up != 0;

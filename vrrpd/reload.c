@@ -94,7 +94,8 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
         vrrpd_dirty(i);
         if (strcmp(was->name, b->name) != 0)
             log_notice("%s: is now called %s", was->name, b->name);
-        if (!was->check.unicast || was->check.npeers != b->check.npeers)
+        if (!was->check.unicast || was->check.npeers != b->check.npeers ||
+            b->check.old_checksum == CHECK_OLD_NEVER)
             i->old_checksum = false;
         inst_evaluate(i);
         if (packet)

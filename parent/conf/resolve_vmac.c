@@ -306,12 +306,15 @@ static struct conf_obj *vmac_on(const struct conf_obj *vi, const char *base, uin
 
 static void addr_vmac(struct conf *c, struct conf_obj *vi, struct conf_obj *a, uint8_t family)
 {
-    const char *own = conf_str(vi, KW_VI_X_VMAC, NULL);
-    const char *dev = conf_str(a, KW_ADDR_DEV, own != NULL ? own : conf_str(vi, KW_VI_INTERFACE, NULL));
+    const char *own = conf_str(vi, KW_VI_X_VMAC, NULL), *iface = conf_str(vi, KW_VI_INTERFACE, NULL);
+    const char *dev = conf_str(a, KW_ADDR_DEV, own != NULL ? own : iface);
     uint64_t vrid = conf_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0), mac = rfc_mac(family, vrid);
-    struct conf_obj *o = dev != NULL ? conf_find(c, BLK_VMAC, dev) : NULL;
-    bool elsewhere = dev != NULL && strcmp(dev, conf_str(vi, KW_VI_INTERFACE, "")) != 0;
+    bool foreign = family != conf_uint(vi, KW_VI_X_FAMILY, 4); /* the instance's macvlan has the other MAC */
+    bool elsewhere = dev != NULL && (foreign || strcmp(dev, iface != NULL ? iface : "") != 0);
     bool wanted = conf_flag(a, KW_ADDR_USE_VMAC) || (conf_flag(vi, KW_VI_USE_VMAC_ADDR) && elsewhere);
+    if (wanted && foreign && dev == own && conf_get(vi, KW_VI_USE_IPVLAN) == NULL)
+        dev = iface;
+    struct conf_obj *o = dev != NULL ? conf_find(c, BLK_VMAC, dev) : NULL;
     if (o != NULL) {
         vmac_family(c, o, family);
         return;

@@ -1,14 +1,16 @@
 """Keywords of VRRP no other case judges: groups, what an instance takes from global_defs, what is heard and what is not."""
+import hmac
 import os
 import re
 import signal
+import struct
 import subprocess
 import time
 
 from case import case, check
 from lab import Skip, Speaker, conf, now, packet, run
 import process
-from leftovers import freeze, pair_of_veth, settled, told, wire
+from leftovers import freeze, pair_of_veth
 
 INTERVAL = 0.2
 VIPS, VIPS2 = conf.VIPS[:1], conf.VIPS[1:2]
@@ -87,7 +89,8 @@ def advert_defaults(lane):
             last = lab.adverts("a", vrid=vrid)[-1].ts
             lab.wait(lambda: lab.adverts("a", last + 1, vrid=vrid), 2, "the next advert")
             time.sleep(INTERVAL / 4)
-            at = Voice(lab, "x", priority, vips, vrid).once()
+            v, at = Voice(lab, "x", priority, vips, vrid), now()
+            v.once()
             time.sleep(INTERVAL / 2)
             return len(lab.adverts("a", at, at + int(INTERVAL / 2 * 1e9), vrid=vrid))
         got = [extra(v, p, vips) for p in (100, 250) for v, vips in ((51, VIPS), (52, VIPS2))]
@@ -200,6 +203,33 @@ def old_checksum(lane):
         lab.wait_master("a", VIPS, since=since)
         seen = lab.adverts("a", since)
         check(all(good(seen, packet.V4_GROUP)), "it does not answer in the old way")
+        d.reload(conf_of("old_unicast_checksum never"))
+        time.sleep(3 * INTERVAL)
+        since = now()
+        time.sleep(2 * INTERVAL)
+        seen = lab.adverts("a", since)
+        check(seen and all(good(seen, "10.77.0.2")), "never, after it was learned: still sent the old way")
+
+
+@case("kw-unicast-source", "vrrp_check_unicast_src: a stranger's unicast advert moves nothing, a peer's does; without the word a stranger's does too")
+def unicast_source(lane):
+    with lane.lab("axy") as lab:
+        def conf_of(glob):
+            return text("unicast_src_ip 10.77.0.1\nunicast_peer {\n 10.77.0.2\n}", glob)
+
+        def heard(node):
+            Voice(lab, node, 250, dst="10.77.0.1", dmac=packet.mac_bytes(lab.a.mac)).once()
+            since = now()
+            time.sleep(2 * INTERVAL)
+            quiet = not lab.adverts("a", since + int(1e7))
+            time.sleep(3 * INTERVAL)
+            return quiet
+        d = lab.a.start(lane.daemon, conf_of("vrrp_check_unicast_src"))
+        lab.wait_master("a", VIPS)
+        check([heard("y"), heard("x")] == [False, True], "with the word: a stranger is heard, or a peer is not")
+        d.reload(conf_of(""))
+        time.sleep(4 * INTERVAL)
+        check(heard("y"), "without the word a stranger is not heard")
 
 
 @case("kw-dont-track-primary", "dont_track_primary: the cable of its own interface is out, the router stays MASTER; without the word it is in FAULT; a reload changes it")
@@ -264,3 +294,152 @@ def receive_buffer(lane):
         d.reload(text())
         lab.wait(lambda: 70000 not in buffers(lab), 4, "the system's own after a reload")
         return str(got)
+
+
+@case("kw-unknown-vrids", "log_unknown_vrids: an advert for nobody here is told, with its VRID and sender; without the word not; a reload changes it")
+def unknown_vrids(lane):
+    with lane.lab("ax") as lab:
+        d = lab.a.start(lane.daemon, text())
+        lab.wait_master("a", VIPS)
+        v = Voice(lab, "x", 100, VIPS, 99)
+        v.once()
+        time.sleep(0.5)
+        check("99" not in d.read_log().replace("2026", ""), "told without the word: %s", d.read_log()[-300:])
+        d.reload(text("", "log_unknown_vrids"))
+        time.sleep(0.7)
+        v.once()
+        lab.wait(lambda: re.search(r"VRID 99 from 10\.77\.0\.2|10\.77\.0\.2.*VRID 99", d.read_log()), 2, "the line")
+        d.reload(text())
+        time.sleep(0.5)
+        Voice(lab, "x", 100, VIPS, 98).once()
+        time.sleep(0.5)
+        check("VRID 98" not in d.read_log(), "told after the word has gone")
+
+
+@case("kw-delay-after-boot", "vrrp_delay_after_boot: nothing is said before the machine has been up for so long; a machine that has been waits for nothing")
+def after_boot(lane):
+    if subprocess.run(["unshare", "-T", "--boottime=-1", "--monotonic=-1", "true"], capture_output=True).returncode:
+        raise Skip("no time namespaces here")
+    with lane.lab("a") as lab:
+        with open("/proc/uptime") as f:
+            up = int(float(f.read().split()[0]))
+        back = str(5 - up)  # it is as if the machine had been up for five seconds
+        d = lab.a.start(["unshare", "-T", "--boottime=" + back, "--monotonic=" + back, "--", *lane.daemon], text("", "vrrp_delay_after_boot 8.5"))
+        began = now()
+        first = lab.wait_master("a", VIPS, 12)
+        waited = (first.ts - began) / 1e9
+        down = conf.down_time(200, INTERVAL)
+        check(2 + down < waited < 4.6 + down, "the first advert came after %.2f s", waited)
+        d.stop()
+        began = now()
+        lab.a.start(lane.daemon, text("", "vrrp_delay_after_boot 8.5"))
+        first = lab.wait_master("a", VIPS, 5, began)
+        check((first.ts - began) / 1e9 < down + 1, "it waited although the machine is up for long")
+        return "%.2f s of about 3.5 s and %.2f s" % (waited, down)
+
+
+@case("kw-global-tracking", "global_tracking, the old name of sync_group_tracking_weight: weighted trackers of members keep their weight")
+def global_tracking(lane):
+    with lane.lab("a") as lab:
+        pair_of_veth(lab)
+
+        def conf_of(word):
+            return conf.whole("vrrp_sync_group G {\n group {\n  VI_1\n  VI_2\n }\n %s\n}\n" % word,
+                              one("track_interface {\n t0 weight 20\n}", priority=100), one(vips=VIPS2, name="VI_2", vrid=52, priority=100))
+
+        def priorities():
+            time.sleep(0.6)
+            since = now()
+            time.sleep(2 * INTERVAL)
+            return {f.priority for f in lab.adverts("a", since, vrid=51)}
+        d = lab.a.start(lane.daemon, conf_of("global_tracking"))
+        lab.wait_master("a", VIPS + VIPS2)
+        got = priorities()
+        lab.a.batch("link set t0-far down")
+        got |= {-p for p in priorities()}
+        check(got == {120, -100}, "with the link, and without it: %s", got)
+        d.reload(conf_of(""))
+        got = priorities()
+        check(not got & {100, 120}, "without the word the link is of fault kind: %s", got)
+
+
+@case("kw-expired-old-name", "thread_timer_expired: its old name, and no number: a master frozen for longer than priority 254 waits gives way, one for shorter does not")
+def expired_old_name(lane):
+    with lane.lab("ax") as lab:
+        d = lab.a.start(lane.daemon, text("nopreempt\nthread_timer_expired"))
+        lab.wait_master("a", VIPS)
+
+        def frozen(intervals):
+            """Whether it still is the master afterwards."""
+            x = Voice(lab, "x", 100)
+            last = lab.adverts("a")[-1].ts
+            lab.wait(lambda: lab.adverts("a", last + 1), 2, "an advert")
+            freeze(d, True)
+            time.sleep(intervals * INTERVAL)
+            x.start()
+            time.sleep(0.3 * INTERVAL)
+            freeze(d, False)
+            time.sleep(1)
+            x.stop()
+            return VIPS[0] in lab.a.addresses()
+        check(frozen(2), "it gave way although nobody can have taken over")
+        check(not frozen(4), "it fights the one that took over")
+
+
+def signed(node, priority, key, at, vips=VIPS):
+    """A frame of auth_hmac, stamped with that time (seconds)."""
+    pdu = packet.advert(node.ip, vips, priority=priority, interval=INTERVAL)
+    trailer = struct.pack("!BBHIHH", 1, 1, 0, int(at), int(at % 1 * 65536), 0)
+    pseudo = struct.pack("!BBBB", 4, 3, pdu[1], 0) + packet.packed(node.ip).ljust(16, b"\0")
+    code = hmac.new(key, pseudo + pdu[:6] + b"\0\0" + pdu[8:] + trailer + bytes(16), "sha256").digest()[:16]
+    return packet.ip_frame(node.mac, node.ip, pdu + trailer + code)
+
+
+@case("kw-time-window", "time_window of auth_hmac: a clock that is off by more is not believed, one off by less is; without it the window is five seconds")
+def time_window(lane):
+    key = bytes(31) + b"\1"
+
+    def conf_of(window):
+        return text("auth_hmac {\n key 1 hex:%s\n active_key 1\n %s\n}" % (key.hex(), window))
+    with lane.lab("axyz") as lab:
+        d = lab.a.start(lane.daemon, conf_of("time_window 20"))
+        lab.wait_master("a", VIPS)
+
+        def believed(node, off):
+            since = now()
+            v = Voice(lab, node, 250)
+            v.frame = signed(lab.nodes[node], 250, key, time.time() + off)
+            v.once()
+            time.sleep(0.2)
+            yields = "10.77.0.%d advertises" % lab.nodes[node].index in d.read_log()
+            if yields:
+                lab.wait_master("a", VIPS, since=since + int(4e8))
+            return yields
+        check(not believed("x", -25) and not believed("x", 25), "a clock off by 25 s is believed in a window of 20 s")
+        check(believed("x", 12), "a clock off by 12 s is not believed in a window of 20 s")
+        d.reload(conf_of(""))
+        time.sleep(0.5)
+        check(not believed("y", -12), "a clock off by 12 s is believed in the usual window")
+        check(believed("y", -3), "a clock off by 3 s is not believed in the usual window")
+        d.reload(conf_of("time_window 2"))
+        time.sleep(0.5)
+        check(not believed("z", -3), "a clock off by 3 s is believed in a window of 2 s")
+
+
+@case("kw-debug-shown", "debug and kernel_rx_buf_size of an instance: shown in the dump file as the incumbent shows them; a reload changes them")
+def debug_shown(lane):
+    with lane.lab("a") as lab:
+        def shown():
+            path = d.dir + "/tmp/keepalived.data"
+            d.signal(signal.SIGUSR1)
+            lab.wait(lambda: os.path.exists(path) and "VRRP Instance" in open(path).read(), 5, "the dump")
+            time.sleep(0.3)
+            got = re.findall(r"^   (?:Kernel rx buffer size|Debug level) = (\d+)$", open(path).read(), re.M)
+            os.unlink(path)
+            return got
+        d = start(lane, lab, text("debug 3\nkernel_rx_buf_size 50000"))
+        lab.wait_master("a", VIPS)
+        check(shown() == ["50000", "3"], "not shown: %s", shown())
+        d.reload(text("debug 4"))
+        time.sleep(0.5)
+        check(shown() == ["4"], "after the reload: %s", shown())

@@ -35,6 +35,7 @@ import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
 import interop_frr  # noqa: E402,F401
 import kw_vrrp  # noqa: E402,F401
+import kw_vrrp_links  # noqa: E402,F401
 import kw_routes  # noqa: E402,F401
 import kw_process  # noqa: E402,F401
 import kw_notify  # noqa: E402,F401

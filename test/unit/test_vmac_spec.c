@@ -119,6 +119,31 @@ static void addresses_elsewhere(void **state)
     tree_unload(&t);
 }
 
+/* The macvlan of an IPv4 instance has the wrong MAC for an IPv6 address, and the other way round. */
+static void addresses_of_the_other_family(void **state)
+{
+    struct tree t;
+    (void)state;
+    tree_load(
+        &t, VI("A", 51, " use_vmac\n use_vmac_addr\n virtual_ipaddress_excluded {\n fd00::5\n }\n",
+               " 10.0.0.1/24\n")
+                VI("B", 52, " use_vmac_addr\n virtual_ipaddress_excluded {\n fd00::6\n }\n", " 10.0.0.2/24\n")
+                    VI("C", 53, " use_vmac\n virtual_ipaddress_excluded {\n fd00::7\n fd00::8 use_vmac\n }\n",
+                       " 10.0.0.3/24\n"));
+    struct slice *s = tree_slice(&t, ROLE_IPVSD);
+    struct vmac_spec v = spec(s, "vrrp6.51");
+    assert_string_equal(v.base, "eth0");
+    is_mac(&v, UINT64_C(0x00005e000233));
+    assert_non_null(slice_find(s, BLK_ADDR, "fd00::5/128@vrrp6.51"));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.1/24@vrrp.51"));
+    assert_non_null(slice_find(s, BLK_ADDR, "fd00::6/128@vrrp.52"));
+    assert_non_null(slice_find(s, BLK_ADDR, "10.0.0.2/24@eth0"));
+    assert_non_null(slice_find(s, BLK_ADDR, "fd00::7/128@vrrp.53")); /* as the manual says */
+    assert_non_null(slice_find(s, BLK_ADDR, "fd00::8/128@vrrp6.53"));
+    slice_free(s);
+    tree_unload(&t);
+}
+
 /* One network, one VRID: a macvlan makes no difference. */
 static void same_vrid(void **state)
 {
@@ -356,6 +381,7 @@ int main(void)
         cmocka_unit_test(names),
         cmocka_unit_test(users),
         cmocka_unit_test(addresses_elsewhere),
+        cmocka_unit_test(addresses_of_the_other_family),
         cmocka_unit_test(same_vrid),
         cmocka_unit_test(unicast),
         cmocka_unit_test(fits),
