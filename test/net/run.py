@@ -34,6 +34,7 @@ import holdctl  # noqa: E402,F401
 import hostile  # noqa: E402,F401
 import interop  # noqa: E402,F401
 import interop_frr  # noqa: E402,F401
+import kw_bfd  # noqa: E402,F401
 import kw_vrrp  # noqa: E402,F401
 import kw_vrrp_links  # noqa: E402,F401
 import kw_routes  # noqa: E402,F401
