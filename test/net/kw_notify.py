@@ -376,3 +376,164 @@ def track_files(lane):
         time.sleep(0.3)
         check(f.read("f4") == "1\n" and f.read("f2") == "", "a reload wrote: %r %r", f.read("f4"), f.read("f2"))
         return "%d files" % len(rows)
+
+
+@case("kwn-server-scripts", "notify_up, notify_down, quorum_up, quorum_down with words and users; lvs_notify_fifo and its reader; rs_init_notifies at a start only")
+def server_scripts(lane):
+    with lane.lab("a") as lab:
+        f = Desk(lab)
+        os.chmod(f.dir, 0o777)
+        gates = [Gate(lab.a, ip) for ip in checks.addresses(lab.a, 2)]
+        reader = f.script("reader", '%s "$@"; for p; do :; done; exec cat "$p" >> %s/read' % (f.say, f.dir))
+
+        def text(extra):
+            return conf.whole(*[balanced(n, 'notify_up "%s rs%d \\"is up\\"" nobody\n notify_down "%s rs%d \'is down\'" nobody daemon' % (f.say, n, f.say, n),
+                                         'quorum_up "%s vs%d up"\n quorum_down "%s vs%d down" daemon\n %s' % (f.say, n, f.say, n, "alpha" if n == 2 else ""))
+                                for n in (1, 2)], glob=ROOT + "".join("    %s\n" % x for x in (
+                                    "notify_fifo %s/all" % f.dir, "lvs_notify_fifo %s/lvs daemon" % f.dir,
+                                    "lvs_notify_fifo_script \"%s lvs 'a b'\" daemon" % reader, *extra)))
+        gates[1].close()
+        tap = Tap(f.dir + "/all")
+        d = lab.a.start(lane.daemon, text(["rs_init_notifies"]))
+        one, two = ("RS [10.98.0.%d]:tcp:80 [10.99.0.%d]:tcp:80 " % (n, n) for n in (1, 2))
+        at_start = ["nobody:nogroup [rs1] [is up]", "nobody:daemon [rs2] [is down]"]
+        wait_lines(lab, f.said, at_start + ["daemon:daemon [lvs] [a b] [%s/lvs]" % f.dir], "the initial states")
+        wait_lines(lab, tap.lines, [one + "UP", two + "DOWN"], "their lines")
+        lab.wait(lambda: f.read("read").splitlines() == tap.lines(), 3, "the same lines through both FIFOs")
+        st = os.stat(f.dir + "/lvs")
+        check((st.st_uid, st.st_mode & 0o777) == (1, 0o600), "lvs_notify_fifo is %s", st)
+        tap.take()
+        gates[0].close()
+        wait_lines(lab, f.said, ["nobody:daemon [rs1] [is down]", "daemon:daemon [vs1] [down]"], "the loss")
+        gates[0].open()
+        gates[1].open()
+        wait_lines(lab, f.said, ["root:root [vs1] [up]", "nobody:nogroup [rs2] [is up]", "root:root [vs2] [up]"], "the return")
+        lab.wait(lambda: sorted(tap.lines()) == sorted([one + "DOWN", "VS [10.99.0.1]:tcp:80 DOWN", one + "UP", "VS [10.99.0.1]:tcp:80 UP", two + "UP",
+                                                        "VS [10.99.0.2]:tcp:80 UP"]), 3, "six lines")
+        lab.wait(lambda: f.said().count("nobody:nogroup [rs1] [is up]") == 2, 3, "notify_up again")
+        d.reload(text(["rs_init_notifies", "checker_log_all_failures"]))
+        lab.wait(lambda: "reload complete" in d.read_log(), 5, "the reload")
+        d.stop()
+        f.put("out", "", 0o666)
+        tap.take()
+        gates[1].close()
+        d = lab.a.start(lane.daemon, text([]))
+        lab.wait(lambda: "daemon:daemon [lvs] [a b] [%s/lvs]" % f.dir in f.said() and checks.verdict(d, "10.98.0.2", 80)[0] != "up", 5, "the start")
+        time.sleep(1.2)
+        check(len(f.said()) == 1 and not tap.lines(), "without rs_init_notifies: %s %s", f.said(), tap.lines())
+        return "as configured"
+
+
+@case("kwn-log-all-failures", "log_all_failures of every kind of check, on, off and left to checker_log_all_failures, which a reload changes")
+def log_all(lane):
+    kinds = {"HTTP_GET": "url {\n path /\n}", "SSL_GET": "url {\n path /\n}", "TCP_CHECK": "", "SMTP_CHECK": "", "DNS_CHECK": "",
+             "MISC_CHECK": "misc_path /bin/false", "UDP_CHECK": "require_reply", "PING_CHECK": ""}
+    with lane.lab("a") as lab:
+        ips = checks.addresses(lab.a, 3 * len(kinds))
+        wish, servers = {}, []
+        for n, ip in enumerate(ips):
+            kind = list(kinds)[n // 3]
+            own = ("log_all_failures", "log_all_failures off", "")[n % 3]
+            wish[(kind, ip)] = n % 3
+            if kind == "PING_CHECK":
+                lab.a.batch("addr del %s/32 dev lo" % ip)
+            if kind == "SMTP_CHECK" and n % 3 == 0:
+                own = "host {\n log_all_failures\n}"
+            servers.append("real_server %s 53 {\n %s {\n %s\n %s\n }\n}" % (ip, kind, kinds[kind], own))
+
+        def text(extra):
+            return conf.whole("virtual_server 10.99.0.1 53 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n alpha\n delay_loop 0.4\n warmup 0\n retry 0\n"
+                              " connect_timeout 0.5\n %s\n}\n" % "\n".join(servers), glob=ROOT + extra)
+
+        def logged(d, after):
+            return {m.groups() for m in re.finditer(r"(\w+) of real server \[([0-9.]+)\]:\S+ virtual server \S+, failed: ", d.read_log()[after:])}
+        d = lab.a.start(lane.daemon, text(""))
+        for extra, want in (("", {0}), ("    checker_log_all_failures\n", {0, 2}), ("    checker_log_all_failures off\n", {0})):
+            if extra:
+                reloads = d.read_log().count("reload complete")
+                d.reload(text(extra))
+                lab.wait(lambda: d.read_log().count("reload complete") > reloads, 5, "the reload")
+            after, want = len(d.read_log()), {k for k, v in wish.items() if v in want}
+            try:
+                lab.wait(lambda: want <= logged(d, after), 5, "the lines")
+            except Exception:
+                check(False, "%s: not logged: %s", extra or "nothing global", sorted(want - logged(d, after)))
+            check(logged(d, after) == want, "%s: logged too: %s", extra or "nothing global", sorted(logged(d, after) - want))
+        return "%d checks" % len(ips)
+
+
+@case("kwn-nb-get-retry", "nb_get_retry of HTTP_GET, SSL_GET and TCP_CHECK is retry: so many more attempts before a server is down, with a hint at the new name")
+def nb_get_retry(lane):
+    bad = []
+
+    def answer(c, rec):
+        c.sendall(checks.reply(status=503 if bad else 200))
+    with lane.lab("a") as lab:
+        ips = checks.addresses(lab.a, 4)
+        cert = checks.certificate(lab.root)
+        web = [checks.Server(lab.a, ip, 80, answer, tls=tls) for ip, tls in zip(ips, (None, checks.tls_of(cert), None))]
+        gate = Gate(lab.a, ips[3])
+        body = "delay_before_retry 0.1\n log_all_failures\n"
+        url = body + "url {\n path /\n }"
+        kinds = ("HTTP_GET {\n nb_get_retry 2\n %s\n}" % url, "SSL_GET {\n nb_get_retry 3\n %s\n}" % url, "HTTP_GET {\n %s\n}" % url,
+                 "TCP_CHECK {\n nb_get_retry 4\n %s\n}" % body)
+        d = lab.a.start(lane.daemon, conf.whole(*[balanced(n, check_=k) for n, k in enumerate(kinds, 1)], glob=ROOT))
+        lab.wait(lambda: all(len(w.log) > 1 for w in web), 8, "the first checks")
+        time.sleep(0.3)
+        bad.append(1)
+        gate.close()
+        lab.wait(lambda: all(checks.verdict(d, ip, 80)[0] == "down" for ip in ips), 8, "all down")
+        got = [len(re.findall(r"real server \[%s\]:tcp:80, .* failed: .*tried again" % re.escape(ip), d.read_log())) for ip in ips]
+        check(got == [2, 3, 0, 4], "retries: %s", got)
+        check(d.read_log().count("nb_get_retry") >= 3, "no word about the old name")
+        return "retries %s" % got
+
+
+@case("kwn-script-timers", "vrrp_script: rise and fall results in a row, init_fail, timeout; user and group, of the script and of script_user")
+def script_timers(lane):
+    with lane.lab("a") as lab:
+        f = Desk(lab)
+        for n in (1, 2, 3):
+            f.put("run%d" % n, "", 0o666)
+            f.put("result%d" % n, "0\n" if n < 3 else "1\n")
+        f.put("killed", "", 0o666)
+        step = f.script("step", 'echo x >> %s/run$1; read r < %s/result$1; exit $r' % (f.dir, f.dir))
+        slow = f.script("slow", 'trap "echo $1 >> %s/killed; exit 1" TERM; sleep 30 & wait' % f.dir)
+        scripts_ = ('vrrp_script S1 {\n script "%s 1"\n interval 0.3\n rise 3\n fall 4\n weight 10\n}\n' % step,
+                    'vrrp_script S2 {\n script "%s 2"\n interval 0.3\n rise 3\n init_fail\n weight 20\n}\n' % step,
+                    'vrrp_script S3 {\n script "%s 3"\n interval 0.3\n rise 2\n fall 9\n weight -30\n}\n' % step,
+                    'vrrp_script S4 {\n script "%s four"\n interval 0.3\n timeout 1.5\n fall 2\n weight -40\n}\n' % slow,
+                    'vrrp_script U1 {\n script "%s u1"\n interval 60\n user nobody daemon\n}\n' % f.say,
+                    'vrrp_script U2 {\n script "%s u2"\n interval 60\n user nobody\n}\n' % f.say,
+                    'vrrp_script U3 {\n script "%s u3"\n interval 60\n}\n' % f.say)
+        many = [vi(n, "track_script {\n S%d\n}" % n, 100) for n in (1, 2, 3, 4)] + [vi(5, "track_script {\n U1\n U2\n U3\n}", 100)]
+        d = lab.a.start(lane.daemon, conf.whole(*scripts_, *many, glob="    script_user daemon nogroup\n"))
+
+        def prio(n):
+            return ([a.priority for a in lab.adverts("a", vrid=50 + n)] or [0])[-1]
+
+        def runs(n):
+            return len(f.read("run%d" % n))  // 2
+
+        def turns(n, result, to, least):
+            """The priority becomes to after least runs with the new result."""
+            before = runs(n)
+            f.put("result%d" % n, "%d\n" % result)
+            lab.wait(lambda: prio(n) == to, 5, "priority %d of %d (it is %d)" % (to, n, prio(n)))
+            done = runs(n) - before
+            check(least <= done <= least + 2, "priority %d of VI_%d after %d runs, not %d", to, n, done, least)
+        wait_lines(lab, f.said, ["nobody:daemon [u1]", "nobody:nogroup [u2]", "daemon:nogroup [u3]"], "users")
+        lab.wait_master("a", ["10.77.0.10%d" % n for n in (1, 2, 3, 5)], 8)
+        lab.wait(lambda: (prio(1), prio(2)) == (110, 120), 5, "the weights")
+        first = [a.priority for a in lab.adverts("a", vrid=51)]
+        check(100 not in first[2:], "rise counted although init_fail is not said: %s", first)
+        check(prio(3) == 70, "the first result of S3 did not count: %d", prio(3))
+        lab.wait(lambda: prio(4) == 60, 5, "timeout (it is %d)" % prio(4))
+        check(f.read("killed").split()[0] == "four", "the late one got no SIGTERM: %s", f.read("killed"))
+        first = lab.adverts("a", vrid=54)
+        check(first[0].priority == 100 and 1.4 < ([a.ts for a in first if a.priority == 60][0] - d.started) / 1e9 < 2.6, "timeout 1.5: %s",
+              [(a.priority, (a.ts - d.started) / 1e9) for a in first[:12]])
+        turns(1, 1, 100, 4)
+        turns(1, 0, 110, 3)
+        turns(3, 0, 100, 2)
+        return "as written"
