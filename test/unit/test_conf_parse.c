@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "parent/conf/conf_int.h"
+#include "parent/conf/parse.h"
 #include "test/unit/conf_tree_util.h"
 
 static void expect_one(const char *text, const char *code, uint32_t line, const char *part)
@@ -314,6 +315,17 @@ static void scripts(void **state)
     expect_one("vrrp_script s {\n interval 2\n}\n", "HF-MISSING", 1, "has no script");
 }
 
+/* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
+static void synonyms_are_alike(void **state)
+{
+    (void)state;
+    for (enum kw kw = (enum kw)(KW_NONE + 1); kw < KW_MAX; kw = (enum kw)(kw + 1)) {
+        const struct kw_row *row = schema_kw(kw), *main_row = parse_canonical(row);
+        if (row->kind != main_row->kind)
+            fail_msg("%s is of another kind than %s", row->name, main_row->name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +340,7 @@ int main(void)
         cmocka_unit_test(every_error_in_one_run),
         cmocka_unit_test(scripts),
         cmocka_unit_test(order_never_matters),
+        cmocka_unit_test(synonyms_are_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

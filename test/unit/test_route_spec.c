@@ -195,6 +195,33 @@ static void test_mpls_bytes(void **state)
     slice_free(s);
 }
 
+/* What no kernel here keeps: the words must be in what it is asked for. */
+static void test_ila_and_propagation(void **state)
+{
+    static const uint8_t locator[] = { 0x00, 0x01, 0x00, 0x02, 0x00, 0x0a, 0xff, 0xff };
+    (void)state;
+    for (uint64_t on = 0; on < 2; on++) {
+        struct slice_writer *w = slice_writer_new(ROLE_IPVSD, 1);
+        uint32_t r = slice_put_obj(w, BLK_ROUTE, 0, "fd07::/80", 1);
+        put_ip(w, KW_ROUTE_TO, "fd07::/80");
+        slice_put_uint(w, KW_ROUTE_TTL_PROPAGATE, on);
+        slice_put_obj(w, BLK_ENCAP, r, "ila", 1);
+        put_number(w, KW_ENCAP_X_TYPE, LWTUNNEL_ENCAP_ILA);
+        put_number(w, KW_ENCAP_LOCATOR, 0x00010002000affffu);
+        struct slice *s = finish(w);
+        struct nl_msg *m = route_msg(s, true);
+        struct nlattr *tb[RTA_MAX + 1], *in[2];
+        assert_int_equal(nlmsg_parse(nlmsg_hdr(m), sizeof(struct rtmsg), tb, RTA_MAX, NULL), 0);
+        assert_int_equal(nla_get_u8(tb[RTA_TTL_PROPAGATE]), on);
+        assert_int_equal(nla_get_u16(tb[RTA_ENCAP_TYPE]), LWTUNNEL_ENCAP_ILA);
+        assert_int_equal(nla_parse_nested(in, 1, tb[RTA_ENCAP], NULL), 0);
+        assert_int_equal(nla_len(in[1]), sizeof locator);
+        assert_memory_equal(nla_data(in[1]), locator, sizeof locator);
+        nlmsg_free(m);
+        slice_free(s);
+    }
+}
+
 static void test_metrics(void **state)
 {
     (void)state;
@@ -277,6 +304,7 @@ int main(void)
         cmocka_unit_test(test_default_of_no_family_follows_gateway),
         cmocka_unit_test(test_multipath),
         cmocka_unit_test(test_mpls_bytes),
+        cmocka_unit_test(test_ila_and_propagation),
         cmocka_unit_test(test_metrics),
         cmocka_unit_test(test_rule),
         cmocka_unit_test(test_cut_messages),
