@@ -44,23 +44,17 @@ static uint64_t advert_size(const struct conf_obj *vi)
     return size;
 }
 
-static void larger(struct conf *c, struct conf_obj *sock, uint64_t bytes)
-{
-    if (bytes > conf_uint(sock, KW_SOCKET_X_RCVBUF, 0))
-        conf_set_uint(c, sock, KW_SOCKET_X_RCVBUF, bytes);
-}
-
 void resolve_rx_buffer(struct conf *c, const struct conf_obj *vi, struct conf_obj *sock)
 {
     struct policy p = policy_of(c);
     uint64_t times = conf_uint(c->global, KW_GLOBAL_VRRP_RX_BUFS_MULTIPLIER, 3);
-    uint64_t own = conf_uint(vi, KW_VI_KERNEL_RX_BUF_SIZE, 0), had = conf_uint(sock, KW_SOCKET_X_RCVBUF, 0);
+    uint64_t own = conf_uint(vi, KW_VI_KERNEL_RX_BUF_SIZE, 0), bytes = 0;
     if (own > 0)
-        larger(c, sock, own);
+        bytes = own;
     else if (p.mtu)
         conf_set_uint(c, sock, KW_SOCKET_X_RCVMTU, conf_uint(sock, KW_SOCKET_X_RCVMTU, 0) + times);
-    else if (p.advert)
-        conf_set_uint(c, sock, KW_SOCKET_X_RCVBUF, had + times * (advert_size(vi) + PACKET_OVERHEAD) / 2);
     else
-        larger(c, sock, p.bytes);
+        bytes = p.advert ? times * (advert_size(vi) + PACKET_OVERHEAD) / 2 : p.bytes;
+    if (bytes > 0)
+        conf_set_uint(c, sock, KW_SOCKET_X_RCVBUF, conf_uint(sock, KW_SOCKET_X_RCVBUF, 0) + bytes);
 }

@@ -133,7 +133,7 @@ static void receive_buffers(void **state)
     uint64_t mtus;
     (void)state;
     assert_int_equal(rcvbuf(" router_id x", sock, &mtus), 0);
-    assert_int_equal(rcvbuf(" vrrp_rx_bufs_policy 70000", sock, &mtus), 70000);
+    assert_int_equal(rcvbuf(" vrrp_rx_bufs_policy 70000", sock, &mtus), 140000);
     assert_int_equal(mtus, 0);
     assert_int_equal(rcvbuf(" vrrp_rx_bufs_policy advert", sock, &mtus),
                      3 * (44 + 768) / 2 + 3 * (32 + 768) / 2);
