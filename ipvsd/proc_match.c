@@ -40,8 +40,8 @@ bool proc_cmdline_matches(const struct proc_want *w, const char *cmdline, size_t
         size_t want = strlen(w->word[i]);
         const char *end = at < len ? memchr(cmdline + at, '\0', len - at) : NULL;
         size_t have = end != NULL ? (size_t)(end - (cmdline + at)) : len - at;
-        bool partial = w->how == PROC_PARTIAL && i > 0 && i + 1 == w->nwords;
-        if (at >= len || have < want || (have > want && !partial) ||
+        bool begins = w->how == PROC_INITIAL && i > 0 && i + 1 == w->nwords;
+        if (at >= len || have < want || (have > want && !begins) ||
             memcmp(cmdline + at, w->word[i], want) != 0)
             return false;
         at += have + (end != NULL);

@@ -12,6 +12,7 @@
 
 #define PROC_COMM_MAX 15 /* the kernel keeps that much of a name */
 
+/* Of the parameters: all; the first ones, the last of which only begins so; the first ones exactly. */
 enum proc_how { PROC_NAME, PROC_EXACT, PROC_INITIAL, PROC_PARTIAL };
 
 struct proc_want {

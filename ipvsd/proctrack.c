@@ -365,7 +365,7 @@ static enum proc_how proc_how_of(const struct slice_obj *o, size_t nwords)
     }
     if (nwords > 1)
         return PROC_EXACT;
-    return slice_bool(o, KW_PROC_FULL_COMMAND, false) ? PROC_INITIAL : PROC_NAME;
+    return slice_bool(o, KW_PROC_FULL_COMMAND, false) ? PROC_PARTIAL : PROC_NAME;
 }
 
 /* Words that lie behind each other in one field, each ended by NUL. */

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 import stat
+import subprocess
 import threading
 import time
 import types
@@ -500,7 +501,7 @@ def script_timers(lane):
         step = f.script("step", 'echo x >> %s/run$1; read r < %s/result$1; exit $r' % (f.dir, f.dir))
         slow = f.script("slow", 'trap "echo $1 >> %s/killed; exit 1" TERM; sleep 30 & wait' % f.dir)
         scripts_ = ('vrrp_script S1 {\n script "%s 1"\n interval 0.3\n rise 3\n fall 4\n weight 10\n}\n' % step,
-                    'vrrp_script S2 {\n script "%s 2"\n interval 0.3\n rise 3\n init_fail\n weight 20\n}\n' % step,
+                    'vrrp_script S2 {\n script "%s 2"\n interval 0.3\n rise 6\n init_fail\n weight 20\n}\n' % step,
                     'vrrp_script S3 {\n script "%s 3"\n interval 0.3\n rise 2\n fall 9\n weight -30\n}\n' % step,
                     'vrrp_script S4 {\n script "%s four"\n interval 0.3\n timeout 1.5\n fall 2\n weight -40\n}\n' % slow,
                     'vrrp_script U1 {\n script "%s u1"\n interval 60\n user nobody daemon\n}\n' % f.say,
@@ -527,6 +528,7 @@ def script_timers(lane):
         lab.wait(lambda: (prio(1), prio(2)) == (110, 120), 5, "the weights")
         first = [a.priority for a in lab.adverts("a", vrid=51)]
         check(100 not in first[2:], "rise counted although init_fail is not said: %s", first)
+        check(lab.adverts("a", vrid=52)[0].priority == 100 and runs(2) >= 6, "init_fail was not to be earned: %d runs", runs(2))
         check(prio(3) == 70, "the first result of S3 did not count: %d", prio(3))
         lab.wait(lambda: prio(4) == 60, 5, "timeout (it is %d)" % prio(4))
         check(f.read("killed").split()[0] == "four", "the late one got no SIGTERM: %s", f.read("killed"))
@@ -537,3 +539,57 @@ def script_timers(lane):
         turns(1, 0, 110, 3)
         turns(3, 0, 100, 2)
         return "as written"
+
+
+@case("kwn-track-process", "vrrp_track_process: words, param_match and full_command pick as the incumbent does; weight, reverse, quorum_max 0, delay")
+def track_process(lane):
+    rows = (("process NAME", 110), ("process PROG\n param_match initial", 110), ("process PROG\n param_match partial", 110),
+            ("process PROG\n param_match", 100), ("process PROG 100", 100), ("process PROG 100\n param_match initial", 110),
+            ("process PROG 100\n param_match partial", 110), ("process PROG 100 2\n param_match initial", 110),
+            ("process PROG 100 2\n param_match partial", 100), ("process PROG 10\n param_match initial", 110),
+            ("process PROG 10\n param_match partial", 100), ("process PROG 100 200", 110), ('process "SPACE" 100 "20"', 110),
+            ("process PROG\n full_command", 110), ("process NAME 100 200\n full_command", 100), ("process NAME\n weight 10 reverse", 90),
+            ("process nosuch\n weight 10 reverse", 100), ("process nosuch\n weight -10 reverse", 110), ("process NAME\n quorum_max 0", 100),
+            ("process nosuch\n quorum_max 0", 110), ("process NAME\n delay 1.2", 110))
+    with lane.lab("a") as lab:
+        f, running = Files(lab), []
+        name = "hfkw%d" % os.getpid()
+        with open("/bin/sleep", "rb") as g:
+            sleep = g.read()
+        for n in (name, "a b"):
+            with open("%s/%s" % (f.dir, n), "wb") as g:
+                g.write(sleep)
+            os.chmod("%s/%s" % (f.dir, n), 0o755)
+        try:
+            running.append(subprocess.Popen(["%s/%s" % (f.dir, name), "100", "200"]))
+            running.append(subprocess.Popen([f.dir + "/a b", "100", "20"]))
+            blocks = []
+            for n, (line, _) in enumerate(rows, 1):
+                line = line.replace("PROG", "%s/%s" % (f.dir, name)).replace("NAME", name).replace("SPACE", f.dir + "/a b")
+                blocks.append("vrrp_track_process P%d {\n %s\n %s\n}\n" % (n, line, "" if " weight" in line else "weight 10"))
+                blocks.append(conf.instance("VI_%d" % n, 50 + n, 100, interval=INTERVAL, vips=("10.77.0.1%02d" % n,), extra="track_process {\n P%d\n}" % n))
+            lab.a.start(lane.daemon, conf.whole(*blocks, glob=ROOT))
+
+            def seen():
+                return [([a.priority for a in lab.adverts("a", vrid=50 + n)] or [0])[-1] for n in range(1, len(rows) + 1)]
+            want = [p for _, p in rows]
+            try:
+                lab.wait(lambda: seen() == want, 6, "priorities")
+            except Exception:
+                check(False, "not as wanted: %s", [(r[0], p) for r, p in zip(rows, seen()) if p != r[1]])
+            at = time.time_ns()
+            running[0].kill()
+            running[0].wait()
+            lab.wait(lambda: seen()[-1] == 100, 4, "the end behind delay")
+            late = ([a.ts for a in lab.adverts("a", at, vrid=50 + len(rows)) if a.priority == 100][0] - at) / 1e9
+            check(late > 1.15 and seen()[0] == 100, "delay 1.2: gone after %.2f s", late)
+            at = time.time_ns()
+            running.append(subprocess.Popen(["%s/%s" % (f.dir, name), "100", "200"]))
+            lab.wait(lambda: seen() == want, 4, "priorities again")
+            late = ([a.ts for a in lab.adverts("a", at, vrid=50 + len(rows)) if a.priority == 110][0] - at) / 1e9
+            check(late > 1.15, "delay 1.2: back after %.2f s", late)
+        finally:
+            for p in running:
+                p.kill()
+                p.wait()
+        return "%d blocks" % len(rows)

@@ -54,13 +54,13 @@ static void test_cmdline(void **state)
     assert_false(CMD(WANT(PROC_EXACT, "/bin/x", "-a"), "/bin/x\0-a\0-b\0"));
     assert_false(CMD(WANT(PROC_EXACT, "/bin/x", "-a"), "/bin/x\0"));
     assert_false(CMD(WANT(PROC_EXACT, "/bin/x", "-a"), "/bin/x\0-ab\0"));
-    assert_true(CMD(WANT(PROC_INITIAL, "/bin/x", "-a"), "/bin/x\0-a\0-b\0"));
-    assert_false(CMD(WANT(PROC_INITIAL, "/bin/x", "-a"), "/bin/x\0-ab\0"));
-    assert_true(CMD(WANT(PROC_PARTIAL, "/bin/x", "-a"), "/bin/x\0-ab\0-c\0"));
-    assert_false(CMD(WANT(PROC_PARTIAL, "/bin/x"), "/bin/xy\0"));
+    assert_true(CMD(WANT(PROC_PARTIAL, "/bin/x", "-a"), "/bin/x\0-a\0-b\0"));
+    assert_false(CMD(WANT(PROC_PARTIAL, "/bin/x", "-a"), "/bin/x\0-ab\0"));
+    assert_true(CMD(WANT(PROC_INITIAL, "/bin/x", "-a"), "/bin/x\0-ab\0-c\0"));
+    assert_false(CMD(WANT(PROC_INITIAL, "/bin/x"), "/bin/xy\0"));
     assert_true(CMD(WANT(PROC_EXACT, "x", "y"), "x\0y")); /* a process may take the last NUL away */
     assert_false(proc_cmdline_matches(WANT(PROC_EXACT, "x"), "x\0", 2, true));
-    assert_false(CMD(WANT(PROC_INITIAL, "x"), "")); /* kernel threads */
+    assert_false(CMD(WANT(PROC_PARTIAL, "x"), "")); /* kernel threads */
 }
 
 static size_t event(uint8_t *buf, uint32_t what, int pid, int tgid)
