@@ -39,6 +39,7 @@ import kw_vrrp  # noqa: E402,F401
 import kw_vrrp_links  # noqa: E402,F401
 import kw_routes  # noqa: E402,F401
 import kw_process  # noqa: E402,F401
+import kw_text  # noqa: E402,F401
 import kw_notify  # noqa: E402,F401
 import leftovers  # noqa: E402,F401
 import kw_checks  # noqa: E402,F401

@@ -163,6 +163,32 @@ static void put(const char *path, const char *text)
     fclose(f);
 }
 
+/* In the directory of test_include. */
+static void check_include_check(const struct conf_text_opts *files)
+{
+    struct diag_view v;
+    struct loaded l;
+
+    put("include_check.conf", "include_check -match\ninclude_check +wildcard_match\ninclude sub/none*\n");
+    load_file(&l, "include_check.conf", files);
+    assert_true(find_diag(&l, "HF-INCLUDE-EMPTY", 0, &v));
+    assert_int_equal(v.severity, DIAG_ERROR);
+    unload(&l);
+
+    put("chk.inc", "include_check\ninclude sub/none*\n"); /* holds in there only */
+    put("main.conf", "include chk.inc\ninclude sub/none*\ninclude_check match\ninclude sub*\n"
+                     "includew {sub/y.inc,sub/none*}\nincludew {sub/no*,sub/non*}\n");
+    load_file(&l, "main.conf", files);
+    const enum diag_severity empty[] = { DIAG_ERROR, DIAG_WARNING, DIAG_WARNING, DIAG_ERROR, DIAG_ERROR };
+    for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+        assert_true(find_diag(&l, "HF-INCLUDE-EMPTY", (unsigned int)i, &v));
+        assert_int_equal(v.severity, empty[i]);
+    }
+    assert_true(find_diag(&l, "HF-INCLUDE-KIND", 0, &v));
+    assert_int_equal(v.severity, DIAG_ERROR);
+    unload(&l);
+}
+
 static void test_include(void **state)
 {
     static const struct conf_text_opts files = { .config_id = "me" };
@@ -204,11 +230,7 @@ static void test_include(void **state)
     assert_int_equal(v.line, 2);
     unload(&l);
 
-    put("include_check.conf", "include_check -match\ninclude_check +wildcard_match\ninclude sub/none*\n");
-    load_file(&l, "include_check.conf", &files);
-    assert_true(find_diag(&l, "HF-INCLUDE-EMPTY", 0, &v));
-    assert_int_equal(v.severity, DIAG_ERROR);
-    unload(&l);
+    check_include_check(&files);
 
     load_file(&l, "sub/*.inc", &files); /* several main files */
     assert_string_equal(l.lines, "y;z");
