@@ -119,6 +119,7 @@ void facts_tables_sweep(struct vrrpd *v)
         }
         *p = k->next;
         io_sock_release(&k->io);
+        free(k->unknown);
         free(k->name);
         free(k);
     }

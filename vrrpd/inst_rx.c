@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/err.h"
 #include "vrrpd/inst_int.h"
 
 #define INST_REMARK_SHIFT 24 /* bits of `said` above the verdicts */
@@ -26,7 +27,11 @@ static void inst_unknown(struct vsock *s, const struct packet_rx *rx, uint8_t vr
 {
     char who[IPADDR_STRLEN];
     uint64_t more;
-    if (v->global.log_unknown_vrids && log_allow(&s->unknown, ev_now(v->ev), 10 * NS_PER_SEC, &more))
+    if (!v->global.log_unknown_vrids)
+        return;
+    if (s->unknown == NULL)
+        s->unknown = xcalloc(256, sizeof *s->unknown);
+    if (log_allow(&s->unknown[vrid], ev_now(v->ev), 10 * NS_PER_SEC, &more))
         log_info("%s: advert for VRID %u from %s, which nobody here is configured for (%" PRIu64
                  " more not said)",
                  s->name, vrid, ipaddr_str(&rx->src, who), more);

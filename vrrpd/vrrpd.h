@@ -50,9 +50,9 @@ struct vsock {
     uint32_t id;
     char *name;
     bool told;
-    int error;              /* why ipvsd could not open it, errno */
-    struct inst *vrid[256]; /* chained by next_vrid: unicast instances told apart by their peers */
-    struct log_limit unknown;
+    int error;                 /* why ipvsd could not open it, errno */
+    struct inst *vrid[256];    /* chained by next_vrid: unicast instances told apart by their peers */
+    struct log_limit *unknown; /* log_unknown_vrids: one a VRID, once there was one */
     struct vsock *next;
 };
 
