@@ -426,10 +426,10 @@ static void lifecycle_on_patience(struct ev_timer *t, uint64_t now, void *arg)
 
 /* What an earlier life left in the kernel (IPVS entries, addresses) is taken out by children that have begun;
  * a stop in the middle of a start would leave it. So the start is finished first, which takes milliseconds,
- * or until patience ends. */
+ * or until patience ends. A startup_script takes longer, and no child has begun: that start is given up. */
 void lifecycle_stop(struct parent *p)
 {
-    if (p->phase != PARENT_PHASE_STARTING || p->stop_waiting) {
+    if (p->phase != PARENT_PHASE_STARTING || p->stop_waiting || p->first_script) {
         lifecycle_end(p, 0);
         return;
     }

@@ -13,7 +13,7 @@ import dbus
 import snmp
 from case import case, check
 from kw_text import bare, inside, put, read, room, text, verdict
-from lab import conf, now, process_name, run
+from lab import alive, conf, now, process_name, run
 from lab.daemon import Hang
 from process import becomes, buffers, field, own_cpus
 
@@ -112,7 +112,8 @@ def instances(lane):
 def start_stop(lane):
     with lane.lab("a") as lab:
         def script(name, seconds):
-            return put("%s/%s" % (lab.root, name), "#!/bin/sh\necho $(date +%%s%%N) $(id -un) \"$@\" >>%s/out/%s\nexec sleep %g\n" % (lab.root, name, seconds), 0o755)
+            return put("%s/%s" % (lab.root, name), "#!/bin/sh\necho $$ >%s/out/%s.pid\n"
+                       "echo $(date +%%s%%N) $(id -un) \"$@\" >>%s/out/%s\nexec sleep %g\n" % (lab.root, name, lab.root, name, seconds), 0o755)
 
         def wrote(name):
             return [line.split() for line in (read("%s/out/%s" % (lab.root, name)) or "").splitlines()]
@@ -143,6 +144,12 @@ def start_stop(lane):
         status, seconds = d.stop()
         check(status == 0 and 1 < seconds < 3, "the stop takes %.1f s, status %d", seconds, status)
         check(wrote("slow-down"), "shutdown_script did not run")
+        d = lab.a.start(lane.daemon, text(["startup_script " + slow_up, "shutdown_script " + down, "script_user root"]))
+        lab.wait(lambda: len(wrote("slow-up")) == 2, 5, "the slow script again")
+        pid = int(read(lab.root + "/out/slow-up.pid"))
+        status, seconds = d.stop()
+        check(status == 0 and seconds < 2 and len(wrote("down")) == 2, "a stop during startup_script: status %d, %.1f s", status, seconds)
+        lab.wait(lambda: not alive(pid), 3, "the end of startup_script")
         return "in their order"
 
 
