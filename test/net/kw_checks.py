@@ -397,6 +397,27 @@ def timers(lane):
         return "%d checks" % len(rows)
 
 
+@case("kw-check-warmup", "warmup of service, server and check spreads the first attempts, 0 does not; without it delay_loop spreads them", limit=60)
+def warmup(lane):
+    long, none = "warmup 2.5", "warmup 0"
+    groups = [  # lines of the service, the server, the check; are the first attempts spread?
+        ((long,), (), (), True), ((long,), (none,), (), False), ((none,), (long,), (), True), ((long,), (long,), (none,), False),
+        ((none,), (none,), (long,), True), (("delay_loop 2.5",), (), (), True), ((none, "delay_loop 2.5"), (), (), False)]
+    with lane.lab("a") as lab:
+        ips = addresses(lab.a, 12 * len(groups))
+        peers, text = [], GLOBAL
+        for n, (vs, rs, own, _) in enumerate(groups):
+            mine = ips[12 * n:12 * (n + 1)]
+            peers.append([Server(lab.a, ip, 80, say(reply())) for ip in mine])
+            text += virtual(n + 1, [real(ip, 80, *rs, lines_of("HTTP_GET", own)) for ip in mine], *vs).replace(" warmup 0\n alpha", " alpha", 1)
+        lab.a.start(lane.daemon, text)
+        lab.wait(lambda: all(p.log for group in peers for p in group), 10, "a first attempt everywhere")
+        spread = [max(p.log[0]["t"] for p in group) - min(p.log[0]["t"] for p in group) for group in peers]
+        for (vs, rs, own, wide), have in zip(groups, spread):  # twelve within a third of the time: once in 50,000 runs
+            check((0.8 < have < 3) if wide else have < 0.6, "%s %s %s: first attempts within %.2f s", vs, rs, own, have)
+        return "spread over %s s" % " ".join("%.2f" % x for x in spread)
+
+
 @case("kw-check-udp", "payload, require_reply with x, min_reply_length, max_reply_length; silence; DNS_CHECK type and name as asked; SMTP_CHECK helo_name, several hosts", limit=60)
 def answers(lane):
     def name(text):
