@@ -111,6 +111,15 @@ static void references(struct conf *c)
     }
 }
 
+/* dev names the instance's own interface: what is meant is where the instance is, its macvlan. */
+static const char *address_own(const struct conf_obj *vi, const struct ipaddr *ip, const char *dev)
+{
+    const char *own = conf_str(vi, KW_VI_X_VMAC, NULL);
+    bool here = own != NULL && strcmp(dev, conf_str(vi, KW_VI_INTERFACE, "")) == 0 &&
+                ip->family == conf_uint(vi, KW_VI_X_FAMILY, 4);
+    return here ? own : dev;
+}
+
 /* An address line of an instance (vi) or of static_ipaddress (vi NULL). */
 static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *vi)
 {
@@ -122,8 +131,13 @@ static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *v
     if (dev == NULL)
         dev = vi != NULL ? conf_str(vi, KW_VI_X_VMAC, conf_str(vi, KW_VI_INTERFACE, NULL))
                          : conf_str(c->global, KW_GLOBAL_DEFAULT_INTERFACE, "eth0");
+    else if (vi != NULL)
+        dev = address_own(vi, ip, dev);
+    bool moved = conf_written(a, KW_ADDR_DEV) && strcmp(dev, conf_str(a, KW_ADDR_DEV, "")) != 0;
     if (dev != NULL)
         conf_set_str(c, a, KW_ADDR_DEV, dev);
+    if (moved)
+        conf_get(a, KW_ADDR_DEV)->inherited = true; /* nobody need warn that it is not there yet */
     conf_set_uint(c, a, KW_ADDR_X_EXCLUDED, a->opener == KW_VI_VIRTUAL_IPADDRESS_EXCLUDED);
     a->name = conf_fmt(c, "%s@%s", ipaddr_prefix_str(ip, text), dev != NULL ? dev : "");
     if ((other = conf_ip(a, KW_ADDR_BRD)) != NULL && (ip->family != 4 || other->family != 4)) {

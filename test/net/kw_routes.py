@@ -186,6 +186,8 @@ RULES4 = [
     ("from {f} tunnel-id 12345678901 table 77", "from {f} tun_id 12345678901 table 77", "from {f} table 77"),
     ("from {f} table 77 protocol static no_track", "from {f} table 77 protocol static", "from {f} table 77"),
     ("from {f} table 77 no_track", "from {f} table 77", None),
+    ("from {f} priority {own} table 77", "from {f} table 77 preference {own}", None),
+    ("order {own} from {f} table 77", "from {f} table 77 preference {own}", None),
 ]
 RULES6 = [line for line in RULES4 if "realms" not in line[0] and not line[0].startswith("inet ")] + [
     ("inet6 fwmark 9 table 77", "fwmark 9 table 77", None),
@@ -242,12 +244,14 @@ def filled(words, six, net, n):
     dst = "2001:db8:%x:%%x::/64" % net if six else "10.%d.%%d.0/24" % net
     own = "fd%x::%x:%%d" % (net, n) if six else "10.%d.%d.%%d" % (net, n)
     number = "%d.%d" % (net, n) if words.startswith("239.") else 100 * net + n
-    return words.format(d=dst % n, f=dst % n, t=dst % (100 + n), n=number, a=own % 1, p=own % 2)
+    return words.format(d=dst % n, f=dst % n, t=dst % (100 + n), n=number, a=own % 1, p=own % 2, own="{own}")
 
 
 def preference(line, n):
     """A rule's line with a preference of its own; a target must stand behind it."""
     own = "preference %d" % (1000 + n)
+    if "{own}" in line:
+        return line.replace("{own}", own.split()[1])
     return line.replace("goto", own + " goto") if "goto" in line else "%s %s" % (line, own)
 
 
@@ -464,3 +468,42 @@ def no_track(lane):
             lab.a.batch("link set u%d down" % n)
         time.sleep(1)
         check(not lab.adverts("a", since, priority=0) and len(lab.adverts("a", since)) > 8, "an interface without a track was a fault")
+
+
+def placed(node):
+    """address -> (interface, the one below it, its MAC)"""
+    links = {m[0]: (m[1] or "", m[2]) for m in re.findall(r"^\d+: ([^@:]+)@?(\S*): .*link/ether (\S+)",
+                                                          run("ip", "-n", node.ns, "-o", "link").stdout, re.M)}
+    out = [line.split() for line in run("ip", "-n", node.ns, "-o", "addr").stdout.splitlines()]
+    return {w[3].split("/")[0]: (w[1], links[w[1]][0] if "vrrp" in w[1] else "", links[w[1]][1]) for w in out if w[1] in links}
+
+
+@case("address-use-vmac", "use_vmac on an address; dev with the instance's own interface means its macvlan; announced with the MAC it lives on")
+def use_vmac(lane):
+    four, six, own = "00:00:5e:00:01:33", "00:00:5e:00:02:33", "02:00:00:00:00:01"
+    lines = ("virtual_ipaddress_excluded {\n 10.78.0.1/24 dev eth1 use_vmac\n 10.78.0.9/24 dev eth1\n 10.78.1.1/24 use_vmac\n"
+             " 10.78.1.9/24 dev eth0\n fd78::1/64 dev eth1 use_vmac\n}\n")
+    with lane.lab("a") as lab:
+        lab.a.batch("link add eth1 type veth peer name eth2\nlink set eth1 address 02:00:00:00:01:01 up\nlink set eth2 up")
+
+        def text(extra):
+            return conf.whole(conf.instance(priority=200, interval=0.2, vips=["10.77.0.200"], extra=extra))
+
+        def become(want):
+            def there():
+                have = placed(lab.a)
+                return {a: have.get(a, ("", "", ""))[1:] for a in want}
+            lab.wait(lambda: there() == want, 6, "%s, not %s" % (want, there()))
+        d = lab.a.start(lane.daemon, text(lines))
+        plain, other = ("", own), ("", "02:00:00:00:01:01")
+        become({"10.77.0.200": plain, "10.78.0.1": ("eth1", four), "10.78.0.9": other, "10.78.1.1": ("eth0", four), "10.78.1.9": plain,
+                "fd78::1": ("eth1", six)})
+        lab.wait(lambda: {(four, "10.78.1.1"), (own, "10.78.1.9")} <= {(f.eth_src, f.sender) for f in lab.seen("garp")}, 3, "announcements")
+        d.reload(text(lines.replace(" use_vmac", "")))
+        become({"10.78.0.1": other, "10.78.0.9": other, "10.78.1.1": plain, "10.78.1.9": plain, "fd78::1": other})
+        lab.wait(lambda: "macvlan" not in run("ip", "-n", lab.a.ns, "-d", "link").stdout, 3, "the end of the macvlans")
+        d.reload(text(lines + "use_vmac\n"))
+        below = ("eth0", four)
+        become({"10.77.0.200": below, "10.78.0.1": ("eth1", four), "10.78.0.9": other, "10.78.1.1": below, "10.78.1.9": below,
+                "fd78::1": ("eth1", six)})
+        check(d.stop()[0] == 0 and not [a for a in placed(lab.a) if a.startswith(("10.78.", "fd78"))], "left behind")
