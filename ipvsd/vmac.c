@@ -258,6 +258,12 @@ static void vmac_hush(struct ipvsd *d)
         strerror(errno));
 }
 
+static void vmac_unhush(const struct nft_vmac_form *form)
+{
+    if (nft_vmac_apply(form, NULL, 0) < 0)
+        log_warn("nftables: table %s cannot be removed: %s", form->table, strerror(errno));
+}
+
 static void vmac_settle(struct ipvsd *d)
 {
     struct vmacs *m = d->vmacs;
@@ -366,8 +372,12 @@ void vmac_configure(struct ipvsd *d, const struct slice *now)
             vmac_doom(m, old[k].iface, old[k].spec.name);
     free(old);
     vmac_switches_end(m->switches);
+    struct nft_vmac_form was = m->form;
+    bool told = m->npairs > 0;
     m->reform = nft_vmac_form_read(&m->form, now) || m->reform;
     vmac_settle(d);
+    if (told && strcmp(was.table, m->form.table) != 0)
+        vmac_unhush(&was);
 }
 
 /* ---- life
@@ -420,8 +430,8 @@ void vmac_stop(struct ipvsd *d)
     for (size_t k = 0; k < m->ndoomed; k++)
         vmac_remove(d, m->doomed[k].name, m->doomed[k].ifindex);
     m->ndoomed = 0;
-    if (m->npairs > 0 && nft_vmac_apply(&m->form, NULL, 0) < 0)
-        log_warn("nftables: table %s cannot be removed: %s", m->form.table, strerror(errno));
+    if (m->npairs > 0)
+        vmac_unhush(&m->form);
     m->npairs = 0;
     vmac_switches_begin(m->switches);
     vmac_switches_end(m->switches);

@@ -56,6 +56,7 @@ import options  # noqa: E402,F401
 import orders  # noqa: E402,F401
 import rfc  # noqa: E402,F401
 import routes  # noqa: E402,F401
+import reload_any  # noqa: E402,F401
 import reload_counts  # noqa: E402,F401
 import reloads  # noqa: E402,F401
 import vmac  # noqa: E402,F401
