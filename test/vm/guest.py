@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [ROOT + "/test", HERE]
 from case import CASES, Lane  # noqa: E402
 from lab import parallel, report  # noqa: E402
+import kw_links  # noqa: E402,F401
 import links  # noqa: E402,F401
 import lvs_forward  # noqa: E402,F401
 import lvs_checks  # noqa: E402,F401
