@@ -15,7 +15,8 @@ from case import case, check
 from kw_text import bare, inside, put, read, room, text, verdict
 from lab import alive, conf, now, process_name, run
 from lab.daemon import Hang
-from process import becomes, buffers, field, own_cpus
+from lab.sockets import buffers
+from process import becomes, field, own_cpus
 
 
 # ---- where the rooms live
@@ -36,7 +37,9 @@ def net_namespace(lane):
     with lane.lab("ab") as lab:
         make, ns = other_netns(lab, lab.b, "other")
         top = "net_namespace other\nnamespace_with_ipsets\n"
-        d = lab.a.start(bare(lane, make), text((), conf.SERVICE, top=top))
+        where = put(lab.root + "/where", "#!/bin/sh\nreadlink /proc/self/ns/net >>%s/out\n" % lab.root, 0o755)
+        scripts = "notify_master %s" % where
+        d = lab.a.start(bare(lane, make), text(["script_user root", "startup_script " + where], conf.SERVICE, top=top, extra=scripts))
         lab.wait_master("b", conf.VIPS, 8)
         lab.wait(lambda: room(d, "checkd"), 3, "checkd")
         check(there(room(d, "ipvsd")) == ns and there(room(d, "checkd")) == ns, "ipvsd or checkd is elsewhere")
@@ -49,8 +52,9 @@ def net_namespace(lane):
         check(there(room(d, "ipvsd")) == ns, "the new ipvsd is elsewhere")
         d.reload(text((), conf.SERVICE, top=top.replace("other", "another")))
         lab.wait(lambda: re.search("reload refused.*net_namespace", d.read_log()), 4, "a refused reload")
-        d.reload(text((), conf.SERVICE, top=top, priority=190))
+        d.reload(text(["script_user root", "startup_script " + where], conf.SERVICE, top=top, priority=190, extra=scripts))
         lab.wait(lambda: lab.adverts("b", priority=190), 4, "the priority of a reload")
+        check(read(lab.root + "/out") == 2 * (ns + "\n"), "scripts ran in %s", read(lab.root + "/out"))
         check(not lab.adverts("a") and not set(conf.VIPS) & set(lab.a.addresses()), "node a takes part")
         d.stop()
         lab.wait(lambda: not set(conf.VIPS) & set(lab.b.addresses()), 3, "no address left")

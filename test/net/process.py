@@ -1,21 +1,18 @@
 """The rooms as processes: scheduling, processors, limits, locked memory, names, buffers; files that go with a reload. Read from /proc
 and from the sockets themselves."""
-import ctypes
 import glob
 import os
 import re
 import resource
 import signal
-import socket
 import stat
 import time
 
 from case import case, check, steady
 from lab import Skip, conf, now, process_name
+from lab.sockets import buffers
 
 INTERVAL = 0.2
-SYS_PIDFD_OPEN, SYS_PIDFD_GETFD = 434, 438
-LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def text(glob_, *blocks, extra=""):
@@ -208,27 +205,6 @@ def names(lane):
         d.reload(text([], conf.SERVICE))
         wait(lab, d, ("holdfast", "holdfast-vrrpd", "holdfast-checkd", "holdfast-ipvsd"))
         return "as written"
-
-
-def buffers(pid):
-    """Receive buffers of a process's sockets: {(family, type, protocol): [bytes as asked for]}. By duplicates of its descriptors."""
-    out, pidfd = {}, LIBC.syscall(SYS_PIDFD_OPEN, pid, 0)
-    if pidfd < 0:
-        raise Skip("pidfd_open: %s" % os.strerror(ctypes.get_errno()))
-    for fd in map(int, os.listdir("/proc/%d/fd" % pid)):
-        try:
-            if not os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:"):
-                continue
-        except OSError:
-            continue
-        got = LIBC.syscall(SYS_PIDFD_GETFD, pidfd, fd, 0)
-        if got < 0:
-            raise Skip("pidfd_getfd: %s" % os.strerror(ctypes.get_errno()))
-        with socket.socket(fileno=got) as s:
-            key = (socket.AddressFamily(s.family).name, s.getsockopt(socket.SOL_SOCKET, 38))  # SO_PROTOCOL
-            out.setdefault(key, []).append(s.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2)
-    os.close(pidfd)
-    return out
 
 
 @case("process-buffers", "netlink and VRRP receive buffers as written, changed by a reload, those of a successor; never below what ipvsd needs")
