@@ -99,6 +99,17 @@ static void bind_timing(struct bind_vi *b, const struct slice_obj *o)
     c->higher_prio_send_advert = !b->strict && slice_bool(o, KW_VI_HIGHER_PRIO_SEND_ADVERT, false);
 }
 
+/* Where its adverts go. Unicast: what the historical checksum was over. */
+static void bind_group(struct bind_vi *b, const struct slice *s, const struct slice_obj *o)
+{
+    const struct slice_obj *g = slice_next(s, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
+    enum kw global = b->family == 6 ? KW_GLOBAL_VRRP_MCAST_GROUP6 : KW_GLOBAL_VRRP_MCAST_GROUP4;
+    if (slice_ip(o, KW_VI_MCAST_DST_IP, &b->check.group))
+        return;
+    if (g == NULL || !slice_ip(g, global, &b->check.group) || b->check.group.family != b->family)
+        ipaddr_parse(b->family == 6 ? BIND_GROUP6 : BIND_GROUP4, &b->check.group);
+}
+
 static void bind_check(struct bind_vi *b, const struct slice_obj *o)
 {
     struct check_cfg *c = &b->check;
@@ -111,8 +122,6 @@ static void bind_check(struct bind_vi *b, const struct slice_obj *o)
     c->plain_checksum = slice_bool(o, KW_VI_V3_CHECKSUM_AS_V2, false);
     c->check_unicast_src = slice_bool(o, KW_VI_CHECK_UNICAST_SRC, false);
     c->old_checksum = (enum check_old_checksum)slice_uint(o, KW_VI_OLD_UNICAST_CHECKSUM, CHECK_OLD_AUTO);
-    if (!slice_ip(o, KW_VI_MCAST_DST_IP, &c->group))
-        ipaddr_parse(b->family == 6 ? BIND_GROUP6 : BIND_GROUP4, &c->group);
 }
 
 static void bind_show(struct bind_vi *b, const struct slice_obj *o)
@@ -157,6 +166,7 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     b->dont_track_primary = slice_bool(o, KW_VI_DONT_TRACK_PRIMARY, false);
     bind_timing(b, o);
     bind_check(b, o);
+    bind_group(b, s, o);
     bind_peers(b, s);
     bind_auth(b, s);
     bind_show(b, o);

@@ -12,7 +12,6 @@
 
 #define INST_WILL_AHEAD                                                                                      \
     (2 * NS_PER_SEC) /* a signed last will is newer than what is said until the next one */
-#define INST_DEFAULT_GROUP "224.0.0.18"
 
 void inst_wire_free(struct inst *i)
 {
@@ -31,11 +30,8 @@ static const struct ipaddr *inst_dest(const struct inst *i, size_t n)
 /* Destination in the checksum: the historical unicast form used the group. */
 static struct ipaddr inst_checksum_dst(const struct inst *i, size_t n)
 {
-    struct ipaddr a = *inst_dest(i, n);
     bool old = i->old_checksum || i->b->check.old_checksum == CHECK_OLD_FORCE;
-    if (old && i->b->check.unicast && i->b->family == 4)
-        ipaddr_parse(INST_DEFAULT_GROUP, &a);
-    return a;
+    return old && i->b->check.unicast && i->b->family == 4 ? i->b->check.group : *inst_dest(i, n);
 }
 
 /* The parts of a signature are left free before and behind. */

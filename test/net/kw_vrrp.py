@@ -177,8 +177,8 @@ def skip_addresses(lane):
 
 @case("kw-old-checksum", "old_unicast_checksum: sent the old way from the first advert; `never`: the old way is refused; else accepted, and answered so")
 def old_checksum(lane):
-    def conf_of(word):
-        return text("unicast_src_ip 10.77.0.1\nunicast_peer {\n 10.77.0.2\n}\n" + word)
+    def conf_of(word, glob=""):
+        return text("unicast_src_ip 10.77.0.1\nunicast_peer {\n 10.77.0.2\n}\n" + word, glob)
     with lane.lab("ax") as lab:
         def good(frames, group):
             """Checksums over which destination?"""
@@ -189,6 +189,12 @@ def old_checksum(lane):
         time.sleep(2 * INTERVAL)
         seen = lab.adverts("a")
         check(len(seen) > 1 and all(good(seen, packet.V4_GROUP)) and not any(good(seen, "10.77.0.2")), "not the old checksum")
+        d.reload(conf_of("old_unicast_checksum", "vrrp_mcast_group4 " + GROUP4))
+        time.sleep(4 * INTERVAL)
+        since = now()
+        time.sleep(2 * INTERVAL)
+        seen = lab.adverts("a", since)
+        check(seen and all(good(seen, GROUP4)), "the old checksum is over another group than vrrp_mcast_group4")
         d.reload(conf_of("old_unicast_checksum never"))
         time.sleep(4 * INTERVAL)
         since = now()
