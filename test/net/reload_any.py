@@ -173,8 +173,9 @@ class Side:
             out += rows("rule" + family, self.ip(family, "rule"))
         nft = json.loads(run("ip", "netns", "exec", self.lab.a.ns, "nft", "-j", "list", "ruleset", check=False).stdout or '{"nftables":[]}')
         for one in nft["nftables"]:
-            if "set" in one and "elem" in one["set"]:
-                one["set"]["elem"] = sorted(map(json.dumps, one["set"]["elem"]))
+            for kind in ("set", "map"):
+                if "elem" in one.get(kind, {}):
+                    one[kind]["elem"] = sorted(map(json.dumps, one[kind]["elem"]))
         return out + rows("nft", [one for one in nft["nftables"] if "metainfo" not in one])
 
     def said(self):
