@@ -17,11 +17,13 @@ sys.dont_write_bytecode = True
 sys.path[:0] = [ROOT + "/test", HERE]
 from case import CASES, Lane  # noqa: E402
 from lab import parallel, report  # noqa: E402
+import kw_buffers  # noqa: E402,F401
 import kw_links  # noqa: E402,F401
 import links  # noqa: E402,F401
 import lvs_forward  # noqa: E402,F401
 import lvs_checks  # noqa: E402,F401
 import lvs_hold  # noqa: E402,F401
+import lvs_keywords  # noqa: E402,F401
 import lvs_operator  # noqa: E402,F401
 import lvs_pair  # noqa: E402,F401
 import lvs_snmp  # noqa: E402,F401
