@@ -32,7 +32,7 @@ def garp_defaults(lane):
     with lane.lab("ax") as lab:
         d = lab.a.start(lane.daemon, text("", glob, one(own, vips=VIPS2, name="VI_2", vrid=52)))
         lab.wait_master("a", VIPS + VIPS2)
-        first = lab.seen("garp", "a", sender=VIPS[0])[0].ts
+        first = lab.wait(lambda: lab.seen("garp", "a", sender=VIPS[0]), 2, "an announcement")[0].ts
         time.sleep(3.3)
         got = bursts(announced(lab, first, first + int(3.2e9)))
         check([n for _, n in got] == [3, 3, 2, 2] and all(abs(at - i) < 0.15 for i, (at, _) in enumerate(got)), "at which second how many: %s", got)
@@ -50,7 +50,7 @@ def garp_defaults(lane):
         since = now()
         lab.a.start(lane.daemon, text("", "vrrp_min_garp", one("garp_master_repeat 3\ngarp_master_delay 1", vips=VIPS2, name="VI_2", vrid=52)))
         lab.wait_master("a", VIPS + VIPS2, since=since)
-        first = lab.seen("garp", "a", since, sender=VIPS[0])[0].ts
+        first = lab.wait(lambda: lab.seen("garp", "a", since, sender=VIPS[0]), 2, "an announcement")[0].ts
         time.sleep(5.5)
         got = bursts(announced(lab, first)), bursts(announced(lab, since, vip=VIPS2[0]))
         check([n for _, n in got[0]] == [1] and [n for _, n in got[1]] == [3, 3], "vrrp_min_garp: %s; with words of its own: %s", *got)
