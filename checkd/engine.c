@@ -383,6 +383,23 @@ static void checker_note(struct checker *k, const char *evidence)
         feed_checker_evidence(k->d, (size_t)(k - k->d->now->checkers));
 }
 
+/* alpha: the first failure of a server nobody has believed in makes its being down a fact, and that is told.
+ */
+static void still_down(struct checker *k, const char *cause)
+{
+    struct server *s = k->server;
+    char text[240];
+
+    if (!s->unproven || s->alive)
+        return;
+    s->unproven = false;
+    snprintf(text, sizeof text, "%s: %s", k->kind->name, cause);
+    if (!k->d->init_notifies) /* it has been told at the start */
+        feed_server_down(k->d, s, text);
+    log_server(k->d, s, text);
+    mail_checker_event(k->d->mail, s->id, k->kind->name, false, cause);
+}
+
 void checker_failed(struct checker *k, const char *fmt, ...)
 {
     struct checkd *d = k->d;
@@ -410,6 +427,8 @@ void checker_failed(struct checker *k, const char *fmt, ...)
                  k->server->vs->label, cause, was ? "it is tried again" : "it is down already");
     if (was && down)
         checker_turn(k, false, cause);
+    else if (!was && first)
+        still_down(k, cause);
 }
 
 void engine_present(struct checkd *d, struct service *v, bool present)

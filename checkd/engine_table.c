@@ -9,6 +9,7 @@
 
 #include "checkd/engine.h"
 #include "checkd/evidence.h"
+#include "checkd/mail.h"
 
 /* ---- building
  * -------------------------------------------------------------------------------------------------- */
@@ -149,9 +150,23 @@ static void recount(struct service_table *t)
 /* ---- start
  * -------------------------------------------------------------------------------------------------------- */
 
-/* All are told as they are; with rs_init_notifies as if each had just become so. */
-static void announce(struct checkd *d, bool notify)
+/* A service that is new and has its quorum is told as if it had just gained it: quorum_up may be what
+ * announces its address. */
+static void announce_service(struct checkd *d, struct service *v)
 {
+    if (!v->up)
+        return;
+    v->told = false;
+    feed_service_event(d, v, EVENT_TELL_FIFO | EVENT_TELL_SCRIPT, "it has its quorum from the start");
+    mail_service_event(
+        d->mail, v->id, true,
+        &(struct mail_quorum){ .live = v->live, .quorum = v->quorum, .hysteresis = v->hysteresis });
+}
+
+/* All servers are told as they are; with rs_init_notifies as if each had just become so. */
+static void announce(struct checkd *d, bool restart)
+{
+    bool notify = d->init_notifies && !restart;
     struct service_table *t = d->now;
 
     for (size_t i = 0; i < t->nservers; i++)
@@ -159,6 +174,8 @@ static void announce(struct checkd *d, bool notify)
     for (size_t i = 0; i < t->nservices; i++)
         t->services[i].told = t->services[i].up;
     feed_status_all(d);
+    for (size_t i = 0; !restart && i < t->nservices; i++)
+        announce_service(d, &t->services[i]);
     for (size_t i = 0; notify && i < t->nservers; i++)
         if (!t->servers[i].sorry)
             feed_server_event(d, &t->servers[i], EVENT_TELL_FIFO | EVENT_TELL_SCRIPT, "initial state");
@@ -170,6 +187,8 @@ void engine_begin(struct checkd *d, bool restart)
     bool restored;
 
     initial_services(t);
+    for (size_t i = 0; i < t->nservers; i++)
+        t->servers[i].unproven = !restart && !t->servers[i].alive;
     restored = restart && state_restore(d);
     if (restored)
         recount(t);
@@ -181,7 +200,7 @@ void engine_begin(struct checkd *d, bool restart)
         engine_first(d, k, restored || !k->up ? 0 : ENGINE_MARGIN_NS, restored ? loop : k->common.warmup);
     }
     feed_init(d);
-    announce(d, d->init_notifies && !restart);
+    announce(d, restart);
     for (size_t i = 0; i < t->nservices; i++)
         engine_judge_later(d, &t->services[i]);
 }
@@ -286,7 +305,9 @@ static void announce_changes(struct checkd *d)
         struct service *v = &t->services[i];
 
         v->told = v->former != NULL ? v->former->told : v->up;
-        if (v->former != NULL && v->told != v->up)
+        if (v->former == NULL)
+            announce_service(d, v);
+        else if (v->told != v->up)
             feed_service_event(d, v, EVENT_TELL_FIFO | EVENT_TELL_SCRIPT, v->former->cause);
         engine_judge_later(d, v);
     }

@@ -18,6 +18,7 @@
 
 struct farewell {
     struct chan *to;
+    struct mail *mail;
     bool *service_kept, *server_kept;
     size_t unsaid;
 };
@@ -49,8 +50,11 @@ static void farewell_servers(struct farewell *f, const struct service_table *cur
         struct msg_rs_event m = {
             .rs = s->id, .tell = FAREWELL_TELL, .at = clock_realtime_ns(), .cause = FAREWELL_CAUSE
         };
-        if (!f->server_kept[i] && !s->sorry && s->told && farewell_room(f))
+        if (f->server_kept[i] || s->sorry || !s->told)
+            continue;
+        if (farewell_room(f))
             chan_send(f->to, MSG_rs_event, &m, NULL, 0);
+        mail_server_event(f->mail, s->id, false, FAREWELL_CAUSE);
     }
 }
 
@@ -61,15 +65,18 @@ static void farewell_services(struct farewell *f, const struct service_table *cu
         struct msg_vs_event m = {
             .vs = v->id, .tell = FAREWELL_TELL, .at = clock_realtime_ns(), .cause = FAREWELL_CAUSE
         };
-        if (!f->service_kept[i] && v->told && farewell_room(f))
+        if (f->service_kept[i] || !v->told)
+            continue;
+        if (farewell_room(f))
             chan_send(f->to, MSG_vs_event, &m, NULL, 0);
+        mail_service_event(f->mail, v->id, false, &(struct mail_quorum){ 0, v->quorum, v->hysteresis });
     }
 }
 
-void farewell_say(struct chan *to, const struct service_table *next, const struct service_table *cur,
-                  uint32_t old_generation, uint32_t generation)
+void farewell_say(struct chan *to, struct mail *mail, const struct service_table *next,
+                  const struct service_table *cur, uint32_t old_generation, uint32_t generation)
 {
-    struct farewell f = { .to = to };
+    struct farewell f = { .to = to, .mail = mail };
     if (to == NULL)
         return;
     f.service_kept = xcalloc(cur->nservices + 1, sizeof *f.service_kept);

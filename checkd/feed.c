@@ -13,6 +13,7 @@
 
 #define FEED_STATUS  4u /* with the EVENT_TELL_ bits: tell it even when nothing has changed */
 #define FEED_TELL    3u
+#define FEED_DOWN    8u /* down, which the parent took for granted, is news */
 #define KEY_RUNNING  0u
 #define KEY_CHECKERS 1u /* + 2 * chunk */
 #define KEY_SERVICES 2u
@@ -103,6 +104,11 @@ void feed_server_event(struct checkd *d, struct server *s, unsigned int tell, co
     feed_queue_add(&d->feed.event, &s->event);
 }
 
+void feed_server_down(struct checkd *d, struct server *s, const char *cause)
+{
+    feed_server_event(d, s, FEED_TELL | FEED_DOWN, cause);
+}
+
 void feed_service_event(struct checkd *d, struct service *v, unsigned int tell, const char *cause)
 {
     v->tell |= (uint8_t)(tell | (tell == 0 ? FEED_STATUS : 0));
@@ -176,7 +182,7 @@ static bool run_states(struct checkd *d)
 static void tell_server(struct checkd *d, struct chan *to, struct server *s)
 {
     struct msg_rs_event m = { .rs = s->id, .up = s->alive, .weight = s->weight, .at = clock_realtime_ns() };
-    bool news = s->alive != s->told;
+    bool news = s->alive != s->told || (!s->alive && (s->tell & FEED_DOWN) != 0);
 
     if (news)
         m.tell = s->tell & FEED_TELL;

@@ -44,6 +44,8 @@ void feed_init(struct checkd *d);       /* after start and commit: forget the qu
 void feed_tell_all(struct checkd *d);   /* ipvsd is new: all states, then lvs_sync */
 void feed_status_all(struct checkd *d); /* the parent hears of every server and service, nobody is notified */
 void feed_server_state(struct checkd *d, struct server *s);
+/* An event, although it is down as it was told before: a fact now, not only an assumption. */
+void feed_server_down(struct checkd *d, struct server *s, const char *cause);
 void feed_server_event(struct checkd *d, struct server *s, unsigned int tell, const char *cause);
 void feed_service_event(struct checkd *d, struct service *v, unsigned int tell, const char *cause);
 void feed_checker_snap(struct checkd *d, size_t checker);

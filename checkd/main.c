@@ -114,9 +114,9 @@ static void checkd_commit(struct child *c, const struct slice *old, const struct
     struct service_change change;
 
     d->next = NULL;
-    mail_commit(d->mail, now);
     service_table_adopt(next, d->now, &change);
-    farewell_say(child_parent(c), next, d->now, slice_generation(old), slice_generation(now));
+    farewell_say(child_parent(c), d->mail, next, d->now, slice_generation(old), slice_generation(now));
+    mail_commit(d->mail, now);         /* behind the last words, which need the old names */
     engine_take_over(d, next, d->now); /* d->now is next now; the former one and its names are gone */
     early_replay(d);
     log_info("configuration %u: virtual servers %zu kept, %zu added, %zu removed; real servers %zu kept, %zu "

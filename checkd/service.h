@@ -59,7 +59,8 @@ struct server {
     uint32_t down;            /* checkers that are not up */
     uint32_t weight;          /* in force */
     bool alive;
-    bool told; /* alive, as the parent knows it */
+    bool told;     /* alive, as the parent knows it */
+    bool unproven; /* down by alpha since the start, and no check has said so */
     uint8_t tell;
     bool told_in; /* as ipvsd knows it */
     uint32_t told_weight;

@@ -71,7 +71,8 @@ static void test_alpha(void **state)
     assert_false(engine_wanted(rig_server(&r, 0)).in);
     rig_go(&r, 0);
     rig_fail(&r, 0);
-    assert_int_equal(rig_next(&r, 0), 4000); /* down already: no retries, the loop */
+    assert_int_equal(rig_server(&r, 0)->tell & 3, 3); /* a fact now, which is told */
+    assert_int_equal(rig_next(&r, 0), 4000);          /* down already: no retries, the loop */
     rig_go(&r, 4 * S);
     rig_pass(&r, 0);
     assert_true(rig_server(&r, 0)->alive);

@@ -58,7 +58,7 @@ static void test_removed(void **state)
     checkd.c = chan_new(checkd.ev, pair[0], ROLE_CHECKD, ROLE_PARENT, &OPS, &checkd);
     parent.c = chan_new(parent.ev, pair[1], ROLE_PARENT, ROLE_CHECKD, &OPS, &parent);
     service_table_adopt(next, cur, &change);
-    farewell_say(checkd.c, next, cur, 1, 2);
+    farewell_say(checkd.c, NULL, next, cur, 1, 2);
     turns(&checkd, 2);
     turns(&parent, 2);
     assert_int_equal(parent.n, 3);
