@@ -81,7 +81,7 @@ struct regex *regex_new(const char *pattern, uint64_t options, uint64_t min, uin
     uint32_t all, bits = compile_options(options, &r->firstline), behind = 0;
 
     r->min = min;
-    r->max = max > 0 ? max : UINT64_MAX;
+    r->max = max > 0 ? max + 1 : UINT64_MAX;
     r->code = compile(pattern, bits, why, size);
     if (r->code == NULL) {
         free(r);

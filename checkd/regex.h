@@ -19,8 +19,8 @@
 struct regex;     /* compiled, never changes */
 struct regex_run; /* one body */
 
-/* options: bit i is the i-th row of BLK_REGEX. A match must begin at or behind min and before max (0: no
- * limit), counted in bytes of the body. NULL with why. */
+/* options: bit i is the i-th row of BLK_REGEX. A match must begin at or behind min and not behind max (0:
+ * no limit), counted in bytes of the body. NULL with why. */
 struct regex *regex_new(const char *pattern, uint64_t options, uint64_t min, uint64_t max, char *why,
                         size_t size);
 void regex_free(struct regex *r);

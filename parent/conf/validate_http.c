@@ -43,9 +43,9 @@ void conf_validate_regex(struct conf *c, const struct conf_obj *url)
     else if (!c->prove->pattern(v->v.raw, bits, min, max, why, sizeof why))
         diag_help(CONF_ERR(c, conf_pos_value(v), "HF-REGEX", "regex: %s", why),
                   "the patterns are those of PCRE2 (man pcre2pattern); write the pattern in quotes");
-    if (last != NULL && max <= min)
+    if (last != NULL && max < min)
         CONF_ERR(c, conf_pos_value(last), "HF-RANGE",
-                 "regex_max_offset is not above regex_min_offset: nothing can match");
+                 "regex_max_offset is below regex_min_offset: nothing can match");
     if (stack != NULL)
         CONF_NOTE(c, conf_pos_value(stack), "HF-NO-EFFECT",
                   "regex_stack has no effect: patterns are interpreted, with limits of their own");

@@ -47,11 +47,11 @@ REGEX = [
 EDGES = [  # pattern, further lines, page, matches
     ("NEEDLE", ("regex_min_offset 5",), b"abcdeNEEDLE", True),
     ("NEEDLE", ("regex_min_offset 6",), b"abcdeNEEDLE", False),
-    ("NEEDLE", ("regex_max_offset 6",), b"abcdeNEEDLE", True),
-    ("NEEDLE", ("regex_max_offset 5",), b"abcdeNEEDLE", False),
-    ("NEEDLE", ("regex_max_offset 6", "regex_options use_offset_limit", "regex_stack 8192 65536"), b"abcdeNEEDLE", True),
+    ("NEEDLE", ("regex_max_offset 5",), b"abcdeNEEDLE", True),
+    ("NEEDLE", ("regex_max_offset 4",), b"abcdeNEEDLE", False),
+    ("NEEDLE", ("regex_min_offset 5", "regex_max_offset 5", "regex_options use_offset_limit", "regex_stack 8192 65536"), b"abcdeNEEDLE", True),
     ("NEEDLE", ("regex_no_match",), b"abcdeNEEDLE", False),
-    ("NEEDLE", ("regex_no_match", "regex_max_offset 5"), b"abcdeNEEDLE", True),
+    ("NEEDLE", ("regex_no_match", "regex_max_offset 4"), b"abcdeNEEDLE", True),
     ("needle", ("regex_no_match", "regex_options caseless"), b"NEEDLE", False),
 ]
 

@@ -263,7 +263,7 @@ static void patterns(void **state)
     } rows[] = {
         { "regex \"ab(c\"", "HF-REGEX", "missing closing parenthesis", DIAG_ERROR },
         { "regex \"(*UTF)a\"\n regex_options never_utf", "HF-REGEX", "UTF", DIAG_ERROR },
-        { "regex \"a\"\n regex_min_offset 5\n regex_max_offset 5", "HF-RANGE", "nothing can match",
+        { "regex \"a\"\n regex_min_offset 5\n regex_max_offset 4", "HF-RANGE", "nothing can match",
           DIAG_ERROR },
         { "regex_no_match", "HF-NO-EFFECT", "without regex", DIAG_WARNING },
         { "regex_min_offset 5", "HF-NO-EFFECT", "without regex", DIAG_WARNING },
