@@ -9,7 +9,7 @@ import time
 
 from case import case, check
 from lab import Skip, Speaker, conf, now, packet, run
-import process
+from lab.sockets import buffers
 from leftovers import freeze, pair_of_veth
 
 INTERVAL = 0.2
@@ -290,17 +290,17 @@ def no_addresses(lane):
 
 @case("kw-receive-buffer", "kernel_rx_buf_size: the receive buffer of the socket, summed over the instances that share it; goes with the line")
 def receive_buffer(lane):
-    def buffers(lab):
-        return {n for (_, proto), sizes in process.buffers(lab.daemons[0].role("vrrpd")).items() if proto == 112 for n in sizes}
+    def sizes(lab):
+        return {n for (_, proto), each in buffers(lab.daemons[0].role("vrrpd")).items() if proto == 112 for n in each}
     with lane.lab("a") as lab:
         d = lab.a.start(lane.daemon, text("kernel_rx_buf_size 70000", "", one("kernel_rx_buf_size 90000", vips=VIPS2, name="VI_2", vrid=52)))
         lab.wait_master("a", VIPS + VIPS2)
-        got = buffers(lab)
+        got = sizes(lab)
         check(160000 in got and 90000 not in got, "receive buffers: %s", got)
         d.reload(text("kernel_rx_buf_size 70000"))
-        lab.wait(lambda: 70000 in buffers(lab), 4, "that of the one that is left after a reload")
+        lab.wait(lambda: 70000 in sizes(lab), 4, "that of the one that is left after a reload")
         d.reload(text())
-        lab.wait(lambda: 70000 not in buffers(lab), 4, "the system's own after a reload")
+        lab.wait(lambda: 70000 not in sizes(lab), 4, "the system's own after a reload")
         return str(got)
 
 
