@@ -256,10 +256,6 @@ def balanced(n, server="", service="", check_="TCP_CHECK {\n }"):
             " %s\n real_server 10.98.0.%d 80 {\n %s\n %s\n }\n}\n" % (n, service, n, server, check_))
 
 
-def server_label(n):
-    return "[10.98.0.%d]:tcp:80" % n
-
-
 @case("kwn-mail-wanted", "smtp_alert of instances, groups, services and servers over smtp_alert_vrrp, smtp_alert_checker, smtp_alert; no_checker_emails")
 def wanted(lane):
     on, off = "smtp_alert on", "smtp_alert off"
@@ -478,8 +474,7 @@ def nb_get_retry(lane):
         c.sendall(checks.reply(status=503 if bad else 200))
     with lane.lab("a") as lab:
         ips = checks.addresses(lab.a, 4)
-        cert = checks.certificate(lab.root)
-        web = [checks.Server(lab.a, ip, 80, answer, tls=tls) for ip, tls in zip(ips, (None, checks.tls_of(cert), None))]
+        web = [checks.Server(lab.a, ip, 80, answer, tls=tls) for ip, tls in zip(ips, (None, checks.tls_of(checks.certificate(lab.root)), None))]
         gate = Gate(lab.a, ips[3])
         body = "delay_before_retry 0.1\n log_all_failures\n"
         url = body + "url {\n path /\n }"
