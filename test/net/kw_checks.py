@@ -322,7 +322,7 @@ def source(lane):
 
         def wrong():
             return [(kind, lines, told(d, head)) for kind, lines, head, _, want in rows
-                    if told(d, head) != ("up" if want else None) or not want and not re.search(r"%s\]\S*, failed" % re.escape(head), d.read_log())]
+                    if (told(d, head) == "up") != bool(want) or not want and not re.search(r"%s\]\S*, failed" % re.escape(head), d.read_log())]
         end = time.monotonic() + 12
         while wrong() and time.monotonic() < end:
             time.sleep(0.2)
