@@ -231,7 +231,7 @@ int parse_route_option(struct conf *c, struct conf_obj *o, const struct kw_row *
                        const struct conf_line *l, size_t *word)
 {
     size_t at;
-    if (row->kw == KW_ROUTE_VIA || row->kw == KW_NEXTHOP_VIA || row->kw == KW_ROUTE_OR)
+    if (row->kw == KW_ROUTE_VIA || row->kw == KW_NEXTHOP_VIA)
         option_via(c, o, row->kw, l, word);
     else if (row->kw == KW_ROUTE_RTT || row->kw == KW_ROUTE_RTTVAR || row->kw == KW_ROUTE_RTO_MIN)
         option_kernel_time(c, o, row, l, word);
