@@ -50,7 +50,8 @@ struct child {
     int slice_fd, next_fd;      /* kept where it does rest */
     uint32_t generation;        /* of slice; 0: none yet */
     struct ev_timer rest;
-    bool trim; /* at the next rest */
+    struct slice *former; /* during on_start */
+    bool trim;            /* at the next rest */
     struct deadman deadman;
     struct ev_timer winder; /* a turn for its own sake */
     struct pulse *pulse;    /* the parent reads in it when we last finished a turn */
@@ -80,8 +81,7 @@ struct chan *child_peer(struct child *c, enum role peer)
 }
 
 /* ---- the configuration
- * What a role has taken from it lies in the role's own structures. Between starts and reloads it is looked at
- * for dumps and reports alone; the parent has it in a memfd anyway. */
+ * What a role wants of it lies in its own structures; later dumps and reports alone look at the slice. */
 
 static void child_on_rest(struct ev_timer *t, uint64_t now, void *arg)
 {
@@ -139,6 +139,11 @@ static int child_slice_keep(const struct child *c, int fd)
 uint32_t child_generation(struct child *c)
 {
     return c->generation;
+}
+
+const struct slice *child_former(struct child *c)
+{
+    return c->former;
 }
 
 bool child_restarted(struct child *c)
@@ -330,19 +335,22 @@ static void child_on_winder(struct ev_timer *t, uint64_t now, void *arg)
 static int child_on_start(struct child *c, const struct chan_msg *m)
 {
     const struct msg_start *s = &m->body->start;
+    unsigned int n = 1;
     struct err e = { 0 };
-    if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse + s->has_deadman)
+    if (c->started || m->nfds != 1u + s->has_snapshot + s->has_pulse + s->has_deadman + s->has_former)
         return -1;
     struct slice *slice = slice_open(m->fds[0], c->role, &e);
     if (slice == NULL || slice_generation(slice) != s->generation)
         fatal("the configuration slice cannot be used: %s", slice == NULL ? e.text : "generation differs");
     child_slice_set(c, slice, s->generation, child_slice_keep(c, m->fds[0]));
     if (s->has_snapshot)
-        child_snapshot_load(c, m->fds[1]);
-    if (s->has_pulse && (c->pulse = pulse_map(m->fds[1 + s->has_snapshot], true)) == NULL)
+        child_snapshot_load(c, m->fds[n++]);
+    if (s->has_pulse && (c->pulse = pulse_map(m->fds[n++], true)) == NULL)
         fatal("the pulse page cannot be mapped: %s", strerror(errno));
     if (s->has_deadman)
-        c->deadman.fd = fcntl(m->fds[1 + s->has_snapshot + s->has_pulse], F_DUPFD_CLOEXEC, 0);
+        c->deadman.fd = fcntl(m->fds[n++], F_DUPFD_CLOEXEC, 0);
+    if (s->has_former && (c->former = slice_open(m->fds[n], c->role, &e)) == NULL)
+        fatal("the former configuration slice cannot be used: %s", e.text);
     c->restarted = s->restart != 0;
     c->keep_addresses = s->keep_addresses != 0;
     c->keep_ipvs = s->keep_ipvs != 0;
@@ -356,6 +364,8 @@ static int child_on_start(struct child *c, const struct chan_msg *m)
     ev_hook_add(c->ev, child_beat,
                 c); /* after the role's own hooks: a turn ends when its adverts have left */
     c->started = true;
+    slice_free(c->former);
+    c->former = NULL;
     free(c->snap);
     c->snap = NULL;
     c->snap_len = 0;

@@ -69,6 +69,9 @@ struct chan *child_peer(struct child *c, enum role peer); /* NULL: not connected
 const struct slice *child_slice(struct child *c);         /* for this turn, with slice_rests */
 void child_slice_read(struct child *c); /* long after the start: its pages go back again, soon */
 uint32_t child_generation(struct child *c);
+/* During on_start: the configuration before the present one, of which a predecessor that died about a reload
+ * may have left things; NULL: none. */
+const struct slice *child_former(struct child *c);
 bool child_restarted(struct child *c);       /* this incarnation replaces one that died */
 bool child_keep_addresses(struct child *c);  /* -V */
 bool child_keep_ipvs(struct child *c);       /* -I */

@@ -108,7 +108,8 @@ void addr_apply_orphan(struct ipvsd *d, const struct vip *v)
 {
     struct addr_case c = apply_case(d, v);
     bool keep = child_keep_addresses(d->child) && d->stopping;
-    if (c.present && !keep && (c.wanted || v->inst->known) && addr_plan_removable(&c))
+    bool let_go = c.wanted || v->inst->known || d->succeeding;
+    if (c.present && !keep && let_go && addr_plan_removable(&c))
         apply_request(d, NULL, v->iface, &v->spec.addr, false);
 }
 

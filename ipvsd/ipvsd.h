@@ -220,6 +220,7 @@ struct ipvsd {
     struct route_kernel *routes;
     struct proctrack *proctrack;
     bool synced;      /* the present vrrpd has told everything */
+    bool succeeding;  /* at start, between the former configuration and the present one: see main.c */
     bool ever_synced; /* any vrrpd has: what becomes MASTER from now on is news */
     bool stopping;
     struct ev_timer farewell;

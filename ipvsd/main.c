@@ -100,6 +100,27 @@ static void main_tell(struct ipvsd *d, struct chan *ch)
 /* ---- child_ops
  * ------------------------------------------------------------------------------------------------------ */
 
+/* A predecessor died about a reload, and may have left what only its former configuration names: that is
+ * looked for here, so that what follows as if by a commit finds it and takes it out. Nothing is made. */
+static int main_succeed(struct ipvsd *d, const struct slice *former)
+{
+    struct err e = { 0 };
+    struct model *m = model_build(former, &e);
+    if (m == NULL) {
+        log_err("the former configuration: %s: %s", e.object, e.text);
+        return -1;
+    }
+    d->succeeding = true;
+    link_configure(d, former);
+    sysctl_restore_snapshot(d);
+    link_resync(d);
+    vmac_configure(d, former);
+    model_adopt(d, m);
+    route_kernel_sync(d);
+    route_kernel_doubt(d); /* what the new ones are is read after these are gone */
+    return 0;
+}
+
 static int main_start(struct child *c, const struct slice *s, void *arg)
 {
     struct ipvsd *d = arg;
@@ -128,6 +149,8 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
         d->watch = addrwatch_new(d->cmd.portid);
         d->resync = true; /* also with nothing configured */
     }
+    if (child_former(c) != NULL && main_succeed(d, child_former(c)) < 0)
+        return -1;
     struct model *m = model_build(s, &e);
     if (m == NULL) {
         log_err("%s: %s", e.object, e.text);
@@ -137,7 +160,9 @@ static int main_start(struct child *c, const struct slice *s, void *arg)
         return -1;
     nft_ipvs_commit(d->nft);
     ev_hook_add(d->ev, main_turn, d);
-    return main_configure(d, s, m);
+    int rc = main_configure(d, s, m);
+    d->succeeding = false;
+    return rc;
 }
 
 static int main_prepare(struct child *c, const struct slice *next, struct err *e, void *arg)

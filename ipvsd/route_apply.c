@@ -5,6 +5,7 @@
 #include "ipvsd/route_apply.h"
 
 #include <errno.h>
+#include <netlink/msg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,6 +38,8 @@ static bool route_shared(const struct ipvsd *d, const struct route_entry *e)
 static void route_request(struct ipvsd *d, struct route_entry *e, bool add, bool orphan)
 {
     struct nl_msg *m = route_model_msg(d, e, add);
+    if (m != NULL && add && e->renew)
+        nlmsg_hdr(m)->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_REPLACE;
     if (m != NULL)
         addr_apply_route(d, orphan ? NULL : e, m, add);
     else if (errno != ENODEV)
@@ -49,7 +52,7 @@ void route_apply_dels(struct ipvsd *d, struct inst *i)
         return;
     for (size_t n = i->nroutes; n-- > 0;) {
         struct route_entry *e = &i->routes[n];
-        if (e->known && e->present && e->ours && !route_wanted(e) && !route_shared(d, e))
+        if (e->known && (e->present || e->renew) && e->ours && !route_wanted(e) && !route_shared(d, e))
             route_request(d, e, false, false);
     }
 }
@@ -71,7 +74,7 @@ void route_apply_adds(struct ipvsd *d, struct inst *i)
 void route_apply_orphan(struct ipvsd *d, struct route_entry *e)
 {
     bool keep = child_keep_addresses(d->child) && d->stopping;
-    if (!keep && e->ours && (route_wanted(e) || e->inst->known))
+    if (!keep && e->ours && (route_wanted(e) || e->inst->known || d->succeeding))
         route_request(d, e, false, true);
 }
 
@@ -116,6 +119,7 @@ void route_apply_answer(struct ipvsd *d, struct route_entry *e, bool add, int er
             log_err("a route or rule that is no longer configured cannot be removed: %s", strerror(err));
         return;
     }
+    e->renew = false;
     if (!add && (err == 0 || absent)) {
         e->present = e->ours = false;
         return;

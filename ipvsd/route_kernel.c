@@ -235,6 +235,8 @@ static void route_need(struct ipvsd *d, struct route_entry *e, void *arg)
 static void route_compare(struct ipvsd *d, struct route_entry *e, void *arg)
 {
     (void)arg;
+    if (e->renew)
+        return;
     if (!e->seen) {
         route_lost(d, e, 0);
         return;
@@ -293,7 +295,8 @@ void route_kernel_sync(struct ipvsd *d)
     }
     if (rc == 0) {
         route_each(d, route_compare, NULL);
-        d->routes->first = d->routes->shaken = false;
+        d->routes->first = d->succeeding; /* then the second one is the first of the new ones */
+        d->routes->shaken = false;
         return;
     }
     log_err("reading routes and rules from the kernel: %s; trying again in 0.1 s", strerror(errno));

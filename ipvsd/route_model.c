@@ -193,6 +193,19 @@ static bool route_same_request(struct ipvsd *d, const struct route_entry *a, con
     return same;
 }
 
+/* Of two generations' IPv6 routes in one slot nobody can tell which one a dead predecessor left: a path of
+ * the one may be a path of the other. The new one is put in its place, whatever is there. False: there is
+ * none. IPv4 takes away nothing but what is asked for. */
+static bool route_renew(const struct route_model *m, const struct route_entry *e)
+{
+    bool shares = !e->rule && e->route.family == 6;
+    struct route_entry *heir = shares ? route_model_slot(m, NULL, &e->want) : NULL;
+    if (heir == NULL || route_model_slot(m, heir, &e->want) != NULL)
+        return false;
+    heir->renew = heir->ours = true;
+    return true;
+}
+
 void route_model_retire(struct ipvsd *d, const struct route_model *m, struct inst *i)
 {
     for (size_t k = i->nroutes; k-- > 0;) {
@@ -205,7 +218,7 @@ void route_model_retire(struct ipvsd *d, const struct route_model *m, struct ins
             ;
         if (heir != NULL) /* moved to another instance; who does not want it takes it out */
             heir->present = heir->ours = true;
-        else
+        else if (!d->succeeding || !route_renew(m, e))
             route_apply_orphan(d, e);
     }
 }

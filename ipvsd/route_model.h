@@ -24,6 +24,7 @@ struct route_entry {
     bool known;             /* want is: every interface it names is there */
     uint64_t digest;        /* of the configuration: the same entry in another generation */
     bool no_track, present, ours, abandoned, lost, seen, taken;
+    bool renew; /* what the kernel has in this slot is somebody's of the former generation, or is this */
     struct repair repair;
     LIST_ENTRY(route_entry) hash;
 };

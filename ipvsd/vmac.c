@@ -224,6 +224,7 @@ static void vmac_plan_raise(struct ipvsd *d, struct vmac *v, bool made)
         log_warn("%s was set down by somebody: it is set up again", v->spec.name);
     if (known && up && vmac_fit(v) == VMAC_FIT_YES && !vmac_elsewhere(v))
         return;
+    made = made || (!known && !up && child_restarted(d->child)); /* the half work of a dead predecessor */
     if (!known && !made && !v->iface->vlan.ours)
         log_info("%s %s was there already: it is used, and left at stop", vmac_spec_kind(&v->spec),
                  v->spec.name);
@@ -241,7 +242,8 @@ static void vmac_hush(struct ipvsd *d)
         if (!m->v[k].spec.ipvlan && vmac_there(&m->v[k]) && m->v[k].iface->ifindex != 0 &&
             vmac_fit(&m->v[k]) != VMAC_FIT_OTHER)
             now[n++] = (struct nft_vmac_pair){ m->v[k].iface->ifindex, m->v[k].base->ifindex };
-    if ((!m->reform || n == 0) && n == m->npairs && (n == 0 || memcmp(now, m->pairs, n * sizeof *now) == 0)) {
+    bool asked = (m->reform && n > 0) || d->succeeding; /* what a predecessor told is not known */
+    if (!asked && n == m->npairs && (n == 0 || memcmp(now, m->pairs, n * sizeof *now) == 0)) {
         free(now);
         return;
     }
@@ -373,8 +375,10 @@ void vmac_configure(struct ipvsd *d, const struct slice *now)
     free(old);
     vmac_switches_end(m->switches);
     struct nft_vmac_form was = m->form;
-    bool told = m->npairs > 0;
+    bool told = m->npairs > 0 || d->succeeding;
     m->reform = nft_vmac_form_read(&m->form, now) || m->reform;
+    if (d->succeeding && d->model == NULL) /* the former configuration: it is only looked at */
+        return;
     vmac_settle(d);
     if (told && strcmp(was.table, m->form.table) != 0)
         vmac_unhush(&was);

@@ -172,12 +172,12 @@ static size_t switch_wishes(const char *from, bool v4, bool v6, struct switch_wi
     }
     if (sysctl_read("ipv6", from, "disable_ipv6") < 0)
         return n; /* a kernel without IPv6 */
+    if (v6) {     /* before IPv6 is switched on: an interface that is up has its fe80:: at once */
+        out[n++] = (struct switch_wish){ "ipv6", "addr_gen_mode", 1 };
+        out[n++] = (struct switch_wish){ "ipv6", "accept_ra", 0 };
+        out[n++] = (struct switch_wish){ "ipv6", "router_solicitations", 0 };
+    }
     out[n++] = (struct switch_wish){ "ipv6", "disable_ipv6", v6 ? 0 : 1 };
-    if (!v6)
-        return n;
-    out[n++] = (struct switch_wish){ "ipv6", "addr_gen_mode", 1 };
-    out[n++] = (struct switch_wish){ "ipv6", "accept_ra", 0 };
-    out[n++] = (struct switch_wish){ "ipv6", "router_solicitations", 0 };
     return n;
 }
 

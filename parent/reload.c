@@ -6,6 +6,7 @@
 #include "parent/reload.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +29,35 @@
 #include "parent/vital.h"
 
 #define RELOAD_PREPARE_LIMIT (30 * NS_PER_SEC)
+#define RELOAD_FORGET        (10 * NS_PER_SEC) /* ipvsd has long finished what a commit leaves to do */
 
 static const enum role reload_order[] = { ROLE_IPVSD, ROLE_VRRPD, ROLE_CHECKD };
 #define RELOAD_ROLES (sizeof reload_order / sizeof reload_order[0])
 
 static void reload_on_limit(struct ev_timer *t, uint64_t now, void *arg);
+
+static void reload_forget(struct reload *r)
+{
+    ev_timer_stop(r->p->ev, &r->forget);
+    if (r->former >= 0)
+        close(r->former);
+    r->former = -1;
+}
+
+static void reload_on_forget(struct ev_timer *t, uint64_t now, void *arg)
+{
+    (void)t;
+    (void)now;
+    reload_forget(arg);
+}
+
+int reload_former(const struct reload *r)
+{
+    if (r != NULL && r->former >= 0)
+        return fcntl(r->former, F_DUPFD_CLOEXEC, 3);
+    errno = ENOENT;
+    return -1;
+}
 
 struct reload *reload_new(struct parent *p)
 {
@@ -40,6 +65,8 @@ struct reload *reload_new(struct parent *p)
     r->p = p;
     ev_timer_init(&r->limit, reload_on_limit, r);
     ev_timer_init(&r->patience, reload_on_patience, r);
+    ev_timer_init(&r->forget, reload_on_forget, r);
+    r->former = -1;
     return r;
 }
 
@@ -48,6 +75,7 @@ void reload_free(struct reload *r)
     if (r == NULL)
         return;
     reload_cancel(r);
+    reload_forget(r);
     config_free(r->next);
     config_free(r->old);
     config_free(r->kept);
@@ -142,6 +170,8 @@ static void reload_finish(struct reload *r, int status)
     if (status == 0 && r->old != NULL)
         notify_reloaded(r->p, r->old, r->p->cur);
     reload_keep(r, status);
+    if (r->former >= 0)
+        ev_timer_in(r->p->ev, &r->forget, RELOAD_FORGET);
     config_free(r->next);
     config_free(r->old);
     r->next = r->old = NULL;
@@ -235,6 +265,8 @@ static void reload_commit(struct reload *r)
     r->stage = RELOAD_COMMITTING;
     r->turn = 0;
     config_carry_states(r->next, p->cur);
+    reload_forget(r);
+    r->former = config_dup_slice(p->cur, ROLE_IPVSD); /* -1: what a crash now leaves stays */
     r->old = p->cur;
     p->cur = r->next;
     vital_retime(p);

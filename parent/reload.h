@@ -40,6 +40,9 @@ int reload_plan(struct reload *r, uint32_t client);
 /* The configuration of this generation: the one in force, or while a reload commits the one before. NULL:
  * neither. */
 struct config *reload_config_of(const struct reload *r, uint32_t generation);
+/* A duplicate of the slice ipvsd had before a reload that is under way or hardly over: should it die about
+ * it, its successor finds with this what is to go. -1 errno; ENOENT: none. */
+int reload_former(const struct reload *r);
 void reload_report(const struct reload *r, struct reload_report *out);
 
 /* From hear.c and lifecycle.c. -1: not allowed now. */

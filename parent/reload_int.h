@@ -39,6 +39,8 @@ struct reload {
     struct config *kept;        /* what a trial that is not confirmed goes back to */
     uint64_t kept_for;
     struct ev_timer patience;
+    int former; /* ipvsd's slice before the last commit, -1: none; see reload_former */
+    struct ev_timer forget;
 };
 
 void reload_next_generation(struct reload *r);

@@ -188,7 +188,7 @@ static uint8_t room_log_level(const struct parent *p)
 void room_tell(struct room *m)
 {
     struct parent *p = m->p;
-    int fds[4];
+    int fds[5];
     unsigned int n = 0;
     struct msg_start s = { .generation = p->cur->generation,
                            .restart = m->ever_started,
@@ -216,6 +216,10 @@ void room_tell(struct room *m)
     }
     if ((fds[n] = vital_deadman(m)) >= 0) {
         s.has_deadman = 1;
+        n++;
+    }
+    if (m->role == ROLE_IPVSD && m->ever_started && (fds[n] = reload_former(p->reload)) >= 0) {
+        s.has_former = 1;
         n++;
     }
     chan_set_generation(m->ch, p->cur->generation);

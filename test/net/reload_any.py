@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A reload must end where a start with the same file ends. Random configurations in a row: one daemon goes from each to the next by
-SIGHUP, another is started anew with it in a network of its own that looks the same; addresses, routes, rules, interfaces, nftables,
+SIGHUP (and now and then a room dies about it), another is started anew with it in a network of its own that looks the same; addresses, routes, rules, interfaces, nftables,
 what is on the wire and what the daemon says of itself must become equal.
 
     reload_any.py [--daemon CMD] [--seconds N] [--seed S] [--verbose]      (also a case of the net lane, for 25 seconds)
@@ -10,6 +10,8 @@ import difflib
 import json
 import os
 import random
+import re
+import signal
 import shlex
 import sys
 import time
@@ -48,6 +50,8 @@ class Maker:
                             "dev t0", "preferred_lft 0" if six else "", "home" if six else "", "mngtmpaddr" if six else "")
         if "dev t0" in options:
             options = [o.replace("label eth0", "label t0") for o in options]
+        if "scope link" in options:  # one subnet has one scope, says the kernel
+            text = text.replace("/24", "/32")
         return " ".join([text, *[o for o in options if o]])
 
     def route(self, n, k, six):
@@ -195,6 +199,7 @@ class Side:
 class Pairs:
     def __init__(self, lane, seed, seconds, say):
         self.lane, self.seed, self.rng, self.seconds, self.say = lane, seed, random.Random(seed), seconds, say
+        self.step = self.crashes = 0
 
     def settled(self, new, old, before, text):
         if new.d.proc.poll() is not None:
@@ -217,11 +222,39 @@ class Pairs:
             self.seed, self.step, "\n".join(line for line in difflib.unified_diff(one, two, "started", "reloaded", n=0, lineterm="")),
             before, text, old.d.read_log()[-2500:]))
 
+    def reload(self, old, text):
+        """A reload is refused when a room dies while it prepares: nothing has changed then, and it is asked for again."""
+        at = len(old.d.read_log())
+        old.d.reload(text)
+        if self.crash(old):
+            self.lab_wait(lambda: re.search("reload (complete|refused)", old.d.read_log()[at:]))
+            if "while it prepared" in old.d.read_log()[at:]:
+                old.d.reload()
+
+    @staticmethod
+    def lab_wait(fn):
+        end = time.monotonic() + SETTLE
+        while not fn() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def crash(self, old):
+        """Every third reload meets with an accident, before, amid or after."""
+        if self.rng.random() < 0.33:
+            role, after = self.rng.choice(("vrrpd", "ipvsd")), self.rng.choice((0, 0.003, 0.01, 0.03, 0.3))
+            time.sleep(after)
+            pid = old.d.role(role)
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+                self.crashes += 1
+                self.say("%s killed %g s after the reload" % (role, after))
+                return True
+        return False
+
     def run(self):
         keep = self.lane.keep and self.lane.keep + "-any"
         with Lab("a", keep_log=keep) as fresh, Lab("a", keep_log=keep) as lived:
             new, old = Side(self.lane, fresh), Side(self.lane, lived)
-            make, before, end, self.step = Maker(self.rng), None, time.monotonic() + self.seconds, 0
+            make, before, end = Maker(self.rng), None, time.monotonic() + self.seconds
             while time.monotonic() < end:
                 text = make.text()
                 self.step += 1
@@ -229,13 +262,13 @@ class Pairs:
                 if before is None:
                     old.start(text)
                 else:
-                    old.d.reload(old.own(text))
+                    self.reload(old, old.own(text))
                 self.settled(new, old, before, text)
                 self.say("step %d: %d rows" % (self.step, len(new.looks())))
                 new.d.stop()
                 before = text
             old.d.stop()
-        return "seed %d, %d reloads" % (self.seed, self.step - 1)
+        return "seed %d, %d reloads, %d of them with a crash" % (self.seed, self.step - 1, self.crashes)
 
 
 class Alone:

@@ -498,7 +498,7 @@ static void test_tables(void **state)
     assert_int_equal(proto_policy(MSG_start), MSG_POLICY_MUST);
     assert_int_equal(proto_policy(MSG_log), MSG_POLICY_DROP);
     assert_string_equal(proto_name(MSG_inst_state), "inst_state");
-    assert_int_equal(proto_max_fds(MSG_start), 4);
+    assert_int_equal(proto_max_fds(MSG_start), 5);
     assert_int_equal(proto_senders((enum msg_type)999), 0);
     assert_string_equal(vrrp_state_name(VRRP_STATE_MASTER), "MASTER");
 }
