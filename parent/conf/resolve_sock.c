@@ -143,8 +143,24 @@ static void line_ifaces(struct conf *c, const struct conf_obj *o)
     }
 }
 
-/* Where its addresses, routes and rules are is tracked like its own interface, unless a line says no_track or
- * track_interface says otherwise. Below a macvlan of ours is what can fail. */
+/* The interface is a fault when it fails, so a weight cannot count as well; the incumbent drops it silently.
+ */
+static void without_weight(struct conf *c, const struct conf_obj *vi, struct conf_obj *t)
+{
+    const struct conf_value *w = conf_get(t, KW_TRK_IF_WEIGHT);
+    if (w == NULL || w->v.i == 0)
+        return;
+    diag_help(CONF_WARN(c, conf_pos_obj(t), "HF-NO-EFFECT",
+                        "%s carries addresses, routes or rules of %s: it is a fault when %s is down, and the "
+                        "weight has no effect",
+                        t->name, vi->name, t->name),
+              "add no_track to those lines if the weight is meant to count");
+    conf_unset(t, KW_TRK_IF_WEIGHT);
+    conf_unset(t, KW_TRK_IF_X_REVERSE);
+}
+
+/* Where its addresses, routes and rules are is tracked like its own interface, unless a line says no_track.
+ * Below a macvlan of ours is what can fail. */
 static void implied_tracker(struct conf *c, struct conf_obj *vi, const char *dev)
 {
     const struct conf_obj *vmac = dev != NULL ? conf_find(c, BLK_VMAC, dev) : NULL;
@@ -152,9 +168,11 @@ static void implied_tracker(struct conf *c, struct conf_obj *vi, const char *dev
         dev = conf_str(vmac, KW_VMAC_X_BASE, NULL);
     if (dev == NULL || strcmp(dev, conf_str(vi, KW_VI_INTERFACE, "")) == 0 || strcmp(dev, "lo") == 0)
         return;
-    for (const struct conf_obj *t = NULL; (t = conf_next(vi, t, BLK_TRK_IF)) != NULL;)
-        if (strcmp(t->name, dev) == 0)
+    for (struct conf_obj *t = NULL; (t = conf_next(vi, t, BLK_TRK_IF)) != NULL;)
+        if (strcmp(t->name, dev) == 0) {
+            without_weight(c, vi, t);
             return;
+        }
     struct conf_obj *t = conf_obj_new(c, vi, BLK_TRK_IF, dev, NULL);
     conf_set_str(c, t, KW_TRK_IF_IF, dev);
 }

@@ -175,8 +175,8 @@ def ending(c, rec):
     c.sendall(reply())
     try:
         rec["end"] = "notified" if c.recv(100) == b"" else "data"
-    except ssl.SSLEOFError:
-        rec["end"] = "cut"
+    except ssl.SSLError as e:  # an SSLEOFError in newer pythons
+        rec["end"] = "cut" if "EOF" in str(e) else repr(e)
     except OSError as e:
         rec["end"] = repr(e)
 
@@ -198,6 +198,7 @@ def tls(lane):
 
         def wrap(c, rec):
             own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            own.options &= ~0x80  # SSL_OP_IGNORE_UNEXPECTED_EOF, which Debian's python sets
             own.load_cert_chain(path_of + ".pem", path_of + ".key")
             own.sni_callback = lambda so, name, cx: rec.__setitem__("sni", name)
             return own.wrap_socket(c, server_side=True, suppress_ragged_eofs=False)

@@ -512,4 +512,6 @@ def use_vmac(lane):
         below = ("eth0", four)
         become({"10.77.0.200": below, "10.78.0.1": ("eth1", four), "10.78.0.9": other, "10.78.1.1": below, "10.78.1.9": below,
                 "fd78::1": ("eth1", six)})
-        check(d.stop()[0] == 0 and not [a for a in placed(lab.a) if a.startswith(("10.78.", "fd78"))], "left behind")
+        status, _ = d.stop()
+        left = [a for a in placed(lab.a) if a.startswith(("10.78.", "fd78"))]
+        check(status == 0 and not left, "exit status %d, left behind: %s", status, left)

@@ -155,6 +155,27 @@ static void contradictions(void **state)
     expect(V(" mcast_src_ip 2001:db8::1\n"), DIAG_ERROR, "HF-FAMILY", "mcast_src_ip");
 }
 
+#define ON_ETH1(option)                                                                                      \
+    VI_TEXT("V", "51",                                                                                       \
+            " virtual_ipaddress {\n 10.0.0.1/24 dev eth1" option "\n }\n"                                    \
+            " track_interface {\n eth1 weight 9\n }\n")
+
+/* Where an address of its own is, an interface that fails is a fault, whatever weight is written. */
+static void weight_of_own(void **state)
+{
+    struct tree s;
+    (void)state;
+    expect(ON_ETH1(""), DIAG_WARNING, "HF-NO-EFFECT", "weight has no effect");
+    tree_load(&s, ON_ETH1(""));
+    const struct conf_obj *t = conf_next(conf_find(s.c, BLK_VI, "V"), NULL, BLK_TRK_IF);
+    assert_int_equal(conf_uint(t, KW_TRK_IF_WEIGHT, 0), 0);
+    tree_unload(&s);
+    tree_load(&s, ON_ETH1(" no_track"));
+    t = conf_next(conf_find(s.c, BLK_VI, "V"), NULL, BLK_TRK_IF);
+    assert_int_equal(conf_uint(t, KW_TRK_IF_WEIGHT, 0), 9);
+    tree_unload(&s);
+}
+
 static void missing(void **state)
 {
     (void)state;
@@ -319,6 +340,7 @@ int main(void)
         cmocka_unit_test(inheritance),
         cmocka_unit_test(strict),
         cmocka_unit_test(rfc_defaults),
+        cmocka_unit_test(weight_of_own),
         cmocka_unit_test(contradictions),
         cmocka_unit_test(missing),
         cmocka_unit_test(no_interface_unicast),
