@@ -15,9 +15,8 @@ struct track_say track_of_result(enum track_result r, int weight, bool reverse)
     bool good = r == TRACK_OK;
     if (weight == 0)
         s.fault = good == reverse;
-    else if (good ==
-             (weight > 0)) /* reverse turns the adjustment round, not what causes it: as the incumbent */
-        s.delta = reverse ? -weight : weight;
+    else if (good == (weight > 0))
+        s.delta = reverse ? -weight : weight; /* the adjustment is turned round, not what causes it */
     return s;
 }
 
