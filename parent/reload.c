@@ -453,7 +453,8 @@ void reload_on_death(struct reload *r, enum role who)
     if (r->stage == RELOAD_PREPARING && r->takes_part[who]) {
         r->takes_part[who] = false;
         reload_abort(r);
-        reload_refuse(r, RELOAD_FAILED, "%s died while it prepared the new configuration", role_name(who));
+        reload_refuse(r, RELOAD_FAILED, "%s died while it prepared the new configuration: reload again",
+                      role_name(who));
         supervise_begin(r->p);
     } else if (r->stage == RELOAD_COMMITTING && r->waiting[who]) {
         r->waiting[who] = false; /* its successor begins with the new configuration */

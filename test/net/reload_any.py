@@ -24,7 +24,7 @@ from lab import Failure, Lab, conf, need_root, report, run  # noqa: E402
 
 INTERVAL = 0.2
 SETTLE = 8 * float(os.environ.get("HOLDFAST_SLOW", "1"))
-SAID = ("name", "state", "effective_priority", "vrid", "family", "version", "interface", "vmac", "socket", "advert_interval", "base_priority",
+SAID = ("name", "state", "priority", "source", "vrid", "family", "version", "interface", "vmac", "socket", "advert_interval", "base_priority",
         "down_timer_adverts", "nopreempt", "strict", "accept", "preempt_delay", "auth", "group", "address", "peer", "multicast_group")
 TRACKED = ("instance", "kind", "name", "weight", "reverse", "of_group", "adds", "fault", "result", "rise", "fall", "interval")
 
@@ -185,7 +185,7 @@ class Side:
     def said(self):
         answer = json.loads(run(self.lane.holdctl, "-s", "/proc/%d/root/run/holdfast/control" % self.d.pid, "--json", "show", "vrrp",
                                 check=False).stdout or "{}")
-        out = rows("instance", [{k: i.get(k) for k in SAID} for i in answer.get("instances", [])])
+        out = rows("instance", [{k: i.get(k) for k in SAID} for i in answer.get("vrrp_instances", [])])
         return out + rows("track", [{k: t.get(k) for k in TRACKED} for t in answer.get("tracks", [])])
 
     def wire(self, since):
@@ -207,11 +207,12 @@ class Pairs:
         end, first = time.monotonic() + SETTLE, True
         while True:
             one, two = new.looks(), old.looks()
-            if one == two and not any('"state": "%s"' % s in row for row in one for s in ("INIT", "BACKUP")):
+            there = any(row.startswith("instance") for row in one)  # else holdctl was not answered, and nothing is compared
+            if one == two and there and not any('"state": "%s"' % s in row for row in one for s in ("INIT", "BACKUP")):
                 mark = time.time_ns()
                 time.sleep(1.15)  # version 2 advertises once a second
                 wires = [s.wire(mark) for s in (new, old)]
-                if wires[0] == wires[1]:
+                if wires[0] == wires[1]:  # of those on eth0; t0's cable is not listened to
                     return
                 one, two = wires
             if time.monotonic() > end and not first:
@@ -219,7 +220,7 @@ class Pairs:
             first = False
             time.sleep(0.2)
         raise Failure("seed %d, step %d: a reload (+) ends elsewhere than a start (-):\n%s\n--- before:\n%s\n--- after:\n%s\n--- log:\n%s" % (
-            self.seed, self.step, "\n".join(line for line in difflib.unified_diff(one, two, "started", "reloaded", n=0, lineterm="")),
+            self.seed, self.step, "\n".join(difflib.unified_diff(one, two, "started", "reloaded", n=0, lineterm="")) or "\n".join(one),
             before, text, old.d.read_log()[-2500:]))
 
     def reload(self, old, text):
