@@ -25,6 +25,7 @@ struct track_line {
     bool reverse;
     bool of_group;  /* written in the sync group, not in the instance */
     bool of_static; /* the interface of a static entry with track_group */
+    bool neutral;   /* its weight was taken away: track_neutralise() */
 };
 
 /* What a tracker says about an instance. */

@@ -38,6 +38,25 @@ static void bind_weight(struct track_line *l, const struct slice *s, const struc
         l->weight = (int)slice_int(target, r->own_weight, l->kind == TRACK_FILE ? 1 : 0);
 }
 
+/* Of one thing an instance has one tracker: what is a fault for the instance stays one, otherwise the line of
+ * the group takes the place of its own. True: nothing is to be added. */
+static bool bind_stands(struct bind_vi *b, const struct track_line *l, const char *name)
+{
+    if (l->kind == TRACK_IF && !b->dont_track_primary && strcmp(name, b->iface) == 0)
+        return true;
+    for (size_t n = 0; n < b->nlines; n++) {
+        struct track_line *own = &b->lines[n];
+        if (own->kind != l->kind || own->of_static || strcmp(own->name, name) != 0)
+            continue;
+        if (own->weight != 0 || own->neutral) {
+            own->weight = l->weight;
+            own->reverse = l->reverse;
+        }
+        return true;
+    }
+    return false;
+}
+
 /* neutral: weights of members are not wanted in this group. */
 static void bind_lines(struct bind_vi *b, const struct slice *s, uint32_t parent, bool of_group, bool neutral)
 {
@@ -46,7 +65,9 @@ static void bind_lines(struct bind_vi *b, const struct slice *s, uint32_t parent
              o = slice_next(s, o, track_rows[k].line, parent)) {
             struct track_line l = { .kind = (enum track_kind)k, .of_group = of_group };
             bind_weight(&l, s, o);
-            if (neutral && !track_neutralise(l.kind, &l.weight))
+            l.neutral = neutral && l.weight != 0;
+            if ((neutral && !track_neutralise(l.kind, &l.weight)) ||
+                (of_group && bind_stands(b, &l, o->name)))
                 continue;
             l.name = xstrdup(o->name);
             b->lines = xrealloc(b->lines, (b->nlines + 1) * sizeof *b->lines);

@@ -25,6 +25,16 @@ static struct node_track *node_track(struct node_vi *v)
     return t;
 }
 
+/* The tracker that stands for a line of the group (vrrpd/track_bind.c, bind_stands()); NULL: it needs its
+ * own. */
+static struct node_track *node_stands(struct node_vi *v, enum track_kind kind, const char *name)
+{
+    for (size_t n = 0; n < v->ntracks; n++)
+        if (v->tracks[n].kind == kind && strcmp(v->tracks[n].name, name) == 0)
+            return &v->tracks[n];
+    return NULL;
+}
+
 /* Of an instance, or of its group. neutral: weights of members are not wanted there. */
 static void node_lines(struct node_vi *v, const json_t *top, const json_t *o, bool of_group, bool neutral)
 {
@@ -36,7 +46,10 @@ static void node_lines(struct node_vi *v, const json_t *top, const json_t *o, bo
                 target = model_named(top, node_kinds[k].target, model_name(line));
             if (!model_has(line, "weight") && node_kinds[k].target != NULL)
                 from = target;
-            struct node_track *t = node_track(v);
+            struct node_track *t = of_group ? node_stands(v, (enum track_kind)k, model_name(line)) : NULL;
+            if (t != NULL && t->given == 0)
+                continue;
+            t = t != NULL ? t : node_track(v);
             t->kind = (enum track_kind)k;
             t->name = model_name(line);
             t->line = model_line(line);
@@ -49,6 +62,15 @@ static void node_lines(struct node_vi *v, const json_t *top, const json_t *o, bo
     }
 }
 
+static void node_own(struct node_vi *v)
+{
+    struct node_track *t = node_track(v);
+    t->kind = TRACK_IF;
+    t->name = v->iface;
+    t->own = true;
+    t->line = v->line;
+}
+
 static void node_tracks(struct node_vi *v, const json_t *top, const json_t *o)
 {
     const json_t *g = v->sync != NULL ? model_named(top, "sync", v->sync) : NULL;
@@ -56,15 +78,10 @@ static void node_tracks(struct node_vi *v, const json_t *top, const json_t *o)
     bool allowed =
         model_bool(g, "sync_group_tracking_weight", false) || model_bool(g, "global_tracking", false);
     node_lines(v, top, o, false, owner || (g != NULL && !allowed));
+    if (v->iface[0] != '\0' && !model_bool(o, "dont_track_primary", false))
+        node_own(v);
     if (g != NULL)
         node_lines(v, top, g, true, false);
-    if (v->iface[0] == '\0' || model_bool(o, "dont_track_primary", false))
-        return;
-    struct node_track *t = node_track(v);
-    t->kind = TRACK_IF;
-    t->name = v->iface;
-    t->own = true;
-    t->line = v->line;
 }
 
 static int node_by_text(const void *a, const void *b)

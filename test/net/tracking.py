@@ -297,3 +297,27 @@ def priority_news(lane):
         wait_priority(lab, 180, vrid=51)
         steady(lab, "a", now() - int(1e9), INTERVAL, 60)
         check("PRIORITY" not in f.read("told").replace('INSTANCE "VI_1" MASTER_PRIORITY 180', ""), "more: %s", f.read("told"))
+
+
+@case("sync-one-tracker", "of one thing a member has one tracker: what is a fault for the member stays one, else the group's weight takes the place of its own")
+def one_tracker(lane):
+    with lane.lab("a") as lab:
+        lab.a.batch("link add t0 type veth peer name t1\nlink set t0 up\nlink set t1 up")
+        f = Files(lab)
+        value = f.put("value", "3\n")
+        also = "track_file F {\n file %s\n}\n" % value
+        on = "track_interface {\n %s\n}\ntrack_file {\n %s\n}"
+        rows = (  # of the member, of the group, priorities of VI_1 and VI_2 over 100
+            ("", on % ("eth0 weight 10", "F weight 2"), 6, 6),  # eth0 carries both: a fault
+            ("dont_track_primary", on % ("eth0 weight 10", "F weight 2"), 16, 6),
+            (on % ("t0 weight 5", "F weight 1"), on % ("t0 weight 10", "F weight 2"), 16, 16),
+            (on % ("t0", "F weight 1"), on % ("t0 weight 10", "F weight 2"), 6, 16),
+            (on % ("t0 weight 5", "F weight 1"), on % ("t0", "F weight 2"), 6, 6))
+        d = None
+        for member, group, first, second in rows:
+            text = also + pair(member, "", "sync_group_tracking_weight\n%s\n" % group, 100, 100)
+            if d:
+                d.reload(text)
+            d = d or lab.a.start(lane.daemon, text)
+            wait_priority(lab, 100 + first, vrid=51)
+            wait_priority(lab, 100 + second, vrid=52)

@@ -79,6 +79,10 @@ def test_simulate(t):
     check(of[frozenset()]["master"] == "A" and of[frozenset(["A:chk"])]["master"] == "B", "masters: %s", router)
     check(of[frozenset(["A:chk"])]["priority"] == {"A": 80, "B": 90}, "priorities: %s", of)
     check(of[frozenset(["A:eth0", "B:eth0"])]["master"] is None, "nobody: %s", of)
+    grouped = "vrrp_sync_group G {\n    group {\n        %s\n    }\n    track_interface {\n        eth0 weight 10\n        t0 weight 7\n    }\n}\n"
+    name = re.search(r"vrrp_instance (\w+)", VI)[1]
+    router = t.json("check", "--simulate", t.file("g.conf", grouped % name + SCRIPT % 0 + VI % (100, "x")))["virtual_routers"][0]
+    check([r["priority"]["A"] for r in router["results"] if not r["failed"]] == [107], "the own interface has no weight: %s", router)
 
 
 def test_explain(t):
