@@ -6,12 +6,10 @@ every instance must be, where every virtual address must be and what must be on 
 
     churn.py [--daemon CMD] [--seconds N] [--seed S] [--verbose]        (also a case of the net lane, for 25 seconds)
 """
-import argparse
 import contextlib
 import json
 import os
 import random
-import shlex
 import socket
 import sys
 import threading
@@ -20,8 +18,9 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(HERE), HERE]
+import by_chance  # noqa: E402
 from case import case, check  # noqa: E402
-from lab import Failure, Lab, conf, need_root, packet, report, run, watch  # noqa: E402
+from lab import Failure, Lab, conf, packet, run, watch  # noqa: E402
 
 INTERVAL = 0.2
 SETTLE = 10 * float(os.environ.get("HOLDFAST_SLOW", "1"))
@@ -543,42 +542,15 @@ class Churn:
                 self.done = True
 
 
-class Alone:
-    """What the case is given when it runs by itself."""
-
-    def __init__(self, daemon, keep=None):
-        self.daemon, self.keep = daemon, keep
-
-
 def start(lane, seed, seconds, say=lambda text: None):
-    lane.holdctl = os.path.join(os.path.dirname(lane.daemon[0]), "holdctl")
+    lane.holdctl = by_chance.holdctl(lane)
     return Churn(lane, seed, seconds, say).run()
 
 
 @case("interface-churn", "interfaces deleted, made, renamed, moved, flapped at random: every instance right at each quiet moment", limit=180)
 def churn(lane):
-    return start(lane, int(os.environ.get("CHURN_SEED", random.SystemRandom().randrange(1 << 30))), 25)
-
-
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    p.add_argument("--daemon", default=os.path.join(HERE, "../../build/holdfast"))
-    p.add_argument("--seconds", type=float, default=600)
-    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
-    p.add_argument("--keep")
-    p.add_argument("--verbose", action="store_true")
-    o = p.parse_args()
-    need_root()
-    argv = shlex.split(o.daemon)
-    argv[0] = os.path.abspath(argv[0])
-    say = (lambda text: print("%.3f%s" % (time.time(), text), flush=True)) if o.verbose else lambda text: None
-    try:
-        report.line("PASS", "interface-churn", start(Alone(argv, o.keep), o.seed, o.seconds, say))
-    except Failure as e:
-        report.line("FAIL", "interface-churn", str(e))
-        return 1
-    return 0
+    return start(lane, by_chance.chosen("CHURN_SEED"), 25)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(by_chance.main("interface-churn", __doc__, start))

@@ -5,22 +5,21 @@ what is on the wire and what the daemon says of itself must become equal.
 
     reload_any.py [--daemon CMD] [--seconds N] [--seed S] [--verbose]      (also a case of the net lane, for 25 seconds)
 """
-import argparse
 import difflib
 import json
 import os
 import random
 import re
 import signal
-import shlex
 import sys
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path[:0] = [os.path.dirname(HERE), HERE]
+import by_chance  # noqa: E402
 from case import case  # noqa: E402
-from lab import Failure, Lab, conf, need_root, report, run  # noqa: E402
+from lab import Failure, Lab, run  # noqa: E402
 
 INTERVAL = 0.2
 SETTLE = 8 * float(os.environ.get("HOLDFAST_SLOW", "1"))
@@ -272,39 +271,15 @@ class Pairs:
         return "seed %d, %d reloads, %d of them with a crash" % (self.seed, self.step - 1, self.crashes)
 
 
-class Alone:
-    def __init__(self, daemon, keep=None):
-        self.daemon, self.keep = daemon, keep
-
-
 def start(lane, seed, seconds, say=lambda text: None):
-    lane.holdctl = os.path.join(os.path.dirname(lane.daemon[0]), "holdctl")
+    lane.holdctl = by_chance.holdctl(lane)
     return Pairs(lane, seed, seconds, say).run()
 
 
 @case("reload-any", "random configurations in a row: a reload ends where a start with the same file ends, in the kernel, on the wire, in holdctl", limit=120)
 def reload_any(lane):
-    return start(lane, int(os.environ.get("RELOAD_SEED", random.SystemRandom().randrange(1 << 30))), 25)
-
-
-def main():
-    p = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    p.add_argument("--daemon", default=os.path.join(HERE, "../../build/holdfast"))
-    p.add_argument("--seconds", type=float, default=600)
-    p.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 30))
-    p.add_argument("--keep")
-    p.add_argument("--verbose", action="store_true")
-    o = p.parse_args()
-    need_root()
-    argv = shlex.split(o.daemon)
-    argv[0] = os.path.abspath(argv[0])
-    try:
-        say = (lambda text: print("%.1f %s" % (time.monotonic(), text), flush=True)) if o.verbose else lambda text: None
-        report.line("PASS", "reload-any", start(Alone(argv, o.keep), o.seed, o.seconds, say))
-    except Failure as e:
-        report.line("FAIL", "reload-any", str(e))
-        sys.exit(1)
+    return start(lane, by_chance.chosen("RELOAD_SEED"), 25)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(by_chance.main("reload-any", __doc__, start))
