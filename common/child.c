@@ -44,8 +44,7 @@ struct child {
     struct ev *ev;
     struct chan *parent;
     struct chan *peers[ROLE_MAX];
-    int early[ROLE_MAX]; /* peer ends that came before start: unread, so nothing is said to a child without a
-                            slice */
+    int early[ROLE_MAX]; /* peer ends that came before start, unread: without a slice nothing can be said */
     struct slice *slice, *next; /* slice: NULL while it rests */
     int slice_fd, next_fd;      /* kept where it does rest */
     uint32_t generation;        /* of slice; 0: none yet */
@@ -314,14 +313,15 @@ static void child_beat(void *arg)
     if (c->pulse != NULL)
         pulse_beat(c->pulse, now);
     deadman_beat(&c->deadman, now);
-    struct msg_late late = { .us = procset_turn(&c->proc, now, ev_next_deadline(c->ev)) };
-    if (late.us != 0 && chan_alive(c->parent))
-        chan_send(c->parent, MSG_late, &late, NULL, 0);
     uint64_t due = deadman_due(&c->deadman);
     if (due == TIME_NEVER)
         ev_timer_stop(c->ev, &c->winder);
     else if (!ev_timer_armed(&c->winder) || c->winder.deadline != due)
         ev_timer_at(c->ev, &c->winder, due);
+    /* last: what the winder was due for before is nothing to be late for */
+    struct msg_late late = { .us = procset_turn(&c->proc, now, ev_next_deadline(c->ev)) };
+    if (late.us != 0 && chan_alive(c->parent))
+        chan_send(c->parent, MSG_late, &late, NULL, 0);
 }
 
 /* The turn is what it is for: its end winds up the dead man's switch. */

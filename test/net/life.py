@@ -246,6 +246,16 @@ def starved(lane):
         check(len(lab.adverts("a", since)) >= 3, "no adverts although it has a processor again")
 
 
+@case("timers-honest", "a house that starts and waits for its master-down interval does not think that it was late: the lateness told is not a timer's that was moved")
+def honest(lane):
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, conf.whole(conf.instance(priority=200, interval=1)))
+        lab.wait_master("a", conf.VIPS, 8)
+        time.sleep(2.5)
+        late = [float(ms) for ms in re.findall(r"timer ran ([\d.]+) ms late", d.read_log())]
+        check(not [ms for ms in late if ms > 900], "late by a second, says the log: %s", late)
+
+
 SERVICE = """
 virtual_server 10.77.0.100 80 {
     delay_loop 6
