@@ -162,6 +162,7 @@ static void reload_finish(struct reload *r, int status)
         return;
     }
     r->stage = RELOAD_IDLE;
+    r->again = false;
     r->last.status = status;
     r->last.generation = r->generation;
     r->last.at = clock_realtime_ns();
@@ -448,13 +449,32 @@ int reload_on_committed(struct reload *r, enum role who, uint32_t generation)
     return 0;
 }
 
+/* A death may be none of the new configuration's doing: once, the file is read again when a successor works.
+ * A second death is, so far as anybody can tell. */
+static void reload_put_off(struct reload *r, enum role who)
+{
+    log_warn(
+        "%s died while it prepared the new configuration, which will be read again when its successor works",
+        role_name(who));
+    ev_timer_stop(r->p->ev, &r->limit);
+    config_free(r->next);
+    r->next = NULL;
+    r->stage = RELOAD_IDLE;
+    r->again = true;
+    r->trial_next = r->trial;
+    r->p->hup_waiting = true; /* lifecycle_on_started() */
+}
+
 void reload_on_death(struct reload *r, enum role who)
 {
     if (r->stage == RELOAD_PREPARING && r->takes_part[who]) {
         r->takes_part[who] = false;
         reload_abort(r);
-        reload_refuse(r, RELOAD_FAILED, "%s died while it prepared the new configuration: reload again",
-                      role_name(who));
+        if (r->plan == NULL && !r->back && !r->again)
+            reload_put_off(r, who);
+        else
+            reload_refuse(r, RELOAD_FAILED, "%s died while it prepared the new configuration: reload again",
+                          role_name(who));
         supervise_begin(r->p);
     } else if (r->stage == RELOAD_COMMITTING && r->waiting[who]) {
         r->waiting[who] = false; /* its successor begins with the new configuration */

@@ -35,6 +35,7 @@ struct reload {
     struct plan *plan;          /* nothing is to be done, only said; NULL: a real one */
     uint32_t planner;           /* the client who wants to know */
     bool back;                  /* to the configuration before a trial */
+    bool again;                 /* the second try: a room died in the first */
     uint64_t trial_next, trial; /* ns: the next, the present reload is on trial; 0: for good */
     struct config *kept;        /* what a trial that is not confirmed goes back to */
     uint64_t kept_for;

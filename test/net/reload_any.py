@@ -223,19 +223,9 @@ class Pairs:
             before, text, old.d.read_log()[-2500:]))
 
     def reload(self, old, text):
-        """A reload is refused when a room dies while it prepares: nothing has changed then, and it is asked for again."""
-        at = len(old.d.read_log())
+        """A room that dies while it prepares puts the reload off, no more."""
         old.d.reload(text)
-        if self.crash(old):
-            self.lab_wait(lambda: re.search("reload (complete|refused)", old.d.read_log()[at:]))
-            if "while it prepared" in old.d.read_log()[at:]:
-                old.d.reload()
-
-    @staticmethod
-    def lab_wait(fn):
-        end = time.monotonic() + SETTLE
-        while not fn() and time.monotonic() < end:
-            time.sleep(0.05)
+        self.crash(old)
 
     def crash(self, old):
         """Every third reload meets with an accident, before, amid or after."""

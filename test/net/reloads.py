@@ -161,3 +161,30 @@ def storm(lane):
         lab.wait(lambda: lab.adverts("a", now() - 500_000_000, priority=199), 5, "the last configuration in force")
         check(not lab.events("addr", "a", since=since), "addresses moved")
         return "longest gap %.1f ms" % steady(lab, "a", since, INTERVAL)
+
+
+@case("reload-death", "a room that dies while it prepares puts the reload off, no more")
+def death(lane):
+    if not strace_there():
+        raise Skip("no strace here")
+    with lane.master(interval=1) as (lab, d):
+        for role, priority in (("ipvsd", 210), ("vrrpd", 220)):
+            pid = d.role("vrrpd")
+            slow = subprocess.Popen(["strace", "-f", "-o", lab.root + "/strace", "-e", "trace=recvmsg", "-e", "inject=recvmsg:delay_enter=300000",
+                                     "-p", str(pid)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                lab.wait(lambda: "TracerPid:\t%d" % slow.pid in open("/proc/%d/status" % pid).read(), 5, "strace attached")
+                time.sleep(1)  # seized, and then stopped at system calls
+                mark, since = len(d.read_log()), now()
+                d.reload(text(priority, interval=1))
+                lab.wait(lambda: "reloading " in d.read_log()[mark:], 3, "the reload")
+                time.sleep(0.1)
+                os.kill(d.role(role), signal.SIGKILL)
+                lab.wait(lambda: "died of" in d.read_log()[mark:], 3, "its death")
+            finally:
+                slow.terminate()
+                slow.wait(5)
+            lab.wait(lambda: lab.adverts("a", since, priority=priority), 5, "the new priority after the death of " + role)
+            said = d.read_log()[mark:]
+            check("reload refused" not in said and "will be read again" in said, "%s: %s", role, said)
+        return "longest gap %.1f ms" % steady(lab, "a", since, 1, 60)
