@@ -49,10 +49,9 @@ static void members(struct conf *c, struct conf_obj *group, enum kw kw)
         n++;
         if (!reference(c, group, v, BLK_VI, v->v.s))
             group->broken = true;
-        for (struct conf_value *w = group->values; w != v; w = w->next)
-            if (w->kw == kw && strcmp(w->v.s, v->v.s) == 0)
-                CONF_WARN(c, conf_pos_value(v), "HF-TWICE", "%s is listed twice in %s", v->v.s,
-                          conf_label(c, group));
+        if (conf_once(c, conf_fmt(c, "member/%p/%d/%s", (void *)group, (int)kw, v->v.s), group) != NULL)
+            CONF_WARN(c, conf_pos_value(v), "HF-TWICE", "%s is listed twice in %s", v->v.s,
+                      conf_label(c, group));
     }
     if (n == 0 && !group->broken && conf_get(group, kw) == NULL) {
         CONF_WARN(c, conf_pos_obj(group), "HF-EMPTY", "%s has no members", conf_label(c, group));

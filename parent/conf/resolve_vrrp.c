@@ -315,12 +315,10 @@ static void peers(struct conf *c, struct conf_obj *vi, uint8_t family)
             CONF_ERR(c, conf_pos_obj(p), "HF-RANGE", "peer %s: min_ttl is above max_ttl", p->name);
         conf_set_uint(c, p, KW_VI_PEER_MIN_TTL, min);
         conf_set_uint(c, p, KW_VI_PEER_MAX_TTL, max);
-        for (struct conf_obj *q = conf_next(vi, NULL, BLK_VI_PEER); q != p; q = conf_next(vi, q, BLK_VI_PEER))
-            if (strcmp(q->name, p->name) == 0) {
-                CONF_WARN(c, conf_pos_obj(p), "HF-TWICE", "peer %s is listed twice in %s", p->name, vi->name);
-                p->drop = true;
-                break;
-            }
+        if (conf_once(c, conf_fmt(c, "peer/%p/%s", (void *)vi, p->name), p) != NULL) {
+            CONF_WARN(c, conf_pos_obj(p), "HF-TWICE", "peer %s is listed twice in %s", p->name, vi->name);
+            p->drop = true;
+        }
         if (a != NULL && conf_ip(p, KW_VI_PEER_IP) != NULL && ipaddr_same(a, conf_ip(p, KW_VI_PEER_IP)))
             CONF_WARN(c, conf_pos_obj(p), "HF-PEER-SELF", "peer %s is the instance's own source address",
                       p->name);

@@ -208,8 +208,13 @@ static void duplicates(void **state)
            "listed twice in A");
     expect(VI_TEXT("A", "51", VIP1) VI_TEXT("B", "52", VIP1), DIAG_WARNING, "HF-ADDR-TWICE",
            "already an address of A");
-    /* another family, another group or another source is another network */
+    /* a member thrice is told of twice: every pair of a thousand would be half a million */
     struct tree s;
+    tree_load(&s, "vrrp_sync_group G {\n group {\n A B\n A\n A\n }\n}\n" VI_TEXT("A", "51", VIP1)
+                      VI_TEXT("B", "52", VIPS("10.0.0.2\n")));
+    assert_int_equal(diag_count(s.d, DIAG_WARNING), 2);
+    tree_unload(&s);
+    /* another family, another group or another source is another network */
     tree_load(&s, VI_TEXT("A", "51", VIP1) VI_TEXT("B", "51", VIPS("fe80::1\n"))
                       VI_TEXT("C", "51", " mcast_dst_ip 224.0.0.99\n" VIPS("10.0.0.3\n")));
     assert_int_equal(tree_errors(&s), 0);
