@@ -133,7 +133,7 @@ static void initial_services(struct service_table *t)
         struct service *v = &t->services[i];
 
         v->present = !v->ha_suspend;
-        v->initial = v->up = verdict_quorum(true, v->live, v->quorum, v->hysteresis);
+        v->initial = v->up = verdict_quorum(false, v->live, v->quorum, v->hysteresis);
     }
 }
 

@@ -194,10 +194,11 @@ static void one_rs(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uin
     bool sorry = rs->opener == KW_VS_SORRY_SERVER;
     for (size_t i = 0; i < sizeof inherited / sizeof *inherited; i++)
         take(c, rs, inherited[i].rs, vs, inherited[i].vs);
-    take(c, rs, KW_RS_WEIGHT, vs, KW_VS_WEIGHT);
-    dflt(c, rs, KW_RS_WEIGHT, 1);
     if (sorry)
         take(c, rs, KW_RS_LVS_METHOD, vs, KW_VS_SORRY_SERVER_LVS_METHOD);
+    else
+        take(c, rs, KW_RS_WEIGHT, vs, KW_VS_WEIGHT);
+    dflt(c, rs, KW_RS_WEIGHT, 1);
     take(c, rs, KW_RS_LVS_METHOD, vs, KW_VS_LB_KIND);
     uint64_t method = conf_uint(rs, KW_RS_LVS_METHOD, 0);
     if (method == 2)

@@ -159,6 +159,13 @@ static void quorum(struct conf *c, struct conf_obj *vs, uint64_t total)
                   (unsigned long long)q->v.u - 1);
         h->v.u = q->v.u - 1;
     }
+    if (q != NULL && h != NULL && h->v.u > 0 && q->v.u + h->v.u > total && total > 0)
+        diag_help(
+            CONF_WARN(c, conf_pos_value(h), "HF-QUORUM",
+                      "quorum %llu and hysteresis %llu together are more than the weights of all servers "
+                      "(%llu): the service never gains its quorum",
+                      (unsigned long long)q->v.u, (unsigned long long)h->v.u, (unsigned long long)total),
+            "lower one of them; until then nobody or the sorry_server answers");
 }
 
 static void scheduler(struct conf *c, struct conf_obj *vs)

@@ -216,6 +216,28 @@ static void test_sorry(void **state)
     rig_free(&r);
 }
 
+/* At the start a quorum must be gained, as at any other time: two of the four wanted are none. */
+static void test_initial(void **state)
+{
+    struct timers t = { .loop = 1, .before_retry = 1, .retry = 0 }, alpha = t;
+
+    (void)state;
+    alpha.alpha = true;
+    for (int i = 0; i < 2; i++) {
+        struct rig r;
+        uint32_t vs;
+
+        rig_init(&r);
+        vs = put_vs(&r, "10.0.0.1:80:tcp", 4, 2);
+        put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 3), &t);
+        put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 3), i == 0 ? &t : &alpha);
+        rig_start(&r);
+        assert_int_equal(rig_server(&r, 0)->vs->live, i == 0 ? 6 : 3);
+        assert_int_equal(rig_server(&r, 0)->vs->up, i == 0);
+        rig_free(&r);
+    }
+}
+
 static void test_weights(void **state)
 {
     struct rig r;
@@ -330,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_jitter),
         cmocka_unit_test(test_overdue),
         cmocka_unit_test(test_sorry),
+        cmocka_unit_test(test_initial),
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_ha_suspend),
         cmocka_unit_test(test_no_checks),

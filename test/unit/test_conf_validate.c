@@ -263,6 +263,8 @@ static void services(void **state)
            "no url");
     expect(VS("10.0.0.1 80", " real_server 10.0.0.2 80 {\n  MISC_CHECK {\n  }\n }\n"), DIAG_ERROR,
            "HF-MISSING", "no misc_path");
+    expect(VS("10.0.0.1 80", " quorum 2\n hysteresis 1\n" RS("10.0.0.2") RS("10.0.0.3")), DIAG_WARNING,
+           "HF-QUORUM", "never gains its quorum");
     expect(VS("10.0.0.1 80", " quorum 5\n" RS("10.0.0.2")), DIAG_WARNING, "HF-QUORUM",
            "more than the weights");
     expect("virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n" RS("10.0.0.2") "}\n", DIAG_WARNING,
@@ -283,6 +285,7 @@ static void service_inheritance(void **state)
     rs = conf_next(vs, NULL, BLK_RS);
     assert_int_equal(conf_uint(rs, KW_RS_X_SORRY, 0), 1);
     assert_int_equal(conf_uint(rs, KW_RS_X_PORT, 0), 81);
+    assert_int_equal(conf_uint(rs, KW_RS_WEIGHT, 0), 1); /* of the servers it stands in for, not its own */
     rs = conf_next(vs, rs, BLK_RS);
     assert_int_equal(conf_uint(rs, KW_RS_WEIGHT, 0), 7);
     k = conf_next(rs, NULL, BLK_TCP);
