@@ -15,10 +15,31 @@ uint8_t plan_priority(struct town *t)
     return (uint8_t)(town_chance(t, 30) ? 100 + town_rnd(t, 2) : 1 + town_rnd(t, 254));
 }
 
+static bool plan_tracked(const struct line_plan *line, unsigned int n, const struct line_plan *l)
+{
+    for (unsigned int k = 0; k < n; k++)
+        if (line[k].kind == l->kind && line[k].target == l->target)
+            return true;
+    return false;
+}
+
+/* What a member tracks as a fault hides it from the weights of its group: then they would not be alike. */
+static void plan_unhide(const struct plan *p, struct vi_plan *vi)
+{
+    unsigned int n = 0;
+    for (unsigned int k = 0; k < vi->nlines; k++)
+        if (!plan_tracked(p->line, p->nlines, &vi->line[k]))
+            vi->line[n++] = vi->line[k];
+    vi->nlines = n;
+}
+
 /* Members of a group are alike, unless the town is one of crossed priorities. */
 void plan_alike(const struct town *t, struct plan *p)
 {
     const struct vi_plan *first = &p->vi[0];
+    for (unsigned int m = 0; m < t->nmembers && !t->crossed; m++)
+        if (p->vi[m].grouped)
+            plan_unhide(p, &p->vi[m]);
     for (unsigned int m = 1; m < t->nmembers; m++) {
         if (!p->vi[m].grouped || t->crossed)
             continue;
@@ -41,9 +62,9 @@ void plan_facts_good(struct facts_false *f)
 
 static unsigned int plan_lines(struct town *t, struct line_plan *line, bool weights)
 {
-    unsigned int n = (unsigned int)town_rnd(t, LINES_MAX);
-    for (unsigned int k = 0; k < n; k++) {
-        struct line_plan *l = &line[k];
+    unsigned int n = 0;
+    for (unsigned int k = (unsigned int)town_rnd(t, LINES_MAX); k > 0; k--) {
+        struct line_plan *l = &line[n];
         *l = (struct line_plan){ .kind = (enum track_kind)town_rnd(t, TRACK_BFD),
                                  .target = (unsigned int)town_rnd(t, TARGETS),
                                  .reverse = town_chance(t, 10) };
@@ -53,6 +74,7 @@ static unsigned int plan_lines(struct town *t, struct line_plan *line, bool weig
                                            : (int)town_rnd(t, (uint64_t)(2 * most + 1)) - most;
         if (l->kind == TRACK_FILE && town_chance(t, 30))
             l->weight = 1;
+        n += !plan_tracked(line, n, l); /* twice is once: holdfast-conf drops the other */
     }
     return n;
 }

@@ -219,35 +219,67 @@ static void expect_file(struct expected *x, const struct house *h, const struct 
         x->priority += (int)(d > 253 ? 253 : d);
 }
 
-static void expect_line(struct expected *x, const struct house *h, const struct line_plan *l, bool no_weights)
+static void expect_line(struct expected *x, const struct house *h, const struct line_plan *l)
 {
-    int weight = l->weight;
-    if (no_weights && l->kind == TRACK_IF)
-        weight = 0;
-    if (no_weights && l->kind == TRACK_FILE && weight == 1)
-        weight = 0;
-    if (no_weights && weight != 0)
-        return; /* not tracked at all */
     if (l->kind == TRACK_FILE) {
-        expect_file(x, h, l, weight);
+        expect_file(x, h, l, l->weight);
         return;
     }
     bool good = fact_good(h, l);
-    if (weight == 0)
+    if (l->weight == 0)
         x->fault |= good == l->reverse;
-    else if (good == (weight > 0))
-        x->priority += l->reverse ? -weight : weight;
+    else if (good == (l->weight > 0))
+        x->priority += l->reverse ? -l->weight : l->weight;
+}
+
+struct trackers {
+    struct line_plan line[2 * LINES_MAX];
+    bool firm[2 * LINES_MAX]; /* written as a fault */
+    unsigned int n;
+};
+
+/* False: not tracked at all. */
+static bool expect_weight(struct line_plan *l, bool no_weights)
+{
+    if (no_weights && (l->kind == TRACK_IF || (l->kind == TRACK_FILE && l->weight == 1)))
+        l->weight = 0;
+    return !no_weights || l->weight == 0;
+}
+
+/* One tracker a thing: a fault of the member stays one, else the line of its group takes the place. */
+static void expect_put(struct trackers *x, struct line_plan l, bool firm)
+{
+    for (unsigned int k = 0; k < x->n; k++) {
+        if (x->line[k].kind != l.kind || x->line[k].target != l.target)
+            continue;
+        if (!x->firm[k])
+            x->line[k] = l;
+        return; /* of one list every line is another thing */
+    }
+    x->line[x->n] = l;
+    x->firm[x->n++] = firm;
+}
+
+static void expect_lines(struct trackers *x, const struct house *h, const struct vi_plan *p)
+{
+    bool no_weights = p->priority == ENGINE_OWNER || (p->grouped && !h->plan.group_weights);
+    for (unsigned int k = 0; k < p->nlines; k++) {
+        struct line_plan l = p->line[k];
+        if (expect_weight(&l, no_weights))
+            expect_put(x, l, p->line[k].weight == 0);
+    }
+    for (unsigned int k = 0; p->grouped && k < h->plan.nlines; k++)
+        expect_put(x, h->plan.line[k], false);
 }
 
 static struct expected expect_alone(const struct house *h, unsigned int m)
 {
     const struct vi_plan *p = &h->plan.vi[m];
     struct expected x = { .priority = p->priority, .fault = !h->facts.own_link };
-    bool no_weights = p->priority == ENGINE_OWNER || (p->grouped && !h->plan.group_weights);
-    for (unsigned int k = 0; k < p->nlines; k++)
-        expect_line(&x, h, &p->line[k], no_weights);
-    for (unsigned int k = 0; p->grouped && k < h->plan.nlines; k++)
-        expect_line(&x, h, &h->plan.line[k], false);
+    struct trackers tracked = { .n = 0 };
+    expect_lines(&tracked, h, p);
+    for (unsigned int k = 0; k < tracked.n; k++)
+        expect_line(&x, h, &tracked.line[k]);
     if (p->priority == ENGINE_OWNER)
         x.priority = ENGINE_OWNER;
     else if (x.priority < 1)
