@@ -56,8 +56,7 @@ static void expect(const char *pattern, uint64_t options, uint64_t min, uint64_t
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct found f = search(pattern, options, min, max, body, len, sizes[i]);
 
-        /* under a sanitizer some come near the limit of CPU time, and a busy neighbour makes that slower too
-         */
+        /* under a sanitizer some come near the limit of CPU time; a busy neighbour does the rest */
         for (int again = 0; again < 9 && f.answer == REGEX_FAILED && strstr(f.why, "too much time"); again++)
             f = search(pattern, options, min, max, body, len, sizes[i]);
         if (f.answer != (at >= 0 ? REGEX_MATCH : REGEX_NO_MATCH) || (at >= 0 && f.at != (uint64_t)at))
