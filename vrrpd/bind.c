@@ -118,7 +118,7 @@ static void bind_check(struct bind_vi *b, const struct slice_obj *o)
     c->priority = b->engine.priority;
     c->interval = b->engine.interval;
     c->skip_addrs = slice_bool(o, KW_VI_SKIP_CHECK_ADV_ADDR, false);
-    c->owner_ignore = slice_bool(o, KW_VI_OWNER_IGNORE_ADVERTS, b->strict);
+    c->owner_ignore = slice_bool(o, KW_VI_OWNER_IGNORE_ADVERTS, false);
     c->plain_checksum = slice_bool(o, KW_VI_V3_CHECKSUM_AS_V2, false);
     c->check_unicast_src = slice_bool(o, KW_VI_CHECK_UNICAST_SRC, false);
     c->old_checksum = (enum check_old_checksum)slice_uint(o, KW_VI_OLD_UNICAST_CHECKSUM, CHECK_OLD_AUTO);

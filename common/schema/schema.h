@@ -58,6 +58,7 @@ enum kw_flags {
     KWF_POSITIONAL = 1 << 11, /* the name is a place holder (IP, NAME): never matched as a word */
     KWF_ZERO_OFF = 1 << 12,   /* 0 means off and draws a warning */
     KWF_ZERO_ONE = 1 << 13,   /* 0 is read as 1 and draws a warning */
+    KWF_TACIT = 1 << 14, /* off and 0 go without saying: no slice carries them, absent is off to every role */
 };
 
 enum blk {

@@ -56,6 +56,7 @@ void conf_set_ip(struct conf *c, struct conf_obj *o, enum kw kw, const struct ip
 void conf_unset(struct conf_obj *o, enum kw kw);
 const struct ipaddr *conf_ip(const struct conf_obj *o, enum kw kw);
 bool conf_flag(const struct conf_obj *o, enum kw kw);
+bool conf_tacit(const struct kw_row *row, const struct conf_value *v); /* off, which goes without saying */
 bool conf_written(const struct conf_obj *o, enum kw kw); /* given by the administrator in this object */
 struct conf_pos conf_pos_value(const struct conf_value *v);
 struct conf_pos conf_pos_obj(const struct conf_obj *o);

@@ -248,7 +248,7 @@ static void emit_obj(struct emit *e, const struct conf_obj *o, uint32_t parent)
     for (const struct conf_value *v = o->values; v != NULL; v = v->next) {
         const struct kw_row *row = schema_kw(v->kw);
         /* words of a line kept beside the block's own (lb_kind TUN ...) travel as an object of their kind */
-        if (row->blk == o->blk && row->roles & ROLE_BIT(e->role))
+        if (row->blk == o->blk && row->roles & ROLE_BIT(e->role) && !conf_tacit(row, v))
             put_value(e->w, row, v);
     }
     uint32_t id = o->blk == BLK_TOP ? 0 : o->id;

@@ -167,6 +167,8 @@ static void model_values(const struct model *m, const struct conf_obj *o, json_t
     char name[64];
     for (const struct conf_value *v = o->values; v != NULL; v = v->next) {
         const struct kw_row *row = schema_kw(v->kw);
+        if (conf_tacit(row, v))
+            continue;
         if (o->blk == BLK_TLS) /* keys and certificates are nobody's to read here */
             continue;
         json_t *j = model_value(m, row, v);

@@ -137,7 +137,8 @@ static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *v
         conf_set_str(c, a, KW_ADDR_DEV, dev);
     if (moved)
         conf_get(a, KW_ADDR_DEV)->inherited = true; /* nobody need warn that it is not there yet */
-    conf_set_uint(c, a, KW_ADDR_X_EXCLUDED, a->opener == KW_VI_VIRTUAL_IPADDRESS_EXCLUDED);
+    if (a->opener == KW_VI_VIRTUAL_IPADDRESS_EXCLUDED)
+        conf_set_uint(c, a, KW_ADDR_X_EXCLUDED, 1);
     a->name = conf_fmt(c, "%s@%s", ipaddr_prefix_str(ip, text), dev != NULL ? dev : "");
     if ((other = conf_ip(a, KW_ADDR_BRD)) != NULL && (ip->family != 4 || other->family != 4)) {
         CONF_ERR(c, conf_pos_obj(a), "HF-FAMILY", "brd is for IPv4 addresses only");
@@ -145,18 +146,15 @@ static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *v
     }
     if ((other = conf_ip(a, KW_ADDR_PEER)) != NULL && other->family != ip->family)
         CONF_ERR(c, conf_pos_obj(a), "HF-FAMILY", "the address and its peer are of different families");
-    if (ip->family == 4) {
-        if (conf_get(a, KW_ADDR_SCOPE) == NULL)
-            conf_set_uint(c, a, KW_ADDR_SCOPE, 0);
+    if (ip->family == 4)
         return;
-    }
     if (conf_get(a, KW_ADDR_PREFERRED_LFT) == NULL)
         conf_set_uint(c, a, KW_ADDR_PREFERRED_LFT,
                       (other != NULL ? other->plen : ip->plen) == 128 ? 0 : UINT32_MAX);
     if (conf_get(a, KW_ADDR_LABEL) != NULL)
         CONF_WARN(c, conf_pos_obj(a), "HF-NO-EFFECT", "label has no effect on an IPv6 address");
     conf_unset(a, KW_ADDR_LABEL);
-    conf_set_uint(c, a, KW_ADDR_SCOPE, 0);
+    conf_unset(a, KW_ADDR_SCOPE); /* the address itself says it */
 }
 
 static void addresses(struct conf *c)

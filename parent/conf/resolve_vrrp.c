@@ -17,6 +17,13 @@ static void inherit(struct conf *c, struct conf_obj *vi, enum kw kw, enum kw glo
         conf_set_uint(c, vi, kw, global != KW_NONE ? conf_uint(c->global, global, dflt) : dflt);
 }
 
+/* The same for what is off unless somebody says on: off is not written down (KWF_TACIT). */
+static void inherit_on(struct conf *c, struct conf_obj *vi, enum kw kw, enum kw global)
+{
+    if (conf_uint(c->global, global, 0) != 0)
+        inherit(c, vi, kw, global, 0);
+}
+
 static void family_from(const struct conf_obj *o, enum kw kw, uint8_t *family)
 {
     const struct ipaddr *a = conf_ip(o, kw);
@@ -151,7 +158,8 @@ static void preemption(struct conf *c, struct conf_obj *vi)
                   "nopreempt has no effect %s", why);
         no = false;
     }
-    conf_set_uint(c, vi, KW_VI_NOPREEMPT, no);
+    if (conf_get(vi, KW_VI_NOPREEMPT) != NULL)
+        conf_set_uint(c, vi, KW_VI_NOPREEMPT, no);
     struct conf_value *delay = conf_get(vi, KW_VI_PREEMPT_DELAY);
     if (delay != NULL && delay->v.u != 0 && (no || master || owner || strict)) {
         CONF_WARN(c, conf_pos_value(delay), "HF-NO-EFFECT", "preempt_delay has no effect %s",
@@ -160,7 +168,6 @@ static void preemption(struct conf *c, struct conf_obj *vi)
                            : why);
         delay->v.u = 0;
     }
-    inherit(c, vi, KW_VI_PREEMPT_DELAY, KW_NONE, 0);
     if (conf_get(vi, KW_VI_TIMER_EXPIRED_BACKUP) != NULL && !no) {
         CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_TIMER_EXPIRED_BACKUP)), "HF-NO-EFFECT",
                   "timer_expired_backup has no effect without nopreempt");
@@ -185,14 +192,15 @@ static void garp_extra(struct conf *c, struct conf_obj *vi)
         return;
     if (g != NULL && g->len == sizeof us)
         memcpy(&us, g->v.raw, sizeof us);
-    conf_set_uint(c, vi, KW_VI_GARP_EXTRA_IF, us);
+    if (us != 0)
+        conf_set_uint(c, vi, KW_VI_GARP_EXTRA_IF, us);
 }
 
 static void garp(struct conf *c, struct conf_obj *vi)
 {
     garp_one(c, vi, KW_VI_GARP_MASTER_DELAY, KW_GLOBAL_VRRP_GARP_MASTER_DELAY, 5 * SECOND, 0);
     garp_one(c, vi, KW_VI_GARP_MASTER_REPEAT, KW_GLOBAL_VRRP_GARP_MASTER_REPEAT, 5, 1);
-    garp_one(c, vi, KW_VI_GARP_MASTER_REFRESH, KW_GLOBAL_VRRP_GARP_MASTER_REFRESH, 0, 0);
+    inherit_on(c, vi, KW_VI_GARP_MASTER_REFRESH, KW_GLOBAL_VRRP_GARP_MASTER_REFRESH);
     garp_one(c, vi, KW_VI_GARP_MASTER_REFRESH_REPEAT, KW_GLOBAL_VRRP_GARP_MASTER_REFRESH_REPEAT, 1, 1);
     garp_extra(c, vi);
     inherit(c, vi, KW_VI_GARP_LOWER_PRIO_DELAY, KW_GLOBAL_VRRP_GARP_LOWER_PRIO_DELAY,
@@ -207,8 +215,8 @@ static void owner_ignore(struct conf *c, struct conf_obj *vi)
     struct conf_value *v = conf_get(vi, KW_VI_OWNER_IGNORE_ADVERTS);
     if (v == NULL) {
         const struct conf_value *g = conf_get(c->global, KW_GLOBAL_VRRP_OWNER_IGNORE_ADVERTS);
-        conf_set_uint(c, vi, KW_VI_OWNER_IGNORE_ADVERTS,
-                      owner && (g != NULL ? g->v.u != 0 || strict : strict));
+        if (owner && (strict || (g != NULL && g->v.u != 0)))
+            conf_set_uint(c, vi, KW_VI_OWNER_IGNORE_ADVERTS, 1);
         return;
     }
     if (v->v.u != 0 && !owner) {
@@ -325,7 +333,7 @@ static void peers(struct conf *c, struct conf_obj *vi, uint8_t family)
     }
     if (a != NULL)
         conf_set_ip(c, vi, KW_VI_X_SRC, a);
-    inherit(c, vi, KW_VI_CHECK_UNICAST_SRC, KW_GLOBAL_VRRP_CHECK_UNICAST_SRC, 0);
+    inherit_on(c, vi, KW_VI_CHECK_UNICAST_SRC, KW_GLOBAL_VRRP_CHECK_UNICAST_SRC);
     if (ttl)
         conf_set_uint(c, vi, KW_VI_CHECK_UNICAST_SRC, 1);
     if (unicast)
@@ -338,7 +346,7 @@ static void peers(struct conf *c, struct conf_obj *vi, uint8_t family)
 
 void resolve_instance(struct conf *c, struct conf_obj *vi)
 {
-    inherit(c, vi, KW_VI_STRICT_MODE, KW_GLOBAL_VRRP_STRICT, 0);
+    inherit_on(c, vi, KW_VI_STRICT_MODE, KW_GLOBAL_VRRP_STRICT);
     uint8_t family = family_of(c, vi);
     conf_set_uint(c, vi, KW_VI_X_FAMILY, family);
     check_families(c, vi, family);
@@ -346,22 +354,19 @@ void resolve_instance(struct conf *c, struct conf_obj *vi)
     advert_interval(c, vi);
     state_and_priority(c, vi);
     resolve_strict(c, vi);
-    inherit(c, vi, KW_VI_RFC_DEFAULTS, KW_GLOBAL_VRRP_RFC_DEFAULTS, 0);
+    inherit_on(c, vi, KW_VI_RFC_DEFAULTS, KW_GLOBAL_VRRP_RFC_DEFAULTS);
     resolve_rfc(c, vi);
     preemption(c, vi);
     inherit(c, vi, KW_VI_DOWN_TIMER_ADVERTS, KW_GLOBAL_VRRP_DOWN_TIMER_ADVERTS, 3);
-    inherit(c, vi, KW_VI_LOWER_PRIO_NO_ADVERT, KW_GLOBAL_VRRP_LOWER_PRIO_NO_ADVERT, 0);
-    inherit(c, vi, KW_VI_HIGHER_PRIO_SEND_ADVERT, KW_GLOBAL_VRRP_HIGHER_PRIO_SEND_ADVERT, 0);
-    inherit(c, vi, KW_VI_SKIP_CHECK_ADV_ADDR, KW_GLOBAL_VRRP_SKIP_CHECK_ADV_ADDR, 0);
-    inherit(c, vi, KW_VI_V3_CHECKSUM_AS_V2, KW_GLOBAL_V3_CHECKSUM_AS_V2, 0);
-    inherit(c, vi, KW_VI_NOTIFY_PRIORITY_CHANGES, KW_GLOBAL_VRRP_NOTIFY_PRIORITY_CHANGES, 0);
-    inherit(c, vi, KW_VI_DONT_TRACK_PRIMARY, KW_NONE, 0);
-    inherit(c, vi, KW_VI_PROMOTE_SECONDARIES, KW_NONE, 0);
-    if (conf_get(vi, KW_VI_OLD_UNICAST_CHECKSUM) == NULL)
-        conf_set_uint(c, vi, KW_VI_OLD_UNICAST_CHECKSUM, 0);
+    inherit_on(c, vi, KW_VI_LOWER_PRIO_NO_ADVERT, KW_GLOBAL_VRRP_LOWER_PRIO_NO_ADVERT);
+    inherit_on(c, vi, KW_VI_HIGHER_PRIO_SEND_ADVERT, KW_GLOBAL_VRRP_HIGHER_PRIO_SEND_ADVERT);
+    inherit_on(c, vi, KW_VI_SKIP_CHECK_ADV_ADDR, KW_GLOBAL_VRRP_SKIP_CHECK_ADV_ADDR);
+    inherit_on(c, vi, KW_VI_V3_CHECKSUM_AS_V2, KW_GLOBAL_V3_CHECKSUM_AS_V2);
+    inherit_on(c, vi, KW_VI_NOTIFY_PRIORITY_CHANGES, KW_GLOBAL_VRRP_NOTIFY_PRIORITY_CHANGES);
     if (conf_get(vi, KW_VI_SMTP_ALERT) == NULL) {
         uint64_t all = conf_uint(c->global, KW_GLOBAL_SMTP_ALERT, 0);
-        conf_set_uint(c, vi, KW_VI_SMTP_ALERT, conf_uint(c->global, KW_GLOBAL_SMTP_ALERT_VRRP, all));
+        if (conf_uint(c->global, KW_GLOBAL_SMTP_ALERT_VRRP, all) != 0)
+            conf_set_uint(c, vi, KW_VI_SMTP_ALERT, 1);
     }
     owner_ignore(c, vi);
     accept_mode(c, vi);

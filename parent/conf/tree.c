@@ -225,6 +225,16 @@ bool conf_written(const struct conf_obj *o, enum kw kw)
     return v != NULL && !v->inherited;
 }
 
+bool conf_tacit(const struct kw_row *row, const struct conf_value *v)
+{
+    uint64_t u = v->v.u;
+    if ((row->flags & KWF_TACIT) == 0)
+        return false;
+    if (v->len == sizeof u)
+        memcpy(&u, v->v.raw, sizeof u);
+    return u == 0;
+}
+
 struct conf_pos conf_pos_value(const struct conf_value *v)
 {
     if (v == NULL || v->line == NULL)
@@ -296,7 +306,6 @@ const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_ob
     return NULL;
 }
 
-/* Interfaces of this network namespace; a machine without /proc is one whose interfaces nobody can judge. */
 /* Interfaces of IPv4 default routes: first column the name, second the destination, eighth the mask. */
 static void env_uplinks(struct conf_env *e)
 {
@@ -314,6 +323,7 @@ static void env_uplinks(struct conf_env *e)
     fclose(f);
 }
 
+/* Interfaces of this network namespace; a machine without /proc is one whose interfaces nobody can judge. */
 void conf_env_load(struct conf_env *e)
 {
     memset(e, 0, sizeof *e);

@@ -112,6 +112,19 @@ def rule_no_todo(o):
             for i, line in enumerate(text(f).split("\n")) if word.search(line)]
 
 
+def rule_tacit(o):
+    """Of a keyword whose off goes without saying (KWF_TACIT) every role supposes off where it finds nothing."""
+    rows = "".join(text(f) for f in sources(".def") if f.startswith("common/schema/"))
+    tacit = set(re.findall(r"^KW\((\w+),.*\bKWF_TACIT\b", rows, re.M))
+    off = {"false", "0", "CHECK_OLD_AUTO", "RT_SCOPE_UNIVERSE"}
+    bad = [] if tacit else ["no row is tacit: this rule looks for the wrong thing"]
+    for f in sources(".c"):
+        for m in re.finditer(r"\b\w+\([^()]*\bKW_(\w+),\s*([^(),]+)\)", text(f)):
+            if m[0].startswith(("slice_", "garp_")) and m[1] in tacit and m[2].strip() not in off and f[:5] != "test/":
+                bad.append("%s: %s" % (f, " ".join(m[0].split())))
+    return bad
+
+
 def rule_no_typedef_struct(o):
     """Structs have no typedef."""
     return [f for f in sources(".c", ".h") if re.search(r"^typedef\s+struct\b", text(f), re.M)]

@@ -173,7 +173,7 @@ static void garp_group_void(void **state)
 static uint64_t extra_of(const char *text)
 {
     struct slice *s = slice_for(text, ROLE_IPVSD);
-    uint64_t v = slice_uint(slice_find(s, BLK_VI, "A"), KW_VI_GARP_EXTRA_IF, 7);
+    uint64_t v = slice_uint(slice_find(s, BLK_VI, "A"), KW_VI_GARP_EXTRA_IF, 0);
     slice_free(s);
     return v;
 }

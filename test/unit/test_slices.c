@@ -77,25 +77,9 @@ static void instances(void **state)
     assert_true(slice_ip(a, KW_VI_MCAST_DST_IP, &ip));
     assert_string_equal(ipaddr_str(&ip, buf), "224.0.0.18");
     assert_false(slice_has(a, KW_VI_X_SRC));
-    static const enum kw always[] = { KW_VI_NOPREEMPT,
-                                      KW_VI_PREEMPT_DELAY,
-                                      KW_VI_DOWN_TIMER_ADVERTS,
-                                      KW_VI_STRICT_MODE,
-                                      KW_VI_ACCEPT,
-                                      KW_VI_SKIP_CHECK_ADV_ADDR,
-                                      KW_VI_LOWER_PRIO_NO_ADVERT,
-                                      KW_VI_HIGHER_PRIO_SEND_ADVERT,
-                                      KW_VI_OWNER_IGNORE_ADVERTS,
-                                      KW_VI_V3_CHECKSUM_AS_V2,
-                                      KW_VI_OLD_UNICAST_CHECKSUM,
-                                      KW_VI_DONT_TRACK_PRIMARY,
-                                      KW_VI_PROMOTE_SECONDARIES,
-                                      KW_VI_CHECK_UNICAST_SRC,
-                                      KW_VI_GARP_MASTER_DELAY,
-                                      KW_VI_GARP_MASTER_REPEAT,
-                                      KW_VI_GARP_MASTER_REFRESH,
-                                      KW_VI_GARP_MASTER_REFRESH_REPEAT,
-                                      KW_VI_GARP_LOWER_PRIO_DELAY,
+    static const enum kw always[] = { KW_VI_DOWN_TIMER_ADVERTS,         KW_VI_ACCEPT,
+                                      KW_VI_GARP_MASTER_DELAY,          KW_VI_GARP_MASTER_REPEAT,
+                                      KW_VI_GARP_MASTER_REFRESH_REPEAT, KW_VI_GARP_LOWER_PRIO_DELAY,
                                       KW_VI_GARP_LOWER_PRIO_REPEAT };
     for (size_t i = 0; i < sizeof always / sizeof *always; i++) {
         unsigned int roles = schema_kw(always[i])->roles;
@@ -120,7 +104,7 @@ static void children(void **state)
     assert_string_equal(slice_str(o, KW_VI_AUTH_AUTH_PASS, ""), "secret42");
     o = slice_next(v, NULL, BLK_ADDR, a->id);
     assert_string_equal(o->name, "10.0.0.1/24@eth0");
-    assert_false(slice_bool(o, KW_ADDR_X_EXCLUDED, true));
+    assert_false(slice_bool(o, KW_ADDR_X_EXCLUDED, false));
     o = slice_next(v, o, BLK_ADDR, a->id);
     assert_string_equal(o->name, "10.0.0.2/24@eth1");
     assert_true(slice_bool(o, KW_ADDR_NO_TRACK, false));
@@ -264,11 +248,59 @@ static void services(void **state)
     assert_int_equal(range, 301u << 16 | 303u);
 }
 
+/* What is off goes without saying: an instance that says so is the same as one that does not, so a reload
+ * that adds the words changes nothing; whatever was to be inherited. */
+static void off_goes_without_saying(void **state)
+{
+    (void)state;
+    static const char *const off[] = { "check_unicast_src off",
+                                       "promote_secondaries off",
+                                       "v3_checksum_as_v2 off",
+                                       "skip_check_adv_addr off",
+                                       "strict_mode off",
+                                       "rfc_defaults off",
+                                       "preempt_delay 0",
+                                       "smtp_alert off",
+                                       "garp_master_refresh 0",
+                                       "garp_extra_if 0",
+                                       "lower_prio_no_advert off",
+                                       "higher_prio_send_advert off",
+                                       "notify_priority_changes off" };
+    static const char fmt[] = "%svrrp_instance C {\n interface eth0\n virtual_router_id 53\n %s\n"
+                              " virtual_ipaddress {\n  10.0.0.4\n }\n}\n";
+    static const char on[] = "global_defs {\n vrrp_skip_check_adv_addr\n vrrp_lower_prio_no_advert\n"
+                             " vrrp_higher_prio_send_advert\n vrrp_notify_priority_changes\n"
+                             " vrrp_garp_master_refresh 3\n vrrp_garp_extra_if 3\n}\n";
+    unsigned int rows, seen = 0;
+    const struct kw_row *row = schema_rows(BLK_VI, &rows);
+    char buf[2048], all[1024] = "";
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s\n", off[i]);
+    for (int r = ROLE_PARENT; r <= ROLE_IPVSD; r++) {
+        struct tree t;
+        snprintf(buf, sizeof buf, fmt, on, all);
+        tree_load(&t, buf);
+        assert_int_equal(tree_errors(&t), 0);
+        struct slice *said = tree_slice(&t, (enum role)r);
+        const struct slice_obj *plain = slice_find(sl[r], BLK_VI, "C");
+        assert_true(slice_obj_same(plain, slice_find(said, BLK_VI, "C")));
+        for (unsigned int k = 0; k < rows; k++)
+            if (row[k].flags & KWF_TACIT) {
+                assert_false(slice_has(plain, row[k].kw));
+                seen++;
+            }
+        slice_free(said);
+        tree_unload(&t);
+    }
+    assert_true(seen >= 4 * sizeof off / sizeof *off);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instances),
         cmocka_unit_test(children),
+        cmocka_unit_test(off_goes_without_saying),
         cmocka_unit_test(sockets),
         cmocka_unit_test(one_id_for_all_roles),
         cmocka_unit_test(secrets_stay_in_their_room),
