@@ -128,6 +128,38 @@ static void server_twice(struct conf *c, struct conf_obj *vs, struct conf_obj *r
     rs->drop = true;
 }
 
+/* Does the kernel know a server of this group by its address alone? Its packets keep their port: of a mark
+ * the service has none that a server could have another of, and DR and TUN do not change it. */
+static bool group_keeps_ports(struct conf *c, const struct conf_obj *vs)
+{
+    const char *name = conf_str(vs, KW_VS_X_GROUP, NULL);
+    struct conf_obj *g = name != NULL ? conf_find(c, BLK_VSG, name) : NULL, *m = NULL;
+    if (g == NULL || conf_uint(vs, KW_VS_LB_KIND, 0) != 0) /* 0: NAT */
+        return g != NULL;
+    while ((m = conf_next(g, m, BLK_VSG_LINE)) != NULL && conf_get(m, KW_VSG_LINE_FWMARK) == NULL)
+        continue;
+    return m != NULL;
+}
+
+static void server_merged(struct conf *c, struct conf_obj *vs, struct conf_obj *rs)
+{
+    char text[IPADDR_STRLEN];
+    const struct ipaddr *ip = conf_ip(rs, KW_RS_X_IP);
+    if (ip == NULL || rs->drop)
+        return;
+    const char *key = conf_fmt(c, "merged/%p/%s", (const void *)vs, ipaddr_str(ip, text));
+    const struct conf_obj *other = conf_once(c, key, rs);
+    if (other == NULL)
+        return;
+    struct diag_item *it =
+        CONF_WARN(c, conf_pos_obj(rs), "HF-RS-MERGED",
+                  "real_server %s and %s are one server of virtual_server_group %s: packets keep their port "
+                  "there (a firewall mark, DR or TUN)",
+                  rs->name, other->name, conf_str(vs, KW_VS_X_GROUP, ""));
+    diag_related(it, conf_pos_obj(other), "first listed here");
+    diag_help(it, "list one of them, or write a virtual_server of its own for each port");
+}
+
 static void service_twice(struct conf *c, struct conf_obj *vs)
 {
     char text[IPADDR_STRLEN] = "";
@@ -205,6 +237,7 @@ static void scheduler(struct conf *c, struct conf_obj *vs)
 static void service(struct conf *c, struct conf_obj *vs)
 {
     const struct conf_value *group = conf_get(vs, KW_VS_X_GROUP);
+    bool keeps_ports = group_keeps_ports(c, vs);
     uint64_t total = 0;
     size_t n = 0, refused = 0;
     if (group != NULL && conf_find(c, BLK_VSG, group->v.s) == NULL)
@@ -215,6 +248,8 @@ static void service(struct conf *c, struct conf_obj *vs)
         if (rs->blk != BLK_RS || rs->opener != KW_VS_REAL_SERVER)
             continue;
         server_twice(c, vs, rs);
+        if (keeps_ports)
+            server_merged(c, vs, rs);
         for (struct conf_obj *k = rs->child; k != NULL; k = k->sibling)
             checker(c, k);
         if (rs->drop || rs->broken) {

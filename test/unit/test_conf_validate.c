@@ -248,7 +248,20 @@ static void groups_and_trackers(void **state)
 }
 
 #define RS(ip)         " real_server " ip " 80 {\n  weight 1\n  TCP_CHECK {\n  }\n }\n"
+#define RS81(ip)       " real_server " ip " 81 {\n  TCP_CHECK {\n  }\n }\n"
+#define GROUP(line)    "virtual_server_group G {\n 10.0.0.1 80\n" line "}\n"
 #define VS(head, body) "virtual_server " head " {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n" body "}\n"
+
+/* NAT to the ports of one machine is what groups of addresses are for. */
+static void ports_of_one_machine(void **state)
+{
+    struct tree s;
+    (void)state;
+    tree_load(&s, GROUP("") VS("group G", RS("10.0.0.2") RS81("10.0.0.2")));
+    assert_false(tree_said(&s, DIAG_WARNING, "HF-RS-MERGED", 0, "one server"));
+    assert_int_equal(tree_errors(&s), 0);
+    tree_unload(&s);
+}
 
 static void services(void **state)
 {
@@ -257,6 +270,11 @@ static void services(void **state)
     expect(VS("10.0.0.1", RS("10.0.0.2")), DIAG_ERROR, "HF-PORT", "needs a port");
     expect(VS("10.0.0.1 0", RS("10.0.0.2")), DIAG_WARNING, "HF-PORT", "needs persistence_timeout");
     expect(VS("10.0.0.1 80", RS("10.0.0.2") RS("10.0.0.2")), DIAG_WARNING, "HF-RS-TWICE", "listed twice");
+    expect(GROUP(" fwmark 3\n") VS("group G", RS("10.0.0.2") RS81("10.0.0.2")), DIAG_WARNING, "HF-RS-MERGED",
+           "10.0.0.2 81 and 10.0.0.2 80 are one server");
+    expect(GROUP("") "virtual_server group G {\n lb_algo rr\n lb_kind DR\n protocol TCP\n" RS("10.0.0.2")
+               RS81("10.0.0.2") "}\n",
+           DIAG_WARNING, "HF-RS-MERGED", "DR or TUN");
     expect(VS("10.0.0.1 80", RS("2001:db8::1")), DIAG_ERROR, "HF-FAMILY", "only lb_kind TUN");
     expect(VS("group web", RS("10.0.0.2")), DIAG_ERROR, "HF-REF", "virtual_server_group web");
     expect(VS("10.0.0.1 80", " lvs_method dr\n" RS("10.0.0.2")), DIAG_ERROR, "HF-WORD", "in capitals");
@@ -357,6 +375,7 @@ int main(void)
         cmocka_unit_test(absent_interface),
         cmocka_unit_test(groups_and_trackers),
         cmocka_unit_test(services),
+        cmocka_unit_test(ports_of_one_machine),
         cmocka_unit_test(service_inheritance),
         cmocka_unit_test(script_severities),
         cmocka_unit_test(not_yet_once),
