@@ -85,8 +85,13 @@ static bool padding_zero(const uint8_t *p, size_t len)
     return true;
 }
 
+static uint64_t field_bit(unsigned int kw)
+{
+    return UINT64_C(1) << (kw % 64);
+}
+
 /* The fields of one object. */
-static int body_check(const struct slice_obj *o, size_t at, struct err *e)
+static int body_check(struct slice_obj *o, size_t at, struct err *e)
 {
     uint16_t last = 0;
 
@@ -103,6 +108,7 @@ static int body_check(const struct slice_obj *o, size_t at, struct err *e)
         if (f.kw < last)
             return refuse(e, "fields out of order", at + pos);
         last = f.kw;
+        o->has |= field_bit(f.kw);
         if (o->body_len - pos < slice_pad4(f.len))
             return refuse(e, "field cut short", at + pos);
         row = schema_kw((enum kw)f.kw);
@@ -418,6 +424,8 @@ bool slice_obj_same(const struct slice_obj *a, const struct slice_obj *b)
 /* i-th field of this keyword; the body was validated, so its lengths are true. */
 const void *slice_raw(const struct slice_obj *o, enum kw kw, size_t i, size_t *len)
 {
+    if ((o->has & field_bit(kw)) == 0)
+        return NULL;
     for (size_t pos = 0; pos < o->body_len;) {
         struct slice_field f;
 

@@ -36,6 +36,8 @@ struct slice_obj {
                          when none */
     const uint8_t *body;
     uint32_t body_len;
+    uint64_t has; /* a bit for each keyword of its fields, folded to 64: most questions are about what is not
+                     there */
 };
 
 /* Reading. fd may be closed afterwards: the slice maps the memfd, which nobody can change. */

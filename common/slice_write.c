@@ -25,8 +25,12 @@ struct pending {
     size_t at, len; /* in scratch, the header included */
 };
 
+#define SLICE_CHUNK (64u << 10)
+
 struct slice_writer {
-    struct bytes image;
+    struct bytes image; /* what is not in the memfd yet */
+    int fd;             /* -1: all of it is in image */
+    size_t told;        /* bytes in the memfd */
     struct slice_head head;
     bool open;     /* an object is open */
     size_t obj_at; /* where its header stands in image */
@@ -64,6 +68,7 @@ struct slice_writer *slice_writer_new(enum role role, uint32_t generation)
 {
     struct slice_writer *w = xcalloc(1, sizeof *w);
 
+    w->fd = -1;
     w->head = (struct slice_head){ .magic = SLICE_MAGIC,
                                    .version = SLICE_VERSION,
                                    .role = (uint32_t)role,
@@ -78,9 +83,11 @@ void slice_writer_free(struct slice_writer *w)
     if (w == NULL)
         return;
     if (w->image.p)
-        explicit_bzero(w->image.p, w->image.len); /* may hold secrets; what is behind was never touched */
+        explicit_bzero(w->image.p, w->told > 0 ? w->image.room : w->image.len); /* may hold secrets */
     if (w->scratch.p)
         explicit_bzero(w->scratch.p, w->scratch.room);
+    if (w->fd >= 0)
+        close(w->fd);
     free(w->image.p);
     free(w->scratch.p);
     free(w->pending);
@@ -124,6 +131,17 @@ static void fields_sort(struct slice_writer *w, size_t start)
         bytes_put(&w->image, w->scratch.p + w->pending[i].at, w->pending[i].len);
 }
 
+/* What is whole goes into the memfd while it is warm: a large slice is never in memory twice. */
+static void image_tell(struct slice_writer *w)
+{
+    if (w->fd < 0)
+        w->fd = memfd_create("holdfast-slice", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (w->error == 0 && (w->fd < 0 || write_all(w->fd, w->image.p, w->image.len) < 0))
+        w->error = errno;
+    w->told += w->image.len; /* a multiple of four, as what is padded needs it */
+    w->image.len = 0;
+}
+
 /* Closes the object opened last: its fields in ascending order of keyword, then its length. */
 static void obj_close(struct slice_writer *w)
 {
@@ -133,11 +151,13 @@ static void obj_close(struct slice_writer *w)
         return;
     if (w->unsorted)
         fields_sort(w, w->body_at);
-    if (w->image.len > SLICE_MAX_SIZE)
-        w->error = EFBIG;
     bodylen = (uint32_t)(w->image.len - w->body_at);
     memcpy(w->image.p + w->obj_at + offsetof(struct slice_head_obj, bodylen), &bodylen, sizeof bodylen);
     w->open = false;
+    if (w->told + w->image.len > SLICE_MAX_SIZE)
+        w->error = EFBIG;
+    if (w->image.len >= SLICE_CHUNK)
+        image_tell(w);
 }
 
 uint32_t slice_put_obj_id(struct slice_writer *w, uint32_t id, enum blk blk, uint32_t parent,
@@ -151,7 +171,7 @@ uint32_t slice_put_obj_id(struct slice_writer *w, uint32_t id, enum blk blk, uin
         return 0;
     if (parent >= id || blk == BLK_NONE || (unsigned int)blk >= BLK_MAX)
         fatal("slice: object %u (%s) of block %d has parent %u", id, name, (int)blk, parent);
-    if (len > UINT16_MAX || w->image.len > SLICE_MAX_SIZE) {
+    if (len > UINT16_MAX || w->told + w->image.len > SLICE_MAX_SIZE) {
         w->error = E2BIG;
         name = "";
         len = 1;
@@ -276,33 +296,56 @@ void slice_put_raw(struct slice_writer *w, enum kw kw, const void *p, size_t len
 /* ---- the end ---------------------------------------------------------------------------------------------
  */
 
+static void image_recall(struct slice_writer *w)
+{
+    uint8_t *all = xmalloc(w->told + w->image.len);
+
+    if (w->error != 0 || pread(w->fd, all, w->told, 0) != (ssize_t)w->told)
+        fatal("slice: what was written cannot be read: %s", strerror(w->error != 0 ? w->error : errno));
+    memcpy(all + w->told, w->image.p, w->image.len);
+    free(w->image.p);
+    w->image = (struct bytes){ .p = all, .len = w->told + w->image.len, .room = w->told + w->image.len };
+    w->told = 0;
+    close(w->fd);
+    w->fd = -1;
+}
+
 const void *slice_writer_bytes(struct slice_writer *w, size_t *len)
 {
     obj_close(w);
+    if (w->told > 0)
+        image_recall(w);
     w->head.length = (uint32_t)w->image.len;
     memcpy(w->image.p, &w->head, sizeof w->head);
     *len = w->image.len;
     return w->image.p;
 }
 
+/* The header knows the length, so it is written last. -1 errno. */
+static int image_seal(struct slice_writer *w)
+{
+    const int seals = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+    w->head.length = (uint32_t)(w->told + w->image.len);
+    image_tell(w);
+    if (w->error == 0 && (lseek(w->fd, 0, SEEK_SET) < 0 || write_all(w->fd, &w->head, sizeof w->head) < 0 ||
+                          fcntl(w->fd, F_ADD_SEALS, seals) < 0))
+        w->error = errno;
+    errno = w->error;
+    return w->error == 0 ? 0 : -1;
+}
+
 int slice_writer_finish(struct slice_writer *w)
 {
-    size_t len;
-    const void *p = slice_writer_bytes(w, &len);
-    int error = w->error, fd = -1;
+    int fd = -1, error;
 
-    if (error == 0) {
-        fd = memfd_create("holdfast-slice", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (fd < 0 || write_all(fd, p, len) < 0 ||
-            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-            error = errno;
+    obj_close(w);
+    if (image_seal(w) == 0) {
+        fd = w->fd;
+        w->fd = -1;
     }
+    error = errno;
     slice_writer_free(w);
-    if (error != 0) {
-        if (fd >= 0)
-            close(fd);
-        errno = error;
-        return -1;
-    }
+    errno = error;
     return fd;
 }

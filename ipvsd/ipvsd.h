@@ -111,6 +111,12 @@ struct vip {
     LIST_ENTRY(vip) hash;
 };
 
+/* What a last will has to look like (will.h). */
+struct will_rule {
+    uint8_t version, vrid, family;
+    bool ah;
+};
+
 struct inst {
     const struct slice_obj *obj;
     uint32_t id;
@@ -129,6 +135,7 @@ struct inst {
     TAILQ_ENTRY(inst) next_dirty, next_settled;
     bool settling; /* planned in this turn, its report is due */
     struct ev_timer burst, refresh, lower, extra;
+    struct will_rule rule;
     uint8_t *will;
     uint16_t will_len;
     struct ipvsd *d;

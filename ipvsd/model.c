@@ -14,6 +14,7 @@
 #include "ipvsd/route_kernel.h"
 #include "ipvsd/route_model.h"
 #include "ipvsd/sysctl.h"
+#include "ipvsd/will.h"
 
 #define MODEL_OWNER 255
 
@@ -127,6 +128,7 @@ struct model *model_build(const struct slice *s, struct err *e)
         i->id = o->id;
         i->owner = slice_uint(o, KW_VI_PRIORITY, 0) == MODEL_OWNER;
         i->state = VRRP_STATE_INIT;
+        i->rule = will_rule(s, o);
         garp_init_inst(i);
         if (model_build_vips(s, i, o->id, e) < 0) {
             model_free(m);
@@ -202,15 +204,24 @@ static void model_move_vip(struct ipvsd *d, struct vip *from, struct vip *to)
     from->iface = NULL; /* taken over */
 }
 
+/* That of a router which is another one now waits until vrrpd says it anew. */
+static void model_move_will(struct inst *from, struct inst *to)
+{
+    const struct will_rule *a = &from->rule, *b = &to->rule;
+    if (a->version != b->version || a->vrid != b->vrid || a->family != b->family || a->ah != b->ah)
+        return;
+    to->will = from->will;
+    to->will_len = from->will_len;
+    from->will = NULL;
+}
+
 static void model_move_inst(struct ipvsd *d, const struct model *old, struct inst *from, struct inst *to)
 {
     if (to->obj != NULL) {
         to->state = from->state;
         to->known = from->known;
         to->seq = from->seq;
-        to->will = from->will;
-        to->will_len = from->will_len;
-        from->will = NULL;
+        model_move_will(from, to);
         garp_move(d, from, to);
     }
     for (size_t k = 0; k < to->nvips; k++) {
@@ -238,22 +249,44 @@ static bool model_same_router(const struct inst *a, const struct inst *b)
            strcmp(slice_str(a->obj, KW_VI_INTERFACE, ""), slice_str(b->obj, KW_VI_INTERFACE, "")) == 0;
 }
 
+/* The instances of a generation by name. Files change little: the next one is usually where the last one
+ * was, and nothing need be sorted. */
+struct model_names {
+    struct model *m;
+    struct inst **sorted; /* NULL: not needed so far */
+    size_t hint;
+};
+
+static struct inst *model_by_name(struct model_names *n, const struct inst *key)
+{
+    struct model *m = n->m;
+    if (n->hint < m->ninsts && strcmp(m->insts[n->hint].obj->name, key->obj->name) == 0)
+        return &m->insts[n->hint++];
+    if (m->ninsts == 0)
+        return NULL;
+    if (n->sorted == NULL) {
+        n->sorted = xcalloc(m->ninsts, sizeof(struct inst *));
+        for (size_t k = 0; k < m->ninsts; k++)
+            n->sorted[k] = &m->insts[k];
+        qsort(n->sorted, m->ninsts, sizeof(struct inst *), model_cmp_name);
+    }
+    struct inst **hit = bsearch(&key, n->sorted, m->ninsts, sizeof(struct inst *), model_cmp_name);
+    if (hit != NULL)
+        n->hint = (size_t)(*hit - m->insts) + 1;
+    return hit != NULL ? *hit : NULL;
+}
+
 /* Pairs the instances of two generations: by name, the rest by VRID, family and interface. */
 static void model_match(struct ipvsd *d, struct model *old, struct model *m)
 {
-    struct inst **by_name = xcalloc(old->ninsts + 1, sizeof(struct inst *));
+    struct model_names names = { .m = old };
     bool *paired = xcalloc(m->ninsts + 1, sizeof *paired);
-    for (size_t k = 0; k < old->ninsts; k++)
-        by_name[k] = &old->insts[k];
-    if (old->ninsts > 0)
-        qsort(by_name, old->ninsts, sizeof(struct inst *), model_cmp_name);
-    for (size_t k = 0; k < m->ninsts && old->ninsts > 0; k++) {
-        const struct inst *key = &m->insts[k];
-        struct inst **hit = bsearch(&key, by_name, old->ninsts, sizeof(struct inst *), model_cmp_name);
-        if (hit == NULL || (*hit)->paired)
+    for (size_t k = 0; k < m->ninsts; k++) {
+        struct inst *was = model_by_name(&names, &m->insts[k]);
+        if (was == NULL || was->paired)
             continue;
-        (*hit)->paired = paired[k] = true;
-        model_move_inst(d, old, *hit, &m->insts[k]);
+        was->paired = paired[k] = true;
+        model_move_inst(d, old, was, &m->insts[k]);
     }
     for (size_t k = 0; k < m->ninsts; k++) {
         for (size_t n = 0; n < old->ninsts && !paired[k]; n++) {
@@ -263,7 +296,7 @@ static void model_match(struct ipvsd *d, struct model *old, struct model *m)
             model_move_inst(d, old, &old->insts[n], &m->insts[k]);
         }
     }
-    free(by_name);
+    free(names.sorted);
     free(paired);
     model_move_inst(d, old, &old->statics, &m->statics);
 }

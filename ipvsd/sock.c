@@ -348,11 +348,6 @@ int sock_fd(const struct vsock *s)
     return s->fd[SOCK_ACCEPT];
 }
 
-bool sock_is_ah(const struct vsock *s)
-{
-    return slice_bool(s->obj, KW_SOCKET_X_AH, false);
-}
-
 uint32_t sock_ifindex(const struct vsock *s)
 {
     return s->ifindex;

@@ -17,7 +17,6 @@ void sock_retry(struct ipvsd *d);    /* an interface came, went or changed */
 
 struct vsock *sock_find(struct ipvsd *d, const char *name); /* NULL: none */
 int sock_fd(const struct vsock *s);                         /* for sending; -1: not open */
-bool sock_is_ah(const struct vsock *s);
 uint32_t sock_ifindex(const struct vsock *s);
 void sock_dump(struct ipvsd *d, int fd);
 

@@ -32,14 +32,18 @@ int will_check(const struct will_rule *r, const uint8_t *data, size_t len)
     return len - skip == need || len - skip == need + WILL_TRAILER ? 0 : -1;
 }
 
+struct will_rule will_rule(const struct slice *s, const struct slice_obj *vi)
+{
+    const struct slice_obj *sock = slice_find(s, BLK_SOCKET, slice_str(vi, KW_VI_X_SOCKET, ""));
+    return (struct will_rule){ .version = (uint8_t)slice_uint(vi, KW_VI_VERSION, 0),
+                               .vrid = (uint8_t)slice_uint(vi, KW_VI_VIRTUAL_ROUTER_ID, 0),
+                               .family = (uint8_t)slice_uint(vi, KW_VI_X_FAMILY, 4),
+                               .ah = sock != NULL && slice_bool(sock, KW_SOCKET_X_AH, false) };
+}
+
 int will_store(struct inst *i, const uint8_t *data, size_t len)
 {
-    struct will_rule r = { .version = (uint8_t)slice_uint(i->obj, KW_VI_VERSION, 0),
-                           .vrid = (uint8_t)slice_uint(i->obj, KW_VI_VIRTUAL_ROUTER_ID, 0),
-                           .family = (uint8_t)slice_uint(i->obj, KW_VI_X_FAMILY, 4) };
-    struct vsock *s = sock_find(i->d, slice_str(i->obj, KW_VI_X_SOCKET, NULL));
-    r.ah = s != NULL && sock_is_ah(s);
-    if (will_check(&r, data, len) < 0)
+    if (will_check(&i->rule, data, len) < 0)
         return -1;
     i->will = xrealloc(i->will, len);
     i->will_len = (uint16_t)len;

@@ -8,10 +8,7 @@
 
 #include "ipvsd/ipvsd.h"
 
-struct will_rule {
-    uint8_t version, vrid, family;
-    bool ah;
-};
+struct will_rule will_rule(const struct slice *s, const struct slice_obj *vi);
 
 /* Pure. 0: may be sent. */
 int will_check(const struct will_rule *r, const uint8_t *data, size_t len);

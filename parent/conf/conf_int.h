@@ -62,6 +62,11 @@ struct conf_pos conf_pos_value(const struct conf_value *v);
 struct conf_pos conf_pos_obj(const struct conf_obj *o);
 uint32_t conf_lineno(const struct conf_line *l);
 const char *conf_label(struct conf *c, const struct conf_obj *o); /* "vrrp_instance VI_1" */
+char *conf_join_all(struct conf *c, size_t n, const char *const *s);
+/* Texts one behind the other, in the arena. */
+#define conf_join(c, ...)                                                                                    \
+    conf_join_all(c, sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(const char *),                    \
+                  (const char *const[]){ __VA_ARGS__ })
 char *conf_fmt(struct conf *c, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* in the arena */
 
 /* parse_near.c: what an unknown word may have meant */

@@ -182,7 +182,7 @@ static void line_address(struct conf *c, struct conf_obj *o, const struct kw_row
     *copy = ip;
     conf_add(c, a, KW_ADDR_ADDRESS, l, 0)->v.ip = copy;
     char text[IPADDR_STRLEN];
-    a->name = conf_fmt(c, "%s", ipaddr_prefix_str(&ip, text));
+    a->name = conf_join(c, ipaddr_prefix_str(&ip, text));
     parse_options(c, a, BLK_ADDR, l, 1, l->words[0].text);
 }
 
@@ -196,7 +196,7 @@ static void line_peer(struct conf *c, struct conf_obj *o, const struct kw_row *r
         return;
     }
     char text[IPADDR_STRLEN];
-    p->name = conf_fmt(c, "%s", ipaddr_str(&ip, text));
+    p->name = conf_join(c, ipaddr_str(&ip, text));
     conf_set_ip(c, p, KW_VI_PEER_IP, &ip);
     parse_options(c, p, BLK_VI_PEER, l, 1, l->words[0].text);
 }

@@ -139,7 +139,7 @@ static void address(struct conf *c, struct conf_obj *a, const struct conf_obj *v
         conf_get(a, KW_ADDR_DEV)->inherited = true; /* nobody need warn that it is not there yet */
     if (a->opener == KW_VI_VIRTUAL_IPADDRESS_EXCLUDED)
         conf_set_uint(c, a, KW_ADDR_X_EXCLUDED, 1);
-    a->name = conf_fmt(c, "%s@%s", ipaddr_prefix_str(ip, text), dev != NULL ? dev : "");
+    a->name = conf_join(c, ipaddr_prefix_str(ip, text), "@", dev != NULL ? dev : "");
     if ((other = conf_ip(a, KW_ADDR_BRD)) != NULL && (ip->family != 4 || other->family != 4)) {
         CONF_ERR(c, conf_pos_obj(a), "HF-FAMILY", "brd is for IPv4 addresses only");
         conf_unset(a, KW_ADDR_BRD);

@@ -16,7 +16,7 @@ static struct conf_obj *derived(struct conf *c, enum blk blk, const char *name)
     struct conf_obj *o = conf_find(c, blk, name);
     if (o != NULL)
         return o;
-    o = conf_obj_new(c, c->top, blk, conf_fmt(c, "%s", name), NULL);
+    o = conf_obj_new(c, c->top, blk, conf_join(c, name), NULL);
     conf_hash_add(c, o);
     return o;
 }
@@ -90,12 +90,9 @@ static const char *socket_name(struct conf *c, const struct conf_obj *vi, bool u
     if (a != NULL)
         ipaddr_str(a, text);
     /* AH is another IP protocol: a socket of its own, also beside plain instances on the same interface. */
-    return conf_fmt(c, "%s/%llu/%s%s/%s",
-                    own_macvlan(vi)        ? conf_str(vi, KW_VI_X_VMAC, "")
-                    : bound_to(vi) != NULL ? bound_to(vi)
-                                           : "",
-                    (unsigned long long)conf_uint(vi, KW_VI_X_FAMILY, 4), unicast ? "uni" : "mcast",
-                    is_ah(vi) ? "-ah" : "", text);
+    const char *dev = own_macvlan(vi) ? conf_str(vi, KW_VI_X_VMAC, "") : bound_to(vi);
+    return conf_join(c, dev != NULL ? dev : "", conf_uint(vi, KW_VI_X_FAMILY, 4) == 6 ? "/6/" : "/4/",
+                     unicast ? "uni" : "mcast", is_ah(vi) ? "-ah" : "", "/", text);
 }
 
 static void socket_of(struct conf *c, struct sockets *all, struct conf_obj *vi)

@@ -255,6 +255,17 @@ uint32_t conf_lineno(const struct conf_line *l)
     return l != NULL && l->src != NULL ? l->src->line : 0;
 }
 
+char *conf_join_all(struct conf *c, size_t n, const char *const *s)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++)
+        len += strlen(s[i]);
+    char *all = conf_arena_alloc(c->arena, len + 1, 1), *at = all;
+    for (size_t i = 0; i < n; i++)
+        at = stpcpy(at, s[i]);
+    return all;
+}
+
 char *conf_fmt(struct conf *c, const char *fmt, ...)
 {
     char buf[1024];

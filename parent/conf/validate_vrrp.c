@@ -25,7 +25,7 @@ static void duplicate_vrid(struct conf *c, struct conf_obj *vi)
         other = conf_once(c, key, vi);
     for (; peer != NULL && other == NULL && conf_ip(vi, KW_VI_X_SRC) != NULL;
          peer = conf_next(vi, peer, BLK_VI_PEER))
-        other = conf_once(c, conf_fmt(c, "%s/%s", key, peer->name), vi);
+        other = conf_once(c, conf_join(c, key, "/", peer->name), vi);
     if (other == NULL || other == vi)
         return;
     const struct conf_value *first = conf_get(other, KW_VI_VIRTUAL_ROUTER_ID);
@@ -116,7 +116,7 @@ static void address_iface(struct conf *c, const struct conf_obj *a, const struct
 
 static void address_twice(struct conf *c, struct conf_obj *a, const struct conf_obj *vi)
 {
-    const struct conf_obj *other = conf_once(c, conf_fmt(c, "addr/%s", a->name), a);
+    const struct conf_obj *other = conf_once(c, conf_join(c, "addr/", a->name), a);
     if (other == NULL || a->line == NULL || other->line == NULL)
         return; /* one is use_ipvlan's */
     const char *as_written = a->line->words[0].text;
