@@ -128,19 +128,17 @@ static void server_twice(struct conf *c, struct conf_obj *vs, struct conf_obj *r
     rs->drop = true;
 }
 
-/* Does the kernel know a server of this group by its address alone? Its packets keep their port: of a mark
- * the service has none that a server could have another of, and DR and TUN do not change it. */
-static bool group_keeps_ports(struct conf *c, const struct conf_obj *vs)
+static bool group_has_mark(const struct conf_obj *g)
 {
-    const char *name = conf_str(vs, KW_VS_X_GROUP, NULL);
-    struct conf_obj *g = name != NULL ? conf_find(c, BLK_VSG, name) : NULL, *m = NULL;
-    if (g == NULL || conf_uint(vs, KW_VS_LB_KIND, 0) != 0) /* 0: NAT */
-        return g != NULL;
-    while ((m = conf_next(g, m, BLK_VSG_LINE)) != NULL && conf_get(m, KW_VSG_LINE_FWMARK) == NULL)
-        continue;
-    return m != NULL;
+    struct conf_obj *m = NULL;
+    while (g != NULL && (m = conf_next(g, m, BLK_VSG_LINE)) != NULL)
+        if (conf_get(m, KW_VSG_LINE_FWMARK) != NULL)
+            return true;
+    return false;
 }
 
+/* Of a group the kernel knows these by their address alone, since their packets keep their port: of a mark
+ * the service has none that a server could have another of, and DR and TUN do not change it. */
 static void server_merged(struct conf *c, struct conf_obj *vs, struct conf_obj *rs)
 {
     char text[IPADDR_STRLEN];
@@ -237,10 +235,11 @@ static void scheduler(struct conf *c, struct conf_obj *vs)
 static void service(struct conf *c, struct conf_obj *vs)
 {
     const struct conf_value *group = conf_get(vs, KW_VS_X_GROUP);
-    bool keeps_ports = group_keeps_ports(c, vs);
+    const struct conf_obj *g = group != NULL ? conf_find(c, BLK_VSG, group->v.s) : NULL;
+    bool marked = group_has_mark(g);
     uint64_t total = 0;
     size_t n = 0, refused = 0;
-    if (group != NULL && conf_find(c, BLK_VSG, group->v.s) == NULL)
+    if (group != NULL && g == NULL)
         CONF_ERR(c, conf_pos_obj(vs), "HF-REF", "virtual_server_group %s is not defined", group->v.s);
     service_twice(c, vs);
     scheduler(c, vs);
@@ -248,7 +247,7 @@ static void service(struct conf *c, struct conf_obj *vs)
         if (rs->blk != BLK_RS || rs->opener != KW_VS_REAL_SERVER)
             continue;
         server_twice(c, vs, rs);
-        if (keeps_ports)
+        if (g != NULL && (marked || conf_uint(rs, KW_RS_LVS_METHOD, 0) != 0)) /* 0: NAT */
             server_merged(c, vs, rs);
         for (struct conf_obj *k = rs->child; k != NULL; k = k->sibling)
             checker(c, k);

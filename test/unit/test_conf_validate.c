@@ -259,6 +259,10 @@ static void ports_of_one_machine(void **state)
     (void)state;
     tree_load(&s, GROUP("") VS("group G", RS("10.0.0.2") RS81("10.0.0.2")));
     assert_false(tree_said(&s, DIAG_WARNING, "HF-RS-MERGED", 0, "one server"));
+    tree_unload(&s);
+    tree_load(&s, GROUP("") "virtual_server group G {\n lb_algo rr\n lb_kind DR\n protocol TCP\n" RS(
+                      "10.0.0.2") " real_server 10.0.0.2 81 {\n  lvs_method NAT\n }\n}\n");
+    assert_false(tree_said(&s, DIAG_WARNING, "HF-RS-MERGED", 0, "one server"));
     assert_int_equal(tree_errors(&s), 0);
     tree_unload(&s);
 }
