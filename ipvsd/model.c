@@ -204,24 +204,13 @@ static void model_move_vip(struct ipvsd *d, struct vip *from, struct vip *to)
     from->iface = NULL; /* taken over */
 }
 
-/* That of a router which is another one now waits until vrrpd says it anew. */
-static void model_move_will(struct inst *from, struct inst *to)
-{
-    const struct will_rule *a = &from->rule, *b = &to->rule;
-    if (a->version != b->version || a->vrid != b->vrid || a->family != b->family || a->ah != b->ah)
-        return;
-    to->will = from->will;
-    to->will_len = from->will_len;
-    from->will = NULL;
-}
-
 static void model_move_inst(struct ipvsd *d, const struct model *old, struct inst *from, struct inst *to)
 {
     if (to->obj != NULL) {
         to->state = from->state;
         to->known = from->known;
         to->seq = from->seq;
-        model_move_will(from, to);
+        will_move(from, to);
         garp_move(d, from, to);
     }
     for (size_t k = 0; k < to->nvips; k++) {

@@ -51,6 +51,16 @@ int will_store(struct inst *i, const uint8_t *data, size_t len)
     return 0;
 }
 
+void will_move(struct inst *from, struct inst *to)
+{
+    const struct will_rule *a = &from->rule, *b = &to->rule;
+    if (a->version != b->version || a->vrid != b->vrid || a->family != b->family || a->ah != b->ah)
+        return;
+    to->will = from->will;
+    to->will_len = from->will_len;
+    from->will = NULL;
+}
+
 /* ---- sending
  * ------------------------------------------------------------------------------------------------------------
  */

@@ -14,6 +14,9 @@ struct will_rule will_rule(const struct slice *s, const struct slice_obj *vi);
 int will_check(const struct will_rule *r, const uint8_t *data, size_t len);
 
 int will_store(struct inst *i, const uint8_t *data, size_t len); /* -1: not a resignation of this instance */
-void will_send_all(struct ipvsd *d);                             /* those of MASTERs */
+/* At a reload. That of a router which is another one now stays behind: its successor has none until vrrpd
+ * says it. */
+void will_move(struct inst *from, struct inst *to);
+void will_send_all(struct ipvsd *d); /* those of MASTERs */
 
 #endif

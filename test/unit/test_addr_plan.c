@@ -141,6 +141,33 @@ static void wills(void **state)
     assert_int_equal(will_check(&r, p, 20), -1);
 }
 
+/* At a reload a will follows its router, never the name alone: sent for VRID 52, that of VRID 51 would resign
+ * what nobody has any more. */
+static void will_moves(void **state)
+{
+    (void)state;
+    const uint8_t p[12] = { 0x31, 51, 0, 1 };
+    const struct will_rule rule = { .version = 3, .vrid = 51, .family = 4 };
+    const struct will_rule others[] = { { .version = 3, .vrid = 52, .family = 4 },
+                                        { .version = 2, .vrid = 51, .family = 4 },
+                                        { .version = 3, .vrid = 51, .family = 6 },
+                                        { .version = 3, .vrid = 51, .family = 4, .ah = true } };
+    struct inst from = { .rule = rule };
+    assert_int_equal(will_store(&from, p, sizeof p), 0);
+    for (size_t n = 0; n < sizeof others / sizeof others[0]; n++) {
+        struct inst to = { .rule = others[n] };
+        will_move(&from, &to);
+        assert_null(to.will);
+        assert_non_null(from.will);
+    }
+    struct inst to = { .rule = rule };
+    will_move(&from, &to);
+    assert_null(from.will);
+    assert_int_equal(to.will_len, sizeof p);
+    assert_memory_equal(to.will, p, sizeof p);
+    free(to.will);
+}
+
 /* ---- requests are what the kernel would tell back
  * --------------------------------------------------------------- */
 
@@ -187,10 +214,8 @@ static void requests(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(plan),
-        cmocka_unit_test(mirror),
-        cmocka_unit_test(wills),
-        cmocka_unit_test(requests),
+        cmocka_unit_test(plan),       cmocka_unit_test(mirror),   cmocka_unit_test(wills),
+        cmocka_unit_test(will_moves), cmocka_unit_test(requests),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
