@@ -126,12 +126,13 @@ struct inst {
     struct route_entry *routes; /* and rules */
     size_t nroutes;
     enum vrrp_state state;
-    bool told;    /* by the present vrrpd, in this generation */
-    bool known;   /* by any vrrpd since we began: before that nothing of it is taken away */
-    bool fresh;   /* became MASTER this turn: all of it is announced once it is in */
-    bool paired;  /* reload: taken over by the next generation */
-    bool dirty;   /* queued for addr_apply */
-    uint32_t seq; /* owed an inst_done; 0: none */
+    bool told;           /* by the present vrrpd, in this generation */
+    bool known;          /* by any vrrpd since we began: before that nothing of it is taken away */
+    bool fresh;          /* became MASTER this turn: all of it is announced once it is in */
+    bool paired;         /* reload: taken over by the next generation */
+    struct inst *former; /* reload: whom it takes over (model_pair) */
+    bool dirty;          /* queued for addr_apply */
+    uint32_t seq;        /* owed an inst_done; 0: none */
     TAILQ_ENTRY(inst) next_dirty, next_settled;
     bool settling; /* planned in this turn, its report is due */
     struct ev_timer burst, refresh, lower, extra;

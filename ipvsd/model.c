@@ -265,29 +265,49 @@ static struct inst *model_by_name(struct model_names *n, const struct inst *key)
     return hit != NULL ? *hit : NULL;
 }
 
-/* Pairs the instances of two generations: by name, the rest by VRID, family and interface. */
-static void model_match(struct ipvsd *d, struct model *old, struct model *m)
+static void model_pair_by_name(struct model_names *names, struct model *m, bool same_router)
+{
+    for (size_t k = 0; k < m->ninsts; k++) {
+        struct inst *i = &m->insts[k], *was = i->former == NULL ? model_by_name(names, i) : NULL;
+        if (was == NULL || was->paired || (same_router && !model_same_router(was, i)))
+            continue;
+        was->paired = true;
+        i->former = was;
+    }
+}
+
+/* As vrrpd pairs them: by name and router, by router, by name. */
+void model_pair(struct model *old, struct model *m)
 {
     struct model_names names = { .m = old };
-    bool *paired = xcalloc(m->ninsts + 1, sizeof *paired);
+    for (size_t n = 0; n < old->ninsts; n++)
+        old->insts[n].paired = false;
+    for (size_t k = 0; k < m->ninsts; k++)
+        m->insts[k].former = NULL;
+    m->statics.former = &old->statics;
+    model_pair_by_name(&names, m, true);
     for (size_t k = 0; k < m->ninsts; k++) {
-        struct inst *was = model_by_name(&names, &m->insts[k]);
-        if (was == NULL || was->paired)
-            continue;
-        was->paired = paired[k] = true;
-        model_move_inst(d, old, was, &m->insts[k]);
-    }
-    for (size_t k = 0; k < m->ninsts; k++) {
-        for (size_t n = 0; n < old->ninsts && !paired[k]; n++) {
+        for (size_t n = 0; n < old->ninsts && m->insts[k].former == NULL; n++) {
             if (old->insts[n].paired || !model_same_router(&old->insts[n], &m->insts[k]))
                 continue;
-            old->insts[n].paired = paired[k] = true;
-            model_move_inst(d, old, &old->insts[n], &m->insts[k]);
+            old->insts[n].paired = true;
+            m->insts[k].former = &old->insts[n];
         }
     }
+    names.hint = 0;
+    model_pair_by_name(&names, m, false);
     free(names.sorted);
-    free(paired);
-    model_move_inst(d, old, &old->statics, &m->statics);
+}
+
+static void model_match(struct ipvsd *d, struct model *old, struct model *m)
+{
+    model_pair(old, m);
+    for (size_t k = 0; k <= m->ninsts; k++) {
+        struct inst *i = k < m->ninsts ? &m->insts[k] : &m->statics;
+        if (i->former != NULL)
+            model_move_inst(d, old, i->former, i);
+        i->former = NULL; /* gone in a moment */
+    }
 }
 
 static void model_promote(struct ipvsd *d, const struct model *m, bool hold)

@@ -9,6 +9,8 @@
 
 struct model *model_build(const struct slice *s, struct err *e); /* pure: nothing anybody can see */
 void model_free(struct model *m);
+/* inst.former of all of m: which of old it goes on as; NULL: none. */
+void model_pair(struct model *old, struct model *m);
 void model_adopt(struct ipvsd *d, struct model *m); /* takes the place of d->model, with all that lives on */
 
 struct inst *model_inst(const struct model *m, uint32_t id); /* NULL: none */

@@ -28,7 +28,7 @@ struct plan_walk {
 /* As vrrpd will see it: anything else makes it start over. */
 static bool plan_same_router(const struct inst *a, const struct inst *b)
 {
-    static const enum kw numbers[] = { KW_VI_VIRTUAL_ROUTER_ID, KW_VI_X_FAMILY, KW_VI_VERSION };
+    static const enum kw numbers[] = { KW_VI_VIRTUAL_ROUTER_ID, KW_VI_X_FAMILY };
     static const enum kw texts[] = { KW_VI_INTERFACE, KW_VI_X_SOCKET, KW_VI_X_VMAC };
     if (a->obj == NULL || b->obj == NULL)
         return a->obj == b->obj;
@@ -39,20 +39,6 @@ static bool plan_same_router(const struct inst *a, const struct inst *b)
         if (strcmp(slice_str(a->obj, texts[i], ""), slice_str(b->obj, texts[i], "")) != 0)
             return false;
     return true;
-}
-
-/* The same instance in the model in force: by name, else by router. NULL: none. */
-static const struct inst *plan_former(const struct model *m, const struct inst *i)
-{
-    if (i->obj == NULL)
-        return &m->statics;
-    for (size_t k = 0; k < m->ninsts; k++)
-        if (strcmp(m->insts[k].obj->name, i->obj->name) == 0)
-            return &m->insts[k];
-    for (size_t k = 0; k < m->ninsts; k++)
-        if (plan_same_router(&m->insts[k], i))
-            return &m->insts[k];
-    return NULL;
 }
 
 static const struct inst *plan_inst(const struct model *m, size_t k)
@@ -194,7 +180,7 @@ static enum vrrp_state plan_state(const struct ipvsd *d, const char *name)
     for (size_t k = 0; k < d->next->ninsts; k++) {
         const struct inst *i = &d->next->insts[k];
         if (strcmp(i->obj->name, name) == 0)
-            return plan_goes_on(plan_former(d->model, i), i) ? VRRP_STATE_MASTER : VRRP_STATE_BACKUP;
+            return plan_goes_on(i->former, i) ? VRRP_STATE_MASTER : VRRP_STATE_BACKUP;
     }
     return VRRP_STATE_BACKUP;
 }
@@ -208,7 +194,7 @@ static void plan_guards(const struct plan_walk *w)
         const struct inst *i = &w->d->next->insts[k];
         for (size_t n = 0; !slice_bool(i->obj, KW_VI_ACCEPT, true) && n < i->nvips; n++) {
             nft_accept_elems_add(&named, &i->vips[n].spec.addr, plan_dev(&i->vips[n]));
-            if (plan_goes_on(plan_former(w->d->model, i), i))
+            if (plan_goes_on(i->former, i))
                 nft_accept_elems_add(&need, &i->vips[n].spec.addr, plan_dev(&i->vips[n]));
         }
     }
@@ -242,6 +228,7 @@ void plan_dump(struct ipvsd *d, const struct slice *next, int fd)
     w.f = open_memstream(&text, &len);
     if (w.f == NULL)
         return;
+    model_pair(d->model, d->next);
     for (size_t i = 0; i < sizeof plan_kinds / sizeof plan_kinds[0]; i++)
         plan_objects(&w, &plan_kinds[i]);
     vmac_foresee(d, next, w.f);
@@ -249,13 +236,13 @@ void plan_dump(struct ipvsd *d, const struct slice *next, int fd)
     for (size_t k = 0; k <= d->model->ninsts; k++) {
         const struct inst *was = plan_inst(d->model, k), *heir = NULL;
         for (size_t n = 0; n <= d->next->ninsts && heir == NULL; n++)
-            if (plan_former(d->model, plan_inst(d->next, n)) == was)
+            if (plan_inst(d->next, n)->former == was)
                 heir = plan_inst(d->next, n);
         plan_old_routes(&w, was, heir);
         plan_old_addresses(&w, was);
     }
     for (size_t k = 0; k <= d->next->ninsts; k++) {
-        const struct inst *i = plan_inst(d->next, k), *was = plan_former(d->model, i);
+        const struct inst *i = plan_inst(d->next, k), *was = i->former;
         plan_new_addresses(&w, i, was);
         plan_new_routes(&w, i, was);
     }

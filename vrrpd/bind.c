@@ -236,17 +236,17 @@ static bool bind_same_source(const struct ipaddr *a, const struct ipaddr *b)
 
 bool bind_vi_same_router(const struct bind_vi *a, const struct bind_vi *b)
 {
-    return a->vrid == b->vrid && a->family == b->family && a->engine.version == b->engine.version &&
-           strcmp(a->iface, b->iface) == 0 && strcmp(a->sock, b->sock) == 0 &&
-           strcmp(a->vmac, b->vmac) == 0 && a->check.unicast == b->check.unicast;
+    return a->vrid == b->vrid && a->family == b->family && strcmp(a->iface, b->iface) == 0 &&
+           strcmp(a->sock, b->sock) == 0 && strcmp(a->vmac, b->vmac) == 0 &&
+           a->check.unicast == b->check.unicast;
 }
 
 bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b)
 {
-    return bind_vi_same_router(a, b) && a->engine.priority == b->engine.priority &&
-           a->engine.interval == b->engine.interval && bind_same_check(&a->check, &b->check) &&
-           bind_same_peers(a, b) && bind_same_source(&a->src, &b->src) && a->ttl == b->ttl &&
-           a->check.naddrs == b->check.naddrs &&
+    return bind_vi_same_router(a, b) && a->engine.version == b->engine.version &&
+           a->engine.priority == b->engine.priority && a->engine.interval == b->engine.interval &&
+           bind_same_check(&a->check, &b->check) && bind_same_peers(a, b) &&
+           bind_same_source(&a->src, &b->src) && a->ttl == b->ttl && a->check.naddrs == b->check.naddrs &&
            (a->check.naddrs == 0 || memcmp(a->addrs, b->addrs, a->check.naddrs * sizeof *a->addrs) == 0);
 }
 

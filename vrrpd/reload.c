@@ -1,7 +1,8 @@
 /*
  * reload.c - from one configuration to the next (the first one too: from nothing). Decode aside, then swap.
- * An instance keeps its identity by name, else by VRID, family and interface; what did not change is not
- * touched, what changed takes effect at once and a MASTER goes on without a gap. Called by life.c.
+ * An instance keeps its identity by name and router, else by VRID, family and interface, else by name; what
+ * did not change is not touched, what changed takes effect at once and a MASTER goes on without a gap. Called
+ * by life.c.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,24 +59,43 @@ static struct inst *reload_take(struct reload_old *old, size_t at)
     return i;
 }
 
-static struct inst *reload_by_name(struct reload_old *old, const char *name)
+/* What other routers know it by. */
+static bool reload_same_key(const struct bind_vi *a, const struct bind_vi *b)
+{
+    return a->vrid == b->vrid && a->family == b->family && strcmp(a->iface, b->iface) == 0;
+}
+
+static struct inst *reload_by_name(struct reload_old *old, const struct bind_vi *b, bool same_key)
 {
     for (size_t k = 0; k < old->n; k++) {
         size_t at = (old->hint + k) % old->n;
-        if (old->inst[at] != NULL && strcmp(old->inst[at]->b->name, name) == 0)
-            return reload_take(old, at);
+        const struct bind_vi *o = old->inst[at] != NULL ? old->inst[at]->b : NULL;
+        if (o != NULL && strcmp(o->name, b->name) == 0)
+            return !same_key || reload_same_key(o, b) ? reload_take(old, at) : NULL;
     }
     return NULL;
 }
 
 static struct inst *reload_by_router(struct reload_old *old, const struct bind_vi *b)
 {
-    for (size_t at = 0; at < old->n; at++) {
-        const struct bind_vi *o = old->inst[at] != NULL ? old->inst[at]->b : NULL;
-        if (o != NULL && o->vrid == b->vrid && o->family == b->family && strcmp(o->iface, b->iface) == 0)
+    for (size_t at = 0; at < old->n; at++)
+        if (old->inst[at] != NULL && reload_same_key(old->inst[at]->b, b))
             return reload_take(old, at);
-    }
     return NULL;
+}
+
+/* A name that went to another router does not take the router's own identity away: names may be swapped. */
+void reload_match(const struct vrrpd *v, struct inst **former, size_t n, struct inst **match)
+{
+    struct reload_old old = { .inst = former, .n = n };
+    for (size_t k = 0; k < v->nnext; k++)
+        match[k] = reload_by_name(&old, v->next[k], true);
+    for (size_t k = 0; k < v->nnext; k++)
+        if (match[k] == NULL)
+            match[k] = reload_by_router(&old, v->next[k]);
+    for (size_t k = 0; k < v->nnext; k++)
+        if (match[k] == NULL)
+            match[k] = reload_by_name(&old, v->next[k], false);
 }
 
 /* ---- the three fates */
@@ -159,7 +179,7 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
         check_stats_set(&i->chk, &had);
         if (auth_kind(was->b->sign) == auth_kind(b->sign) && i->chk.auth != NULL && was->chk.auth != NULL)
             i->chk.auth->own = was->chk.auth->own;
-        reload_remove(was, "reload: another VRID, version, interface or socket; starting over", false);
+        reload_remove(was, "reload: another VRID, interface or socket; starting over", false);
     }
     return i;
 }
@@ -186,11 +206,7 @@ void reload_commit(struct vrrpd *v, const struct slice *now)
         ids[n] = old.inst[n]->b->id;
     facts_tables(v, now);
     track_load(v, now);
-    for (size_t n = 0; n < total; n++)
-        match[n] = reload_by_name(&old, v->next[n]->name);
-    for (size_t n = 0; n < total; n++)
-        if (match[n] == NULL)
-            match[n] = reload_by_router(&old, v->next[n]);
+    reload_match(v, old.inst, old.n, match);
     reload_ids(v, match, &old);
     for (size_t n = 0; n < total; n++)
         inst[n] = reload_one(v, match[n], v->next[n]);

@@ -170,6 +170,9 @@ struct inst *inst_by_id(struct vrrpd *v, uint32_t id);
 
 /* reload.c */
 int reload_prepare(struct vrrpd *v, const struct slice *next, struct err *e);
+/* former (n of them; set to NULL where taken) and v->next paired: match[k] belongs to v->next[k], or is NULL.
+ */
+void reload_match(const struct vrrpd *v, struct inst **former, size_t n, struct inst **match);
 void reload_abort(struct vrrpd *v);
 void reload_commit(struct vrrpd *v, const struct slice *now);
 

@@ -151,6 +151,50 @@ def instances(lane):
         return "longest gap of the other %.1f ms" % max(gaps)
 
 
+def calm(lab, since, interval, vrids):
+    """Since then no address moved and nobody resigned or fell silent."""
+    touched = lab.events("addr", "a", since=since)
+    check(not touched, "addresses were touched: %s", touched[:2])
+    for vrid in vrids:
+        seen = [x for x in lab.adverts("a", since - int(interval * 1e9)) if x.vrid == vrid]
+        check(all(x.priority for x in seen), "VRID %d resigned", vrid)
+        gaps = [(y.ts - x.ts) / 1e6 for x, y in zip(seen, seen[1:])]
+        check(gaps and max(gaps) < interval * 1e3 + 20, "VRID %d left a gap of %s ms", vrid, gaps and round(max(gaps)))
+
+
+@case("reload-names", "names that are swapped, or move on by one, leave the routers alone: they are known by VRID and interface then")
+def names(lane):
+    def file(*who):
+        return conf.whole(*(conf.instance(name=name, vrid=vrid, priority=200, interval=INTERVAL, vips=("10.77.0.%d" % (vrid + 70),))
+                            for name, vrid in who))
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, file(("A", 51), ("B", 60)))
+        lab.wait(lambda: {"10.77.0.121", "10.77.0.130"} <= set(lab.a.addresses()), 5, "both addresses")
+        time.sleep(0.5)
+        since = d.reload(file(("B", 51), ("A", 60)))
+        time.sleep(1.5)
+        calm(lab, since, INTERVAL, (51, 60))
+        since = d.reload(file(("C", 51), ("B", 60), ("A", 70)))
+        lab.wait(lambda: "10.77.0.140" in lab.a.addresses(), 5, "the new router's address")
+        touched = {e.addr for e in lab.events("addr", "a", since=since)}
+        check(touched == {"10.77.0.140"}, "touched: %s", touched)
+        check(not lab.adverts("a", since, priority=0), "somebody resigned")
+
+
+@case("reload-version", "a MASTER goes on when a reload changes its VRRP version: no address moves, no resignation, the next advert speaks it")
+def version(lane):
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, conf.whole(conf.instance(priority=200, interval=1, version=3)))
+        lab.wait_master("a", conf.VIPS)
+        time.sleep(1.2)
+        for v in (2, 3):
+            since = d.reload(conf.whole(conf.instance(priority=200, interval=1, version=v)))
+            time.sleep(2.5)
+            calm(lab, since, 1, (51,))
+            spoken = {x.version for x in lab.adverts("a", since + int(0.3e9))}
+            check(spoken == {v}, "versions spoken: %s", spoken)
+
+
 @case("reload-storm", "thirty SIGHUPs in a second, the file changing under them: alive, on time, the last word counts")
 def storm(lane):
     with lane.master(interval=INTERVAL) as (lab, d):
