@@ -413,10 +413,16 @@ int reload_begin(struct reload *r)
 /* ---- answers
  * -------------------------------------------------------------------------------------------------------- */
 
+/* Its answer crossed our abort; the next reload may have begun since. */
+static bool reload_answer_late(const struct reload *r, uint32_t generation)
+{
+    return generation < r->generation || (generation == r->generation && r->stage != RELOAD_PREPARING);
+}
+
 int reload_on_prepared(struct reload *r, enum role who, uint32_t generation)
 {
-    if (r->stage != RELOAD_PREPARING)
-        return generation <= r->generation ? 0 : -1; /* its answer crossed our abort */
+    if (reload_answer_late(r, generation))
+        return 0;
     if (generation != r->generation || !r->waiting[who])
         return -1;
     r->waiting[who] = false;
@@ -427,8 +433,8 @@ int reload_on_prepared(struct reload *r, enum role who, uint32_t generation)
 
 int reload_on_reject(struct reload *r, enum role who, uint32_t generation, const char *reason)
 {
-    if (r->stage != RELOAD_PREPARING)
-        return generation <= r->generation ? 0 : -1;
+    if (reload_answer_late(r, generation))
+        return 0;
     if (generation != r->generation || !r->waiting[who])
         return -1;
     reload_abort(r);
