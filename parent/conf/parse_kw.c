@@ -106,14 +106,14 @@ static void statement_flag(struct conf *c, struct conf_obj *o, const struct kw_r
         struct conf_pos pos = conf_pos_word(l, &l->words[1]);
         if (on < 0 && conf_diag_text(c, l, 1, row->name))
             return;
-        if (on < 0 && row->kind == KIND_BOOL) {
+        if (on < 0 && row->kind == KIND_FLAG &&
+            strcmp(l->words[1].text, "1") == 0) { /* seen in the wild, and clear */
+            parse_extra(c, row, l, 1);
+            on = 1;
+        } else if (on < 0) {
             diag_help(CONF_ERR(c, pos, "HF-BOOL", "%s %s is not on or off", row->name, l->words[1].text),
                       "write one of: on, true, yes, off, false, no (lower case)");
             return;
-        }
-        if (on < 0) {
-            parse_extra(c, row, l, 1);
-            on = 1;
         } else {
             parse_extra(c, row, l, 2);
         }

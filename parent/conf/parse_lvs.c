@@ -282,7 +282,8 @@ static void special_regex(struct conf *c, struct conf_obj *o, const struct kw_ro
         return;
     v->v.raw = args.v[0];
     v->len = (uint16_t)(strlen(args.v[0]) + 1);
-    parse_extra(c, row, l, 2);
+    if (args.n > 1)
+        parse_extra(c, row, l, 2);
 }
 
 static void special_regex_options(struct conf *c, struct conf_obj *o, const struct kw_row *row,

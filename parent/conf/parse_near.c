@@ -43,36 +43,78 @@ static bool offered(const struct kw_row *r)
     return r->name[0] != '\0' && r->kind != KIND_SYNTAX && !(r->flags & (KWF_POSITIONAL | KWF_OBSOLETE));
 }
 
-const char *parse_near(enum blk blk, const char *word)
+/* What people write who know the thing but not its name. */
+static const char *near_habit(enum blk blk, const char *word)
 {
-    unsigned int n, best = (unsigned int)(strlen(word) < 5 ? 1 : strlen(word) < 8 ? 2 : 3);
+    static const struct {
+        enum blk blk;
+        const char *word, *meant;
+    } habits[] = {
+        { BLK_VI, "vmac_addr", "use_vmac_addr" },
+        { BLK_VI_AUTH, "auth_key", "auth_pass" },
+        { BLK_TOP, "track_process", "vrrp_track_process" },
+        { BLK_TOP, "track_script", "vrrp_script" },
+        { BLK_RS, "HTTPS_GET", "SSL_GET" },
+        { BLK_RS, "HTTPS_CHECK", "SSL_GET" },
+        { BLK_RS, "HTTP_CHECK", "HTTP_GET" },
+        { BLK_RS, "ICMP_CHECK", "PING_CHECK" },
+        { BLK_TFILE, "path", "file" },
+        { BLK_GLOBAL, "lvs_id", "router_id" },
+        { BLK_TCP, "timeout", "connect_timeout" },
+        { BLK_HTTP, "timeout", "connect_timeout" },
+        { BLK_SSLGET, "timeout", "connect_timeout" },
+        { BLK_SMTP, "timeout", "connect_timeout" },
+        { BLK_DNS, "timeout", "connect_timeout" },
+        { BLK_PING, "timeout", "connect_timeout" },
+        { BLK_UDP, "timeout", "connect_timeout" },
+    };
+    for (size_t i = 0; i < sizeof habits / sizeof *habits; i++)
+        if (habits[i].blk == blk && strcmp(habits[i].word, word) == 0)
+            return habits[i].meant;
+    return NULL;
+}
+
+/* A slip of the fingers. */
+static const char *near_slip(enum blk blk, const char *word)
+{
+    unsigned int n, best = (unsigned int)(strlen(word) < 5 ? 1 : strlen(word) < 8 ? 2 : 3), limit = best + 1;
     const struct kw_row *r = schema_rows(blk, &n);
     const char *found = NULL;
-    unsigned int limit = best + 1;
-    size_t prefix = 0;
     for (unsigned int i = 0; i < n; i++) {
-        if (!offered(&r[i]))
-            continue;
-        unsigned int d = distance(word, r[i].name, best);
+        unsigned int d = offered(&r[i]) ? distance(word, r[i].name, best) : limit;
         if (d < limit) {
             limit = d;
             found = r[i].name;
         }
     }
-    if (found != NULL)
-        return found;
-    for (unsigned int i = 0; i < n; i++) { /* lb_algorithm -> lb_algo, auth_key -> auth_pass */
+    return found;
+}
+
+/* The same beginning: lb_algorithm -> lb_algo. That of a family (vmac_, auth_) says nothing. */
+static const char *near_stem(enum blk blk, const char *word)
+{
+    unsigned int n;
+    const struct kw_row *r = schema_rows(blk, &n);
+    const char *found = NULL;
+    size_t longest = 0;
+    for (unsigned int i = 0; i < n; i++) {
         size_t same = 0;
         while (r[i].name[same] != '\0' && r[i].name[same] == word[same])
             same++;
-        if (offered(&r[i]) && same >= 5 && same > prefix) {
-            prefix = same;
+        if (offered(&r[i]) && same >= 5 && word[same - 1] != '_' && same > longest) {
+            longest = same;
             found = r[i].name;
         }
     }
-    if (found != NULL && strcmp(found, "auth_type") == 0 && strcmp(word, "auth_key") == 0)
-        found = "auth_pass";
     return found;
+}
+
+const char *parse_near(enum blk blk, const char *word)
+{
+    const char *found = near_habit(blk, word);
+    if (found == NULL)
+        found = near_slip(blk, word);
+    return found != NULL ? found : near_stem(blk, word);
 }
 
 static const struct kw_row *elsewhere(const char *word)
@@ -148,6 +190,36 @@ static bool habit_keyword(struct conf *c, const struct conf_obj *o, const struct
     return true;
 }
 
+/* The marks of other languages, and what copying leaves behind. */
+static const char *unknown_help(struct conf *c, const struct conf_obj *o, const struct conf_line *l)
+{
+    const char *w = l->words[0].text;
+    if (l->words[0].quoted && schema_find(o->blk, w) != NULL)
+        return diag_tr(c->diag, "write the keyword without quotes, and its value after a blank");
+    if (strncmp(w, "//", 2) == 0 || strncmp(w, "/*", 2) == 0 || strncmp(w, "*/", 2) == 0 ||
+        strncmp(w, "--", 2) == 0 || strncmp(w, "<!--", 4) == 0 || strcmp(w, ";") == 0)
+        return diag_tr(c->diag, "a comment begins with # or !");
+    if (strncmp(w, "```", 3) == 0 || strcmp(w, "+") == 0 || strcmp(w, "-") == 0 || strcmp(w, "$") == 0 ||
+        strcmp(w, ">") == 0)
+        return diag_tr(c->diag, "left over from copying? remove it");
+    return NULL;
+}
+
+static void unknown_elsewhere(struct conf *c, const struct conf_obj *o, const struct conf_line *l,
+                              const struct kw_row *other)
+{
+    const char *w = l->words[0].text, *near = near_slip(o->blk, w);
+    const char *in = other->blk == BLK_TOP
+                         ? diag_tr(c->diag, "at the top level")
+                         : conf_fmt(c, diag_format(c->diag, "inside %s"), schema_blk(other->blk)->name);
+    struct diag_item *it =
+        CONF_ERR(c, conf_pos_word(l, &l->words[0]), "HF-KEYWORD-PLACE", "%s belongs %s, not %s%s", w, in,
+                 o->blk == BLK_TOP ? "" : diag_tr(c->diag, "inside "),
+                 o->blk == BLK_TOP ? diag_tr(c->diag, "at the top level") : conf_label(c, o));
+    if (near != NULL)
+        diag_suggest(it, near);
+}
+
 void conf_unknown(struct conf *c, const struct conf_obj *o, const struct conf_line *l)
 {
     const char *w = l->words[0].text, *near = NULL;
@@ -156,30 +228,24 @@ void conf_unknown(struct conf *c, const struct conf_obj *o, const struct conf_li
     if (conf_diag_text(c, l, 0, NULL) || habit_keyword(c, o, l) ||
         (l->words[0].undefined && conf_word_undefined(c->text, l, &l->words[0], c->diag)))
         return;
-    const struct kw_row *rows = schema_rows(o->blk, &n);
-    for (unsigned int i = 0; i < n; i++)
+    const struct kw_row *rows = schema_rows(o->blk, &n), *other = elsewhere(w);
+    for (unsigned int i = 0; i < n && !l->words[0].quoted; i++)
         if (offered(&rows[i]) && strcasecmp(rows[i].name, w) == 0)
             near = rows[i].name;
-    if (near != NULL) {
-        struct diag_item *it = CONF_ERR(c, pos, "HF-KEYWORD", "unknown keyword %s %s", w, place_name(c, o));
-        diag_help(it, "keywords are case-sensitive: %s", near);
-        diag_suggest(it, near);
-        return;
-    }
-    const struct kw_row *other = elsewhere(w);
-    if (other != NULL) {
-        const char *in = other->blk == BLK_TOP
-                             ? diag_tr(c->diag, "at the top level")
-                             : conf_fmt(c, diag_format(c->diag, "inside %s"), schema_blk(other->blk)->name);
-        struct diag_item *it =
-            CONF_ERR(c, pos, "HF-KEYWORD-PLACE", "%s belongs %s, not %s%s", w, in,
-                     o->blk == BLK_TOP ? "" : diag_tr(c->diag, "inside "),
-                     o->blk == BLK_TOP ? diag_tr(c->diag, "at the top level") : conf_label(c, o));
-        if ((near = parse_near(o->blk, w)) != NULL)
-            diag_suggest(it, near);
+    if (near == NULL && other != NULL && near_habit(o->blk, w) == NULL && !l->words[0].quoted) {
+        unknown_elsewhere(c, o, l, other);
         return;
     }
     struct diag_item *it = CONF_ERR(c, pos, "HF-KEYWORD", "unknown keyword %s %s", w, place_name(c, o));
-    if ((near = parse_near(o->blk, w)) != NULL)
+    const char *help = unknown_help(c, o, l);
+    if (help != NULL) {
+        diag_help(it, "%s", help);
+        return;
+    }
+    if (near != NULL)
+        diag_help(it, "keywords are case-sensitive: %s", near);
+    else
+        near = parse_near(o->blk, w);
+    if (near != NULL)
         diag_suggest(it, near);
 }

@@ -28,6 +28,14 @@ static struct conf_obj *head_named(struct conf *c, struct conf_obj *parent, enum
     }
     o = conf_obj_new(c, parent, blk, l->words[1].text, l);
     o->opener = row->kw;
+    if (strcmp(l->words[1].text, "=") == 0 ||
+        strcmp(l->words[1].text, ":") == 0) { /* a habit of other files */
+        diag_help(CONF_ERR(c, conf_pos_word(l, &l->words[1]), "HF-NAME-MISSING", "%s: \"%s\" is not a name",
+                           row->name, l->words[1].text),
+                  "write: %s %s {", row->name, l->nwords > 2 ? l->words[2].text : "NAME");
+        o->broken = true;
+        return o;
+    }
     parse_extra(c, row, l, 2);
     if (conf_diag_text(c, l, 1, row->name) || conf_word_undefined(c->text, l, &l->words[1], c->diag))
         o->broken = true;

@@ -99,7 +99,7 @@ void parse_script(struct conf *c, struct conf_obj *o, const struct kw_row *row, 
         if (words.n > 2)
             cmd_list(c, cmd, KW_CMD_X_GROUP, l, words.v[2]);
         parse_extra(c, row, l, words.n > 3 && l->nwords > 4 ? 4 : l->nwords);
-    } else {
+    } else if (words.n > 1) { /* one word to a shell: quotes of either kind, escaped blanks */
         parse_extra(c, row, l, 2);
     }
 }

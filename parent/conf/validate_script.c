@@ -185,7 +185,8 @@ static void judge(struct conf *c, struct conf_obj *cmd)
     if (w.root && !conf_flag(c->global, KW_GLOBAL_ENABLE_SCRIPT_SECURITY) &&
         conf_once(c, "script-root", c->top) == NULL)
         diag_help(CONF_WARN(c, pos, "HF-SCRIPT-ROOT", "%s runs as root without enable_script_security",
-                            conf_label(c, cmd->parent)),
+                            cmd->parent->blk == BLK_SCRIPT ? conf_label(c, cmd->parent)
+                                                           : schema_kw(cmd->opener)->name),
                   "add enable_script_security to global_defs, or another script_user");
     if (path[0] == '<')
         return;
