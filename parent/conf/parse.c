@@ -212,6 +212,22 @@ static void unknown_statement(struct conf *c, struct parse_frame *f, const struc
         parse_skip_block(c);
 }
 
+/* Something was said of this line: a value it did not give, and a keyword that stands among its words, is not
+ * missing as well. */
+static void said_of(struct conf *c, const struct parse_frame *f, const struct kw_row *row,
+                    const struct conf_line *l)
+{
+    if (row->kind == KIND_BLOCK)
+        return;
+    for (size_t i = 0; i < l->nwords; i++) {
+        const struct kw_row *r = i == 0               ? row
+                                 : l->words[i].quoted ? NULL
+                                                      : schema_find(f->blk, l->words[i].text);
+        if (r != NULL && conf_get(f->obj, parse_canonical(r)->kw) == NULL)
+            conf_fail(c, f->obj, parse_canonical(r)->kw);
+    }
+}
+
 void parse_block(struct conf *c, struct parse_frame *f)
 {
     const struct conf_line *l;
@@ -226,8 +242,11 @@ void parse_block(struct conf *c, struct parse_frame *f)
             f->obj->parent->blk == BLK_HTTP)
             row = NULL;
         if (row != NULL) {
+            size_t before = diag_total(c->diag);
             c->at++;
             parse_statement(c, f, row, l);
+            if (diag_total(c->diag) != before)
+                said_of(c, f, row, l);
         } else if (!forgot_close(c, f, l) && !misplaced_block(c, f, l)) {
             unknown_statement(c, f, l);
         }

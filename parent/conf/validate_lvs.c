@@ -268,7 +268,7 @@ static void service(struct conf *c, struct conf_obj *vs)
 static void groups(struct conf *c)
 {
     for (struct conf_obj *g = NULL; (g = conf_next(c->top, g, BLK_VSG)) != NULL;)
-        if (conf_next(g, NULL, BLK_VSG_LINE) == NULL && !g->broken)
+        if (conf_next(g, NULL, BLK_VSG_LINE) == NULL && !conf_failed(c, g, KW_TOP_VIRTUAL_SERVER_GROUP))
             CONF_WARN(c, conf_pos_obj(g), "HF-EMPTY", "virtual_server_group %s is empty", g->name);
 }
 

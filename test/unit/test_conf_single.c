@@ -1,0 +1,94 @@
+/*
+ * test_conf_single.c - one mistake is one sentence, and the first one names it: nothing is called missing
+ * that stands there, nothing undefined whose definition was misspelt.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "test/unit/conf_tree_util.h"
+
+#define VI VI_TEXT("W", "7", VIPS("10.0.0.9/24\n"))
+#define RS "real_server 10.0.0.2 80 {\n }\n"
+
+/* The only error or warning is at this line and holds part. */
+static void only(const char *text, uint32_t line, const char *part)
+{
+    struct tree s;
+    struct diag_view v = { .message = "" };
+    size_t n = 0;
+    tree_load(&s, text);
+    for (size_t i = 0; i < diag_total(s.d); i++) {
+        struct diag_view one;
+        diag_view(s.d, i, &one);
+        if (one.severity == DIAG_NOTE)
+            continue;
+        v = one;
+        n++;
+    }
+    bool ok = n == 1 && v.line == line && strstr(v.message, part) != NULL;
+    if (!ok) {
+        print_error("wanted one at line %u (%s) of:\n%s", line, part, text);
+        tree_show(&s);
+    }
+    tree_unload(&s);
+    assert_true(ok);
+}
+
+/* Two errors may be said of the word itself; nothing is said of the line of its block. */
+static void nothing_at(const char *text, uint32_t line)
+{
+    struct tree s;
+    bool said = false;
+    tree_load(&s, text);
+    for (size_t i = 0; i < diag_total(s.d); i++) {
+        struct diag_view v;
+        diag_view(s.d, i, &v);
+        said = said || (v.severity != DIAG_NOTE && v.line == line);
+    }
+    if (said || tree_errors(&s) == 0)
+        tree_show(&s);
+    assert_true(tree_errors(&s) > 0);
+    tree_unload(&s);
+    assert_false(said);
+}
+
+static void refused_default(void **state)
+{
+    (void)state;
+    only("virtual_server 10.0.0.1 80 {\n lb_algo x\n lb_kind NAT\n protocol TCP\n " RS "}\n", 2, "lb_algo");
+    only("virtual_server 10.0.0.1 80 {\n lvs_sched x\n lb_kind NAT\n protocol TCP\n " RS "}\n", 2,
+         "lvs_sched");
+    only("virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind X\n protocol TCP\n " RS "}\n", 3, "lb_kind");
+    only("virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol X\n " RS "}\n", 4, "protocol");
+    only("virtual_server 10.0.0.1 80 {\n lb_algo\n lb_kind NAT\n protocol TCP\n " RS "}\n", 2, "lb_algo");
+}
+
+static void refused_is_not_missing(void **state)
+{
+    (void)state;
+    only("vrrp_instance V {\n state BACKUP\n interface eth0\n virtual_router_id 51\n priority 100\n "
+         "unicast_src_ip 198.51.100.1\n unicast_peer {\n  192.0.2.300\n }\n" VIPS("10.0.0.1/24\n") "}\n",
+         8, "192.0.2.300");
+    only("garp_group {\n garp_interval x\n interface eth0\n}\n" VI, 2, "garp_interval");
+    nothing_at("garp_group {\n garp_interval 1\n interface {\n  eth0\n }\n}\n" VI, 1);
+    only("virtual_server_group g {\n fwmark x\n}\n" VI, 2, "x");
+    only("vrrp_track_process p {\n process\n}\n" VI, 2, "process");
+    nothing_at("vrrp_script chk {\n script {\n }\n}\n" VI, 1);
+    only(
+        "virtual_server 10.0.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.2 80 {\n"
+        " MISC_CHECK {\n misc_path\n }\n }\n}\n",
+        7, "misc_path");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refused_default),
+        cmocka_unit_test(refused_is_not_missing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
