@@ -33,6 +33,8 @@ struct conf {
 struct conf_fail {
     struct conf_fail *next;
     const struct conf_obj *obj;
+    const struct conf_line *line; /* not refused: it stands behind another keyword, where it is not read */
+    size_t word;
     enum kw kw;
 };
 
@@ -40,6 +42,10 @@ struct conf_fail {
 void conf_fail(struct conf *c, const struct conf_obj *o, enum kw kw);
 bool conf_failed(const struct conf *c, const struct conf_obj *o,
                  enum kw kw); /* refused, or the object is broken */
+void conf_unread(struct conf *c, const struct conf_obj *o, enum kw kw, const struct conf_line *l,
+                 size_t word);
+/* Where to say that o has no kw: at the word behind another keyword, else at o. */
+struct conf_pos conf_pos_missing(const struct conf *c, const struct conf_obj *o, enum kw kw);
 /* First to use this key: NULL, and o is remembered; else who did before. */
 const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_obj *o);
 struct conf_obj *conf_obj_new(struct conf *c, struct conf_obj *parent, enum blk blk, const char *name,

@@ -212,19 +212,19 @@ static void unknown_statement(struct conf *c, struct parse_frame *f, const struc
         parse_skip_block(c);
 }
 
-/* Something was said of this line: a value it did not give, and a keyword that stands among its words, is not
- * missing as well. */
+/* Something was said of this line: the value it did not give is not missing as well, and what stands behind
+ * it unread is missing there. */
 static void said_of(struct conf *c, const struct parse_frame *f, const struct kw_row *row,
                     const struct conf_line *l)
 {
     if (row->kind == KIND_BLOCK)
         return;
-    for (size_t i = 0; i < l->nwords; i++) {
-        const struct kw_row *r = i == 0               ? row
-                                 : l->words[i].quoted ? NULL
-                                                      : schema_find(f->blk, l->words[i].text);
+    if (conf_get(f->obj, parse_canonical(row)->kw) == NULL)
+        conf_fail(c, f->obj, parse_canonical(row)->kw);
+    for (size_t i = 1; i < l->nwords; i++) {
+        const struct kw_row *r = l->words[i].quoted ? NULL : schema_find(f->blk, l->words[i].text);
         if (r != NULL && conf_get(f->obj, parse_canonical(r)->kw) == NULL)
-            conf_fail(c, f->obj, parse_canonical(r)->kw);
+            conf_unread(c, f->obj, parse_canonical(r)->kw, l, i);
     }
 }
 

@@ -46,7 +46,8 @@ static void mandatory(struct conf *c, struct conf_obj *o)
         if (!(r[i].flags & KWF_REQUIRED) || (r[i].flags & KWF_POSITIONAL) || r[i].kw == KW_VI_INTERFACE ||
             parse_canonical(&r[i]) != &r[i] || conf_get(o, r[i].kw) != NULL || conf_failed(c, o, r[i].kw))
             continue;
-        CONF_ERR(c, conf_pos_obj(o), "HF-MISSING", "%s has no %s", conf_label(c, o), r[i].name);
+        CONF_ERR(c, conf_pos_missing(c, o, r[i].kw), "HF-MISSING", "%s has no %s", conf_label(c, o),
+                 r[i].name);
         o->drop = true;
     }
 }

@@ -84,11 +84,25 @@ static void refused_is_not_missing(void **state)
         7, "misc_path");
 }
 
+static void behind_another(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s,
+              "vrrp_instance V {\n state BACKUP interface eth0 virtual_router_id 51\n priority 100\n" VIPS(
+                  "10.0.0.1/24\n") "}\n");
+    assert_true(tree_said(&s, DIAG_WARNING, "HF-EXTRA", 2, "from interface"));
+    assert_true(tree_said(&s, DIAG_ERROR, "HF-MISSING", 2, "no virtual_router_id"));
+    tree_unload(&s);
+    nothing_at("virtual_server 10.0.0.1 80 {\n lb_algo rr lb_kind DR\n protocol X\n " RS "}\n", 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_default),
         cmocka_unit_test(refused_is_not_missing),
+        cmocka_unit_test(behind_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
