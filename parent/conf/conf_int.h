@@ -46,6 +46,9 @@ void conf_unread(struct conf *c, const struct conf_obj *o, enum kw kw, const str
                  size_t word);
 /* Where to say that o has no kw: at the word behind another keyword, else at o. */
 struct conf_pos conf_pos_missing(const struct conf *c, const struct conf_obj *o, enum kw kw);
+/* A block of unknown kind defines this name: what it was to be nobody knows, but it is not undefined. */
+void conf_lost_add(struct conf *c, const char *name);
+bool conf_lost(struct conf *c, const char *name);
 /* First to use this key: NULL, and o is remembered; else who did before. */
 const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_obj *o);
 struct conf_obj *conf_obj_new(struct conf *c, struct conf_obj *parent, enum blk blk, const char *name,

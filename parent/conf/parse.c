@@ -208,6 +208,8 @@ static void unknown_statement(struct conf *c, struct parse_frame *f, const struc
         c->spilled = true;
     if (f->obj != NULL)
         f->obj->broken = true;
+    if (f->opener == NULL && l->nwords > 1 && parse_open_follows(c))
+        conf_lost_add(c, l->words[1].text);
     if (parse_open_follows(c) && !template_here(c))
         parse_skip_block(c);
 }

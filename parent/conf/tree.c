@@ -334,6 +334,16 @@ const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_ob
     return NULL;
 }
 
+void conf_lost_add(struct conf *c, const char *name)
+{
+    conf_once(c, conf_join(c, "lost/", name), c->top);
+}
+
+bool conf_lost(struct conf *c, const char *name)
+{
+    return conf_find(c, BLK_NONE, conf_join(c, "lost/", name)) != NULL;
+}
+
 /* Interfaces of IPv4 default routes: first column the name, second the destination, eighth the mask. */
 static void env_uplinks(struct conf_env *e)
 {

@@ -97,12 +97,39 @@ static void behind_another(void **state)
     nothing_at("virtual_server 10.0.0.1 80 {\n lb_algo rr lb_kind DR\n protocol X\n " RS "}\n", 1);
 }
 
+static void misspelt_definition(void **state)
+{
+    (void)state;
+    only("vrrp_scripts chk {\n script \"/bin/true\"\n}\n" VI_TEXT(
+             "V", "51", VIPS("10.0.0.1/24\n") " track_script {\n chk\n }\n"),
+         1, "vrrp_scripts");
+    only("track_files f {\n file /run/f\n}\n" VI_TEXT("V", "51",
+                                                      VIPS("10.0.0.1/24\n") " track_file {\n f\n }\n"),
+         1, "track_files");
+    only("vrrp_trak_process p {\n process x\n}\n" VI_TEXT("V", "51",
+                                                          VIPS("10.0.0.1/24\n") " track_process {\n p\n }\n"),
+         1, "vrrp_trak_process");
+    only("bfd_instanse b {\n neighbor_ip 10.0.0.7\n}\n" VI_TEXT(
+             "V", "51", VIPS("10.0.0.1/24\n") " track_bfd {\n b\n }\n"),
+         1, "bfd_instanse");
+    only("virtual_server_groop g {\n 10.0.0.1 80\n}\nvirtual_server group g {\n lb_algo rr\n lb_kind NAT\n"
+         " protocol TCP\n " RS "}\n",
+         1, "virtual_server_groop");
+    only("vrrp_sync_group G {\n group {\n V\n VI_2\n }\n}\n" VI_TEXT(
+             "V", "51", VIPS("10.0.0.1/24\n")) "vrrp_instace VI_2 {\n state BACKUP\n}\n",
+         16, "vrrp_instace");
+    nothing_at("vrrp_scripts chk {\n script \"/bin/true\"\n}\n" VI_TEXT(
+                   "V", "51", VIPS("10.0.0.1/24\n") " track_script {\n other\n }\n"),
+               2); /* other names are still looked for */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refused_default),
         cmocka_unit_test(refused_is_not_missing),
         cmocka_unit_test(behind_another),
+        cmocka_unit_test(misspelt_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
