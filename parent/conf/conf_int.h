@@ -24,6 +24,9 @@ struct conf {
     uint8_t notyet[KW_MAX / 8 + 1];
     bool numbered;
     bool spilled; /* parser: a surplus brace has thrown statements out of their block */
+    bool early;   /* parser: ... and was named, so that the "}" left over at the end is explained */
+    const struct conf_line *shut; /* parser: "}" of the last block at the top level, and the block */
+    struct conf_obj *shut_obj;
     size_t nvi, nvs, nrs;
     struct conf_fail *failed; /* keywords whose value was refused: not also "missing" */
     const struct conf_prove *prove;

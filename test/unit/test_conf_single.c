@@ -123,13 +123,61 @@ static void misspelt_definition(void **state)
                2); /* other names are still looked for */
 }
 
+static void closed_early(void **state)
+{
+    (void)state;
+    only("vrrp_instance V {\n state BACKUP }\n interface eth0\n virtual_router_id 51\n priority 100\n" VIPS(
+             "10.0.0.1/24\n") "}\n",
+         2, "closes vrrp_instance V too early: interface follows in line 3");
+    only("vrrp_instance V {\n state BACKUP\n interface eth0\n}\n virtual_router_id 51\n priority 100\n" VIPS(
+             "10.0.0.1/24\n") "}\n" VI,
+         4, "too early");
+    only(VI "}\n", 10, "closes nothing");
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* The block was opened in m.conf: a "}" too many in the file it includes is the one. */
+static void closed_elsewhere(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/conf_single_XXXXXX";
+    struct conf_text_opts o = { .config_id = "test" };
+    struct tree s = { 0 };
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(chdir(dir), 0);
+    put("inc.conf", " priority 90\n}\n");
+    put("m.conf",
+        "vrrp_instance V {\n state BACKUP\n interface eth0\n include inc.conf\n virtual_router_id 5\n" VIPS(
+            "10.0.0.1/24\n") "}\n");
+    s.d = diag_new();
+    assert_int_equal(conf_text_load(&s.t, "m.conf", &o, s.d), 0);
+    s.c = conf_new(&s.t, s.d, &s.env);
+    conf_parse(s.c);
+    conf_resolve(s.c);
+    conf_validate(s.c, conf_prove_all());
+    bool said = tree_said(&s, DIAG_ERROR, "HF-BRACE-EXTRA", 2, "closes nothing") && tree_errors(&s) == 1;
+    if (!said)
+        tree_show(&s);
+    tree_unload(&s);
+    unlink("inc.conf");
+    unlink("m.conf");
+    rmdir(dir);
+    assert_true(said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused_default),
-        cmocka_unit_test(refused_is_not_missing),
-        cmocka_unit_test(behind_another),
-        cmocka_unit_test(misspelt_definition),
+        cmocka_unit_test(refused_default), cmocka_unit_test(refused_is_not_missing),
+        cmocka_unit_test(behind_another),  cmocka_unit_test(misspelt_definition),
+        cmocka_unit_test(closed_early),    cmocka_unit_test(closed_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
