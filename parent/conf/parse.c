@@ -397,6 +397,7 @@ void parse_no_block(struct conf *c, const struct kw_row *row)
 void conf_parse(struct conf *c)
 {
     struct parse_frame top = { .blk = BLK_TOP, .obj = c->top };
+    parse_brackets(c);
     for (size_t i = 0; i < c->text->nlines; i++)
         c->surplus += c->text->lines[i].kind == CONF_LINE_OPEN    ? 1
                       : c->text->lines[i].kind == CONF_LINE_CLOSE ? -1

@@ -135,6 +135,21 @@ static void closed_early(void **state)
     only(VI "}\n", 10, "closes nothing");
 }
 
+#define OPEN  "\xef\xbc\x88"
+#define CLOSE "\xef\xbc\x89"
+
+static void brackets(void **state)
+{
+    (void)state;
+    only("vrrp_instance V [\n state BACKUP\n interface eth0\n virtual_router_id 5\n priority 100\n" VIPS(
+             "10.0.0.1/24\n") "]\n",
+         1, "\"[\" where \"{\" is expected");
+    only(VI_TEXT("V", "5", " virtual_ipaddress (\n  10.0.0.1/24\n )\n"), 6, "\"(\" where");
+    only(VI_TEXT("V", "5", " virtual_ipaddress " OPEN "\n  10.0.0.1/24\n " CLOSE "\n"), 6, OPEN "\" where");
+    only(VI_TEXT("V", "5", " virtual_ipaddress (\n  10.0.0.1/24\n }\n"), 6, "\"(\" where");
+    only(VI_TEXT("V", "5", " virtual_ipaddress {\n  10.0.0.1/24\n )\n"), 8, "\")\" where \"}\" is expected");
+}
+
 static void put(const char *name, const char *text)
 {
     FILE *f = fopen(name, "w");
@@ -175,9 +190,10 @@ static void closed_elsewhere(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refused_default), cmocka_unit_test(refused_is_not_missing),
-        cmocka_unit_test(behind_another),  cmocka_unit_test(misspelt_definition),
-        cmocka_unit_test(closed_early),    cmocka_unit_test(closed_elsewhere),
+        cmocka_unit_test(refused_default),  cmocka_unit_test(refused_is_not_missing),
+        cmocka_unit_test(behind_another),   cmocka_unit_test(misspelt_definition),
+        cmocka_unit_test(closed_early),     cmocka_unit_test(brackets),
+        cmocka_unit_test(closed_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
