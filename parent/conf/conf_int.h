@@ -24,6 +24,9 @@ struct conf {
     uint8_t notyet[KW_MAX / 8 + 1];
     bool numbered;
     bool spilled; /* parser: a surplus brace has thrown statements out of their block */
+    bool early;   /* parser: ... and was named, so that the "}" left over at the end is explained */
+    const struct conf_line *shut; /* parser: "}" of the last block at the top level, and the block */
+    struct conf_obj *shut_obj;
     size_t nvi, nvs, nrs;
     struct conf_fail *failed; /* keywords whose value was refused: not also "missing" */
     const struct conf_prove *prove;
@@ -33,6 +36,8 @@ struct conf {
 struct conf_fail {
     struct conf_fail *next;
     const struct conf_obj *obj;
+    const struct conf_line *line; /* not refused: it stands behind another keyword, where it is not read */
+    size_t word;
     enum kw kw;
 };
 
@@ -40,6 +45,13 @@ struct conf_fail {
 void conf_fail(struct conf *c, const struct conf_obj *o, enum kw kw);
 bool conf_failed(const struct conf *c, const struct conf_obj *o,
                  enum kw kw); /* refused, or the object is broken */
+void conf_unread(struct conf *c, const struct conf_obj *o, enum kw kw, const struct conf_line *l,
+                 size_t word);
+/* Where to say that o has no kw: at the word behind another keyword, else at o. */
+struct conf_pos conf_pos_missing(const struct conf *c, const struct conf_obj *o, enum kw kw);
+/* A block of unknown kind defines this name: what it was to be nobody knows, but it is not undefined. */
+void conf_lost_add(struct conf *c, const char *name);
+bool conf_lost(struct conf *c, const char *name);
 /* First to use this key: NULL, and o is remembered; else who did before. */
 const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_obj *o);
 struct conf_obj *conf_obj_new(struct conf *c, struct conf_obj *parent, enum blk blk, const char *name,

@@ -93,11 +93,26 @@ static void never_closed(struct conf *c, const struct parse_frame *f, bool at_en
         f->obj->broken = true;
 }
 
+/* With a "}" too many, one that stands in another file than its "{" is it. */
+static bool close_foreign(struct conf *c, const struct parse_frame *f, const struct conf_line *l)
+{
+    const struct conf_src *open = f->opener->src;
+    if (c->surplus >= 0 || open == NULL || l->src == NULL || l->src->file == open->file || l->via != NULL ||
+        f->opener->via != NULL)
+        return false;
+    struct diag_item *it = CONF_ERR(c, conf_pos_line(l), "HF-BRACE-EXTRA", "\"}\" closes nothing");
+    diag_related(it, conf_pos_line(f->opener), "opened here");
+    c->surplus++;
+    return true;
+}
+
 /* A closing brace in frame f. */
 enum parse_close { CLOSE_THIS, CLOSE_IGNORED, CLOSE_OUTER };
 static enum parse_close close_meaning(struct conf *c, const struct parse_frame *f, const struct conf_line *l)
 {
     int mine = indent_of(f->opener), its = indent_of(l);
+    if (close_foreign(c, f, l))
+        return CLOSE_IGNORED;
     if (mine < 0 || its < 0 || mine == its)
         return CLOSE_THIS;
     if (c->surplus > 0 && its < mine)
@@ -134,15 +149,22 @@ static int at_brace(struct conf *c, struct parse_frame *f, const struct conf_lin
     }
     if (f->opener == NULL) {
         c->at++;
-        if (!l->bad)
+        if (!l->bad && !c->early)
             CONF_ERR(c, conf_pos_line(l), "HF-BRACE-EXTRA", "\"}\" closes nothing");
+        c->early = false;
         c->surplus++;
         return 0;
     }
     switch (close_meaning(c, f, l)) {
     case CLOSE_IGNORED: c->at++; return 0;
     case CLOSE_OUTER: return 1;
-    case CLOSE_THIS: c->at++; return 1;
+    case CLOSE_THIS:
+        c->at++;
+        if (f->up->opener == NULL && f->row->kind == KIND_BLOCK) {
+            c->shut = l;
+            c->shut_obj = f->obj;
+        }
+        return 1;
     }
     return 1;
 }
@@ -193,10 +215,25 @@ static bool misplaced_block(struct conf *c, struct parse_frame *f, const struct 
     return true;
 }
 
+/* A statement of the block that has just been closed, and there is a "}" too many: then it was that one, and
+ * what the block lacks comes now. */
+static bool closed_early(struct conf *c, const struct parse_frame *f, const struct conf_line *l)
+{
+    if (l->bad || c->surplus >= 0 || f->opener != NULL || c->spilled || c->shut == NULL || c->shut->bad ||
+        schema_find(c->shut_obj->blk, l->words[0].text) == NULL)
+        return false;
+    struct diag_item *it = CONF_ERR(c, conf_pos_line(c->shut), "HF-BRACE-EXTRA",
+                                    "\"}\" closes %s too early: %s follows in line %u",
+                                    conf_label(c, c->shut_obj), l->words[0].text, conf_lineno(l));
+    diag_related(it, conf_pos_obj(c->shut_obj), "opened here");
+    c->shut_obj->broken = c->spilled = c->early = true;
+    return true;
+}
+
 static void unknown_statement(struct conf *c, struct parse_frame *f, const struct conf_line *l)
 {
-    if (!l->bad && c->surplus < 0 && f->opener == NULL && c->spilled &&
-        parse_known_elsewhere(l->words[0].text)) {
+    if (closed_early(c, f, l) || (!l->bad && c->surplus < 0 && f->opener == NULL && c->spilled &&
+                                  parse_known_elsewhere(l->words[0].text))) {
         c->at++; /* the rest of a block that a surplus brace closed too early: said once */
         parse_skip_block(c);
         return;
@@ -208,8 +245,26 @@ static void unknown_statement(struct conf *c, struct parse_frame *f, const struc
         c->spilled = true;
     if (f->obj != NULL)
         f->obj->broken = true;
+    if (f->opener == NULL && l->nwords > 1 && parse_open_follows(c))
+        conf_lost_add(c, l->words[1].text);
     if (parse_open_follows(c) && !template_here(c))
         parse_skip_block(c);
+}
+
+/* Something was said of this line: the value it did not give is not missing as well, and what stands behind
+ * it unread is missing there. */
+static void said_of(struct conf *c, const struct parse_frame *f, const struct kw_row *row,
+                    const struct conf_line *l)
+{
+    if (row->kind == KIND_BLOCK)
+        return;
+    if (conf_get(f->obj, parse_canonical(row)->kw) == NULL)
+        conf_fail(c, f->obj, parse_canonical(row)->kw);
+    for (size_t i = 1; i < l->nwords; i++) {
+        const struct kw_row *r = l->words[i].quoted ? NULL : schema_find(f->blk, l->words[i].text);
+        if (r != NULL && conf_get(f->obj, parse_canonical(r)->kw) == NULL)
+            conf_unread(c, f->obj, parse_canonical(r)->kw, l, i);
+    }
 }
 
 void parse_block(struct conf *c, struct parse_frame *f)
@@ -226,8 +281,11 @@ void parse_block(struct conf *c, struct parse_frame *f)
             f->obj->parent->blk == BLK_HTTP)
             row = NULL;
         if (row != NULL) {
+            size_t before = diag_total(c->diag);
             c->at++;
             parse_statement(c, f, row, l);
+            if (diag_total(c->diag) != before)
+                said_of(c, f, row, l);
         } else if (!forgot_close(c, f, l) && !misplaced_block(c, f, l)) {
             unknown_statement(c, f, l);
         }
@@ -339,6 +397,7 @@ void parse_no_block(struct conf *c, const struct kw_row *row)
 void conf_parse(struct conf *c)
 {
     struct parse_frame top = { .blk = BLK_TOP, .obj = c->top };
+    parse_brackets(c);
     for (size_t i = 0; i < c->text->nlines; i++)
         c->surplus += c->text->lines[i].kind == CONF_LINE_OPEN    ? 1
                       : c->text->lines[i].kind == CONF_LINE_CLOSE ? -1

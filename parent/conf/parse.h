@@ -39,6 +39,8 @@ void parse_notyet(struct conf *c, const struct kw_row *row, const struct conf_li
 /* parse_open.c: a block's head; never NULL */
 struct conf_obj *parse_head(struct conf *c, struct parse_frame *f, const struct kw_row *row,
                             const struct conf_line *l);
+/* parse_open.c: "[" and "(" that open a block become "{", with an error each; before anything is parsed. */
+void parse_brackets(struct conf *c);
 /* parse_line.c: data lines of value blocks, and the options behind a keyword */
 void conf_parse_data(struct conf *c, struct conf_obj *o, const struct kw_row *row, const struct conf_line *l);
 /* One option word and its value; *word moves on. subject: what it stands behind. false: reported, the rest is

@@ -175,7 +175,6 @@ static void line_address(struct conf *c, struct conf_obj *o, const struct kw_row
     a->opener = row->kw;
     if (conf_word_undefined(c->text, l, &l->words[0], c->diag) || conf_word_ip(c, l, 0, true, &ip) < 0) {
         a->broken = a->drop = true;
-        conf_fail(c, o, row->kw);
         return;
     }
     struct ipaddr *copy = conf_arena_alloc(c->arena, sizeof *copy, _Alignof(struct ipaddr));
@@ -251,6 +250,7 @@ static void line_updown(struct conf *c, struct conf_obj *o, const struct kw_row 
 void conf_parse_data(struct conf *c, struct conf_obj *o, const struct kw_row *row, const struct conf_line *l)
 {
     enum blk blk = row->kw == KW_TOP_VIRTUAL_SERVER_GROUP ? BLK_VSG_LINE : (enum blk)row->arg;
+    size_t before = diag_total(c->diag);
     if (l->bad || conf_diag_text(c, l, 0, NULL)) {
         conf_fail(c, o, row->kw);
         return;
@@ -271,4 +271,6 @@ void conf_parse_data(struct conf *c, struct conf_obj *o, const struct kw_row *ro
         parse_vsg_line(c, o, l);
     else
         line_tracker(c, o, row, l);
+    if (diag_total(c->diag) != before) /* a list with a line that was refused is not also empty */
+        conf_fail(c, o, row->kw);
 }

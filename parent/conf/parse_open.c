@@ -1,9 +1,12 @@
 /*
  * parse_open.c - the head of a block: its name, or the address of a virtual or real server; blocks given
  * twice. Always yields an object, so that the content is parsed and checked even when the head is wrong.
- * Called by parse_kw.c.
+ * Also brackets written where a block has braces. Called by parse_kw.c, and by parse.c for the brackets.
  */
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/err.h"
 
 #include "parent/conf/parse.h"
 
@@ -165,4 +168,104 @@ struct conf_obj *parse_head(struct conf *c, struct parse_frame *f, const struct 
     if (schema_blk(blk)->flags & KWF_NAMED)
         return head_named(c, f->obj, blk, row, l);
     return head_single(c, f->obj, blk, row, l);
+}
+
+/* ---- brackets for braces */
+
+static bool bracket(const struct conf_word *w, bool closing)
+{
+    static const char *const open[] = { "[", "(", "\xef\xbc\x88", "\xef\xbc\xbb" }, *const shut[] = {
+        "]", ")", "\xef\xbc\x89", "\xef\xbc\xbd"
+    };
+    if (w->quoted || w->len > 3)
+        return false;
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        if (strcmp(w->text, closing ? shut[i] : open[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool opens_block(const char *word)
+{
+    for (int blk = BLK_NONE + 1; blk < BLK_MAX; blk++) {
+        const struct kw_row *r = schema_find((enum blk)blk, word);
+        if (r != NULL && (r->kind == KIND_BLOCK || r->kind == KIND_LINES || r->kw == KW_SYNC_GROUP ||
+                          r->kw == KW_TRACK_GROUP_GROUP || r->kw == KW_GARPG_INTERFACES ||
+                          r->kw == KW_GLOBAL_NOTIFICATION_EMAIL))
+            return true;
+    }
+    return false;
+}
+
+static void bracket_said(struct conf *c, const struct conf_line *l, const struct conf_word *w, char brace)
+{
+    if (!l->bad)
+        diag_help(CONF_ERR(c, conf_pos_word(l, w), "HF-BRACE-OPEN", "\"%s\" where \"%c\" is expected",
+                           w->text, brace),
+                  "blocks are written with \"{\" and \"}\"");
+}
+
+/* The last word opens a block: where no "{" follows, since then it is a name. */
+static bool bracket_opens(const struct conf_text *t, size_t i)
+{
+    const struct conf_line *l = &t->lines[i];
+    return l->kind == CONF_LINE_WORDS && l->nwords > 1 && bracket(&l->words[l->nwords - 1], false) &&
+           (i + 1 == t->nlines || l[1].kind != CONF_LINE_OPEN) && opens_block(l->words[0].text);
+}
+
+static bool bracket_closes(const struct conf_line *l)
+{
+    return l->kind == CONF_LINE_WORDS && l->nwords == 1 && bracket(&l->words[0], true);
+}
+
+/* Appends l without its last word, and that as a "{". */
+static void bracket_split(struct conf *c, struct conf_line *out, const struct conf_line *l)
+{
+    const struct conf_word *w = &l->words[l->nwords - 1];
+    bracket_said(c, l, w, '{');
+    out[0] = out[1] = *l;
+    out[0].nwords--;
+    out[0].raw_len = w->raw;
+    out[1].kind = CONF_LINE_OPEN;
+    out[1].nwords = 0;
+    out[1].raw += w->raw;
+    out[1].raw_len = w->raw_len;
+    out[1].base += w->raw;
+    out[1].map = l->map != NULL ? l->map + w->raw : NULL;
+}
+
+void parse_brackets(struct conf *c)
+{
+    struct conf_text *t = c->text;
+    size_t more = 0, open = 0, n = 0;
+    bool any = false;
+    for (size_t i = 0; i < t->nlines; i++) {
+        more += bracket_opens(t, i);
+        any = any || bracket_closes(&t->lines[i]);
+    }
+    if (more == 0 && !any)
+        return;
+    struct conf_line *out = xcalloc(t->nlines + more, sizeof *out);
+    for (size_t i = 0; i < t->nlines; i++) {
+        const struct conf_line *l = &t->lines[i];
+        if (bracket_opens(t, i)) {
+            bracket_split(c, out + n, l);
+            n += 2;
+            open++;
+            continue;
+        }
+        out[n] = *l;
+        if (bracket_closes(l)) {
+            if (open > 0)
+                open--; /* said where it was opened */
+            else
+                bracket_said(c, l, &l->words[0], '}');
+            out[n].kind = CONF_LINE_CLOSE;
+            out[n].nwords = 0;
+        }
+        n++;
+    }
+    free(t->lines);
+    t->lines = out;
+    t->nlines = n;
 }

@@ -14,6 +14,8 @@ static bool reference(struct conf *c, struct conf_obj *o, const struct conf_valu
 {
     if (conf_find(c, blk, name) != NULL)
         return true;
+    if (conf_lost(c, name))
+        return false;
     struct conf_pos pos = v != NULL ? conf_pos_value(v) : conf_pos_obj(o);
     struct diag_item *it = CONF_ERR(c, pos, "HF-REF", "%s %s is not defined", schema_blk(blk)->name, name);
     const char *near = NULL;

@@ -262,9 +262,9 @@ static void vs_default(struct conf *c, struct conf_obj *vs, enum kw kw, uint64_t
 {
     if (conf_get(vs, kw) != NULL)
         return;
-    if (!vs->broken)
-        diag_help(CONF_WARN(c, conf_pos_obj(vs), "HF-DEFAULT", "virtual_server %s has no %s; %s is used",
-                            vs->name, schema_kw(kw)->name, text),
+    if (!conf_failed(c, vs, kw))
+        diag_help(CONF_WARN(c, conf_pos_missing(c, vs, kw), "HF-DEFAULT",
+                            "virtual_server %s has no %s; %s is used", vs->name, schema_kw(kw)->name, text),
                   "write: %s %s", schema_kw(kw)->name, text);
     conf_set_uint(c, vs, kw, value);
 }

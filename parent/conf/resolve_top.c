@@ -73,10 +73,12 @@ static void garp_groups(struct conf *c)
                 n++;
             }
         if (n == 0) {
-            CONF_WARN(c, conf_pos_obj(g), "HF-EMPTY", "garp_group has no interface");
+            if (!conf_failed(c, g, KW_GARPG_INTERFACE) && !conf_failed(c, g, KW_GARPG_INTERFACES))
+                CONF_WARN(c, conf_pos_obj(g), "HF-EMPTY", "garp_group has no interface");
             g->drop = true;
         } else if (conf_get(g, KW_GARPG_GARP_INTERVAL) == NULL &&
-                   conf_get(g, KW_GARPG_GNA_INTERVAL) == NULL) {
+                   conf_get(g, KW_GARPG_GNA_INTERVAL) == NULL && !conf_failed(c, g, KW_GARPG_GARP_INTERVAL) &&
+                   !conf_failed(c, g, KW_GARPG_GNA_INTERVAL)) {
             diag_help(
                 CONF_WARN(c, conf_pos_obj(g), "HF-NO-EFFECT",
                           "garp_group has no interval of its own: its interfaces share vrrp_garp_interval"),

@@ -261,7 +261,7 @@ static void without_peers(struct conf *c, struct conf_obj *vi)
 {
     static const enum kw unicast_only[] = { KW_VI_UNICAST_SRC_IP, KW_VI_CHECK_UNICAST_SRC,
                                             KW_VI_OLD_UNICAST_CHECKSUM };
-    if (vi->broken)
+    if (conf_failed(c, vi, KW_VI_UNICAST_PEER))
         return;
     if (conf_flag(vi, KW_VI_UNICAST_FAULT_NO_PEER)) {
         diag_help(CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_UNICAST_FAULT_NO_PEER)),

@@ -286,24 +286,41 @@ const char *conf_label(struct conf *c, const struct conf_obj *o)
     return o->name != NULL && o->name[0] != '\0' ? conf_fmt(c, "%s %s", kind, o->name) : kind;
 }
 
-void conf_fail(struct conf *c, const struct conf_obj *o, enum kw kw)
+void conf_unread(struct conf *c, const struct conf_obj *o, enum kw kw, const struct conf_line *l, size_t word)
 {
     struct conf_fail *f = conf_arena_alloc(c->arena, sizeof *f, _Alignof(struct conf_fail));
     f->obj = o;
     f->kw = kw;
+    f->line = l;
+    f->word = word;
     f->next = c->failed;
     c->failed = f;
 }
 
-bool conf_failed(const struct conf *c, const struct conf_obj *o, enum kw kw)
+void conf_fail(struct conf *c, const struct conf_obj *o, enum kw kw)
 {
-    if (o->broken)
-        return true;
+    conf_unread(c, o, kw, NULL, 0);
+}
+
+static const struct conf_fail *fail_find(const struct conf *c, const struct conf_obj *o, enum kw kw,
+                                         bool unread)
+{
     size_t look = 1000; /* beyond that many mistakes a second one more or less does not matter */
     for (const struct conf_fail *f = c->failed; f != NULL && look > 0; f = f->next, look--)
-        if (f->obj == o && f->kw == kw)
-            return true;
-    return false;
+        if (f->obj == o && f->kw == kw && (f->line != NULL) == unread)
+            return f;
+    return NULL;
+}
+
+struct conf_pos conf_pos_missing(const struct conf *c, const struct conf_obj *o, enum kw kw)
+{
+    const struct conf_fail *f = fail_find(c, o, kw, true);
+    return f != NULL ? conf_pos_word(f->line, &f->line->words[f->word]) : conf_pos_obj(o);
+}
+
+bool conf_failed(const struct conf *c, const struct conf_obj *o, enum kw kw)
+{
+    return o->broken || fail_find(c, o, kw, false) != NULL;
 }
 
 const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_obj *o)
@@ -315,6 +332,16 @@ const struct conf_obj *conf_once(struct conf *c, const char *key, struct conf_ob
     seen->parent = o;
     conf_hash_add(c, seen);
     return NULL;
+}
+
+void conf_lost_add(struct conf *c, const char *name)
+{
+    conf_once(c, conf_join(c, "lost/", name), c->top);
+}
+
+bool conf_lost(struct conf *c, const char *name)
+{
+    return conf_find(c, BLK_NONE, conf_join(c, "lost/", name)) != NULL;
 }
 
 /* Interfaces of IPv4 default routes: first column the name, second the destination, eighth the mask. */

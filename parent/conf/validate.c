@@ -44,9 +44,14 @@ static void mandatory(struct conf *c, struct conf_obj *o)
     const struct kw_row *r = schema_rows(o->blk, &n);
     for (unsigned int i = 0; i < n; i++) {
         if (!(r[i].flags & KWF_REQUIRED) || (r[i].flags & KWF_POSITIONAL) || r[i].kw == KW_VI_INTERFACE ||
-            parse_canonical(&r[i]) != &r[i] || conf_get(o, r[i].kw) != NULL || conf_failed(c, o, r[i].kw))
+            parse_canonical(&r[i]) != &r[i] || conf_get(o, r[i].kw) != NULL)
             continue;
-        CONF_ERR(c, conf_pos_obj(o), "HF-MISSING", "%s has no %s", conf_label(c, o), r[i].name);
+        if (conf_failed(c, o, r[i].kw)) { /* said; under --lenient the block goes with the line */
+            o->drop = o->drop || o->blk != BLK_VI;
+            continue;
+        }
+        CONF_ERR(c, conf_pos_missing(c, o, r[i].kw), "HF-MISSING", "%s has no %s", conf_label(c, o),
+                 r[i].name);
         o->drop = true;
     }
 }

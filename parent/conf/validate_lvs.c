@@ -59,7 +59,7 @@ static void bind_family(struct conf *c, struct conf_obj *k)
 static void reference(struct conf *c, struct conf_obj *k, enum kw kw, enum blk blk)
 {
     const struct conf_value *v = conf_get(k, kw);
-    if (v != NULL && conf_find(c, blk, v->v.s) == NULL)
+    if (v != NULL && conf_find(c, blk, v->v.s) == NULL && !conf_lost(c, v->v.s))
         CONF_ERR(c, conf_pos_value(v), "HF-REF", "%s %s is not defined", schema_blk(blk)->name, v->v.s);
 }
 
@@ -239,7 +239,7 @@ static void service(struct conf *c, struct conf_obj *vs)
     bool marked = group_has_mark(g);
     uint64_t total = 0;
     size_t n = 0, refused = 0;
-    if (group != NULL && g == NULL)
+    if (group != NULL && g == NULL && !conf_lost(c, group->v.s))
         CONF_ERR(c, conf_pos_obj(vs), "HF-REF", "virtual_server_group %s is not defined", group->v.s);
     service_twice(c, vs);
     scheduler(c, vs);
@@ -268,7 +268,7 @@ static void service(struct conf *c, struct conf_obj *vs)
 static void groups(struct conf *c)
 {
     for (struct conf_obj *g = NULL; (g = conf_next(c->top, g, BLK_VSG)) != NULL;)
-        if (conf_next(g, NULL, BLK_VSG_LINE) == NULL && !g->broken)
+        if (conf_next(g, NULL, BLK_VSG_LINE) == NULL && !conf_failed(c, g, KW_TOP_VIRTUAL_SERVER_GROUP))
             CONF_WARN(c, conf_pos_obj(g), "HF-EMPTY", "virtual_server_group %s is empty", g->name);
 }
 

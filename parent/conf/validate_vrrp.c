@@ -72,8 +72,8 @@ static void interface(struct conf *c, struct conf_obj *vi)
                 conf_fmt(c, diag_format(c->diag, "%s stays in FAULT until it appears"), vi->name));
         if ((unicast && conf_ip(vi, KW_VI_X_SRC) != NULL) || conf_failed(c, vi, KW_VI_INTERFACE))
             return;
-        struct diag_item *it =
-            CONF_ERR(c, conf_pos_obj(vi), "HF-MISSING", "vrrp_instance %s has no interface", vi->name);
+        struct diag_item *it = CONF_ERR(c, conf_pos_missing(c, vi, KW_VI_INTERFACE), "HF-MISSING",
+                                        "vrrp_instance %s has no interface", vi->name);
         if (unicast)
             diag_help(it, "add interface, or unicast_src_ip");
         vi->drop = true;
