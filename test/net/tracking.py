@@ -271,6 +271,36 @@ def news(lane):
         check(len(lines) == at, "more lines: %s", lines[at:])
 
 
+@case("fifo-private", "a FIFO in a directory only its owner enters: made by a reload too, kept over the next one, removed when it is not named any more and at the end")
+def private_fifo(lane):
+    with lane.lab("a") as lab:
+        f = Files(lab)
+        home = f.dir + "/private"
+        os.mkdir(home, 0o700)
+        os.chown(home, 65534, 65534)
+
+        def text(name):
+            return one("", glob=SECURITY + "    vrrp_notify_fifo %s/%s nobody\n" % (home, name))
+
+        def there():
+            return sorted(x for x in os.listdir(home))
+        d = lab.a.start(lane.daemon, text("first"))
+        lab.wait_master("a", VIPS)
+        check(there() == ["first"], "after the start: %s", there())
+        d.reload(text("second"))
+        lab.wait(lambda: there() == ["second"], 5, "the other FIFO alone")
+        st = os.stat(home + "/second")
+        check((st.st_uid, st.st_mode & 0o777) == (65534, 0o600), "it is %s", st)
+        tap = os.open(home + "/second", os.O_RDWR | os.O_NONBLOCK)
+        d.reload(text("second"))
+        lab.wait(lambda: d.read_log().count("is in force") >= 2, 5, "the second reload")
+        check(os.stat(home + "/second").st_ino == st.st_ino, "made anew although nothing changed")
+        d.stop()
+        got = os.read(tap, 4096).decode().splitlines()
+        check(got == ['INSTANCE "VI_1" STOP 100'], "lines: %s", got)
+        check(there() == [], "left behind: %s", there())
+
+
 @case("sync-reload", "an instance joins and leaves a sync group by reload; the group's state is common at once")
 def joins(lane):
     with lane.lab("ax") as lab:
