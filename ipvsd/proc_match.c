@@ -65,7 +65,7 @@ enum proc_news proc_event_parse(const void *buf, size_t len, uint32_t *pid)
     switch (ev.what) {
     case PROC_EVENT_FORK:
         *pid = (uint32_t)ev.event_data.fork.child_tgid;
-        return ev.event_data.fork.child_pid == ev.event_data.fork.child_tgid ? PROC_NEWS_LOOK
+        return ev.event_data.fork.child_pid == ev.event_data.fork.child_tgid ? PROC_NEWS_FORK
                                                                              : PROC_NEWS_NONE;
     case PROC_EVENT_EXEC: *pid = (uint32_t)ev.event_data.exec.process_tgid; return PROC_NEWS_LOOK;
     case PROC_EVENT_COMM:

@@ -27,7 +27,8 @@ bool proc_name_matches(const struct proc_want *w, const char *comm);
 /* cmdline: words, each ended by NUL. cut: it is longer than what was read. */
 bool proc_cmdline_matches(const struct proc_want *w, const char *cmdline, size_t len, bool cut);
 
-enum proc_news { PROC_NEWS_NONE, PROC_NEWS_LOOK, PROC_NEWS_GONE };
+/* FORK and LOOK: look whether it counts now; LOOK: after an exec or under a new name. */
+enum proc_news { PROC_NEWS_NONE, PROC_NEWS_FORK, PROC_NEWS_LOOK, PROC_NEWS_GONE };
 /* A datagram of the process connector, netlink header included. *pid: which process. */
 enum proc_news proc_event_parse(const void *buf, size_t len, uint32_t *pid);
 

@@ -39,7 +39,8 @@ struct proc_entry {
     char **word;
     struct proc_want want;
     uint32_t count;
-    bool told;
+    bool forked; /* the last that came; also when nobody saw how it came: fork_delay is for what may bounce */
+    bool told, told_forked;
     uint32_t told_count;
 };
 
@@ -95,13 +96,18 @@ static struct proc **proc_find(struct proctrack *t, uint32_t pid)
     return p;
 }
 
-static void proc_remove(struct proctrack *t, struct proc **at)
+static struct proc *proc_detach(struct proctrack *t, struct proc **at)
 {
     struct proc *p = *at;
     for (size_t e = 0; e < t->n; e++)
         t->v[e].count -= proc_has(p, e);
     *at = p->next;
-    free(p);
+    return p;
+}
+
+static void proc_remove(struct proctrack *t, struct proc **at)
+{
+    free(proc_detach(t, at));
 }
 
 static void proc_clear(struct proctrack *t)
@@ -133,17 +139,14 @@ static bool proc_wants_cmdline(const struct proctrack *t)
     return false;
 }
 
-/* Is it (still) one of those that count? */
-static void proc_look(struct proctrack *t, uint32_t pid)
+/* What it counts for now; NULL: nothing. */
+static struct proc *proc_count(struct proctrack *t, uint32_t pid)
 {
     char stat[PROC_STAT_READ], cmd[PROC_CMD_READ], comm[PROC_COMM_MAX + 1];
     bool alive = false, any = false;
-    struct proc **at = proc_find(t, pid);
-    if (*at != NULL)
-        proc_remove(t, at);
     ssize_t n = proc_read(pid, "stat", stat, sizeof stat);
     if (n <= 0 || !proc_stat_parse(stat, (size_t)n, comm, &alive) || !alive)
-        return;
+        return NULL;
     ssize_t len = proc_wants_cmdline(t) ? proc_read(pid, "cmdline", cmd, sizeof cmd) : 0;
     struct proc *p = xcalloc(1, sizeof *p + t->words * sizeof(uint64_t));
     p->pid = pid;
@@ -161,10 +164,23 @@ static void proc_look(struct proctrack *t, uint32_t pid)
     }
     if (!any) {
         free(p);
-        return;
+        return NULL;
     }
     p->next = t->bucket[pid % PROC_BUCKETS];
     t->bucket[pid % PROC_BUCKETS] = p;
+    return p;
+}
+
+/* Is it (still) one of those that count? news: why we look, NONE: a scan. What was forked may have done its
+ * exec before we see it, and be counted when the news of that comes. */
+static void proc_look(struct proctrack *t, uint32_t pid, enum proc_news news)
+{
+    struct proc **at = proc_find(t, pid);
+    struct proc *was = *at != NULL ? proc_detach(t, at) : NULL, *p = proc_count(t, pid);
+    for (size_t e = 0; p != NULL && e < t->n; e++)
+        if (proc_has(p, e) && (news == PROC_NEWS_LOOK || was == NULL || !proc_has(was, e)))
+            t->v[e].forked = news != PROC_NEWS_LOOK;
+    free(was);
 }
 
 static void proc_blind(struct proctrack *t, const char *why)
@@ -198,7 +214,7 @@ static void proc_scan(struct proctrack *t)
         char *end;
         unsigned long pid = e->d_name[0] >= '1' && e->d_name[0] <= '9' ? strtoul(e->d_name, &end, 10) : 0;
         if (pid > 0 && pid <= INT32_MAX && *end == '\0')
-            proc_look(t, (uint32_t)pid);
+            proc_look(t, (uint32_t)pid, PROC_NEWS_NONE);
     }
     closedir(dir);
     for (size_t b = 0; b < PROC_BUCKETS; b++)
@@ -219,10 +235,11 @@ static void proc_tell(struct proctrack *t, struct chan *to, bool all)
 {
     for (size_t e = 0; to != NULL && e < t->n; e++) {
         struct proc_entry *x = &t->v[e];
-        struct msg_proc_count m = { .proc = x->id, .ok = t->ok, .count = x->count };
-        if (!all && x->told && x->told_count == x->count)
+        struct msg_proc_count m = { .proc = x->id, .ok = t->ok, .count = x->count, .forked = x->forked };
+        if (!all && x->told && x->told_count == x->count && x->told_forked == x->forked)
             continue;
         x->told = true;
+        x->told_forked = x->forked;
         x->told_count = x->count;
         chan_send(to, MSG_proc_count, &m, NULL, 0);
     }
@@ -287,8 +304,8 @@ static void proc_event(struct proctrack *t, const void *buf, size_t len)
     enum proc_news news = proc_event_parse(buf, len, &pid);
     t->events++;
     t->heard = true;
-    if (news == PROC_NEWS_LOOK)
-        proc_look(t, pid);
+    if (news == PROC_NEWS_FORK || news == PROC_NEWS_LOOK)
+        proc_look(t, pid, news);
     else if (news == PROC_NEWS_GONE && *proc_find(t, pid) != NULL)
         proc_remove(t, proc_find(t, pid));
 }

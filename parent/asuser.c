@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -39,9 +41,70 @@ int asuser_reopen(int fd, int flags)
     return got;
 }
 
+/* One component further. Where root's eyes see nothing: with those of the directory's owner. */
+static int asuser_step(int dir, const char *name, int flags)
+{
+    struct stat st;
+    int fd = openat(dir, name, O_PATH | O_CLOEXEC | flags);
+    if (fd >= 0 || errno != EACCES || fstat(dir, &st) < 0 || st.st_uid == 0)
+        return fd;
+    asuser_begin(st.st_uid, st.st_gid);
+    fd = openat(dir, name, O_PATH | O_CLOEXEC | flags);
+    asuser_end();
+    return fd;
+}
+
+static int asuser_walk(const char *path, int flags)
+{
+    char name[NAME_MAX + 1];
+    int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    for (path += strspn(path, "/"); at >= 0 && *path != '\0'; path += strspn(path, "/")) {
+        size_t n = strcspn(path, "/");
+        bool last = path[n] == '\0';
+        int next = -1;
+        errno = ENAMETOOLONG;
+        if (snprintf(name, sizeof name, "%.*s", (int)n, path) < (int)sizeof name)
+            next = asuser_step(at, name, last ? flags : O_DIRECTORY);
+        int saved = errno;
+        close(at);
+        errno = saved;
+        at = next;
+        path += n;
+    }
+    return at;
+}
+
+int asuser_path(const char *path, int flags)
+{
+    int fd = open(path, O_PATH | O_CLOEXEC | flags);
+    if (fd >= 0 || errno != EACCES || path[0] != '/')
+        return fd;
+    return asuser_walk(path, flags);
+}
+
+int asuser_watch(int inotify, const char *dir, uint32_t mask)
+{
+    struct stat st;
+    char path[40];
+    int fd = asuser_path(dir, O_DIRECTORY);
+    if (fd < 0)
+        return -1;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int wd = inotify_add_watch(inotify, path, mask);
+    if (wd < 0 && errno == EACCES && fstat(fd, &st) == 0) {
+        asuser_begin(st.st_uid, st.st_gid);
+        wd = inotify_add_watch(inotify, path, mask);
+        asuser_end();
+    }
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return wd;
+}
+
 int asuser_open(const char *path, int flags)
 {
-    int p = open(path, O_PATH | O_CLOEXEC | (flags & O_NOFOLLOW));
+    int p = asuser_path(path, flags & O_NOFOLLOW);
     if (p < 0)
         return -1;
     int fd = asuser_reopen(p, flags & ~O_NOFOLLOW);
@@ -62,7 +125,7 @@ static int asuser_parent(const char *path, const char **base)
     }
     *base = slash + 1;
     snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
-    return open(dir[0] != '\0' ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return asuser_path(dir[0] != '\0' ? dir : "/", O_DIRECTORY);
 }
 
 /* Root may not give a file away (no CAP_CHOWN). But it may make a room in its directory that only the user's

@@ -6,11 +6,17 @@
 #ifndef HOLDFAST_PARENT_ASUSER_H
 #define HOLDFAST_PARENT_ASUSER_H
 
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
 void asuser_begin(uid_t uid, gid_t gid);
 void asuser_end(void); /* root again; errno stays */
+/* What lies under path (O_PATH; flags: O_NOFOLLOW, O_DIRECTORY): a directory root may not enter is entered as
+ * its owner. -1 errno. */
+int asuser_path(const char *path, int flags);
+/* inotify_add_watch() of a directory: as root, else as its owner. */
+int asuser_watch(int inotify, const char *dir, uint32_t mask);
 /* path opened with flags as root, else as its owner. -1 errno. */
 int asuser_open(const char *path, int flags);
 /* What an O_PATH descriptor stands for, opened for real: as root, else as its owner. -1 errno. */

@@ -163,7 +163,7 @@ static void fifo_reader_load(struct fifo *o, struct script *s, bool moved)
 static int fifo_try(struct fifo *o)
 {
     struct stat st;
-    int p = open(o->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    int p = asuser_path(o->path, O_NOFOLLOW);
     if (p < 0)
         return -1;
     if (fstat(p, &st) < 0 || !S_ISFIFO(st.st_mode) || (st.st_uid != 0 && st.st_uid != o->uid)) {
@@ -210,24 +210,27 @@ static void fifo_open(struct fifo *o)
     log_err("%s %s cannot be used: %s; its events are lost", name, o->path, why);
 }
 
-static void fifo_shut(struct fifo *o)
+/* Under its path lies what we opened. */
+static bool fifo_still_there(const struct fifo *o)
 {
     struct stat st;
+    int p = asuser_path(o->path, O_NOFOLLOW);
+    bool same = p >= 0 && fstat(p, &st) == 0 && st.st_dev == o->dev && st.st_ino == o->ino;
+    if (p >= 0)
+        close(p);
+    return same;
+}
+
+static void fifo_shut(struct fifo *o)
+{
     if (o->fd >= 0) {
         linequeue_close(&o->lines);
         close(o->fd);
     }
     o->fd = -1;
-    if (o->created && lstat(o->path, &st) == 0 && st.st_dev == o->dev && st.st_ino == o->ino &&
-        asuser_unlink(o->path) < 0)
+    if (o->created && fifo_still_there(o) && asuser_unlink(o->path) < 0)
         log_warn("%s cannot be removed: %s", o->path, strerror(errno));
     o->created = false;
-}
-
-static bool fifo_still_there(const struct fifo *o)
-{
-    struct stat st;
-    return o->fd >= 0 && lstat(o->path, &st) == 0 && st.st_dev == o->dev && st.st_ino == o->ino;
 }
 
 /* ---- load */
@@ -267,7 +270,7 @@ static void fifo_load(struct fifo *o, const struct config *c, const struct slice
     uid_t uid = w->known ? w->uid : 0;
     gid_t gid = w->known ? w->gid : 0;
     bool same = o->path != NULL && strcmp(o->path, path) == 0 && o->uid == uid && o->gid == gid &&
-                fifo_still_there(o);
+                o->fd >= 0 && fifo_still_there(o);
     if (!same) {
         if (o->path != NULL)
             fifo_shut(o);

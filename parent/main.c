@@ -53,6 +53,14 @@ static int main_genhash(const char *libexec, char **argv)
     return MAIN_FATAL;
 }
 
+/* -t good.conf judges another file than its author thinks. */
+static void main_strays(const struct options *o)
+{
+    for (int i = 0; i < o->strays; i++)
+        dprintf(STDERR_FILENO, "holdfast: argument '%s' is ignored (a configuration is named with -f %s)\n",
+                o->stray[i], o->stray[i]);
+}
+
 /* True: the program is over, with *status. */
 static bool main_short_work(const struct options *o, const char *libexec, int *status)
 {
@@ -289,6 +297,7 @@ int main(int argc, char **argv)
         dprintf(STDERR_FILENO, "holdfast: %s\n", why);
         return MAIN_FATAL;
     }
+    main_strays(&p.opt);
     if (!found && !p.opt.help && !p.opt.version && p.opt.signum == NULL) {
         dprintf(STDERR_FILENO,
                 "holdfast: its own programs are not found beside it or in ../libexec/holdfast: %s\n",

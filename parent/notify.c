@@ -62,15 +62,22 @@ static void notify_vrrp_line(struct parent *p, const struct notify_kind *k, cons
     fifos_line(p->fifos, FIFO_VRRP, line);
 }
 
-static void notify_tell(struct parent *p, struct config *c, const struct slice_obj *o,
-                        const struct notify_kind *k, enum notify_word word, unsigned int priority)
+/* Those who hear of every state: the generic script and the FIFO. */
+static void notify_tell_all(struct parent *p, struct config *c, const struct slice_obj *o,
+                            const struct notify_kind *k, enum notify_word word, unsigned int priority)
 {
     char number[12];
     const char *extra[] = { k->word, o->name, notify_words[word], number };
     snprintf(number, sizeof number, "%u", priority);
-    notify_script(p, c, o, k->script[word], NULL, 0);
     notify_script(p, c, o, k->generic, extra, sizeof extra / sizeof extra[0]);
     notify_vrrp_line(p, k, o->name, notify_words[word], priority);
+}
+
+static void notify_tell(struct parent *p, struct config *c, const struct slice_obj *o,
+                        const struct notify_kind *k, enum notify_word word, unsigned int priority)
+{
+    notify_script(p, c, o, k->script[word], NULL, 0);
+    notify_tell_all(p, c, o, k, word, priority);
 }
 
 /* False: a state nobody is told of. */
@@ -183,6 +190,16 @@ static bool notify_lives_on(const struct config *now, const struct config_inst *
     return false;
 }
 
+/* Without notify_deleted a deletion is told as FAULT, and notify_fault is not run: nothing has failed. */
+static void notify_deleted(struct parent *p, struct config *old, const struct slice_obj *o,
+                           unsigned int priority)
+{
+    if (slice_has(o, KW_VI_NOTIFY_DELETED))
+        notify_tell(p, old, o, &notify_instance, NOTIFY_DELETED, priority);
+    else
+        notify_tell_all(p, old, o, &notify_instance, NOTIFY_FAULT, priority);
+}
+
 void notify_reloaded(struct parent *p, struct config *old, struct config *now)
 {
     const struct slice_obj *g = slice_next(now->slice, NULL, BLK_GLOBAL, SLICE_ANY_PARENT);
@@ -191,8 +208,7 @@ void notify_reloaded(struct parent *p, struct config *old, struct config *now)
         const struct config_inst *was = &old->inst[i];
         const struct slice_obj *o = slice_by_id(old->slice, was->id);
         if (o != NULL && !notify_lives_on(now, was))
-            notify_tell(p, old, o, &notify_instance,
-                        slice_has(o, KW_VI_NOTIFY_DELETED) ? NOTIFY_DELETED : NOTIFY_FAULT, was->priority);
+            notify_deleted(p, old, o, was->priority);
     }
     if (!rewrite)
         return;

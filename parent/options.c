@@ -226,6 +226,28 @@ static int option_words(struct options *o, char *why, size_t size)
     return 0;
 }
 
+/* What is no mistake of a word, but of what was meant: better no daemon than one nobody asked for. */
+static int option_sense(const struct options *o, char *why, size_t size)
+{
+    const char *tests = o->json                  ? "--json"
+                        : o->warnings_are_errors ? "--warnings-are-errors"
+                        : o->portable            ? "--portable"
+                                                 : NULL;
+    if (tests != NULL && !o->test) {
+        snprintf(why, size, "%s belongs to a configuration test: give -t with it", tests);
+        return -1;
+    }
+    if (o->genhash) {
+        snprintf(why, size, "-T (--genhash) must be the first option: what follows it is genhash's");
+        return -1;
+    }
+    if (o->config_file[0] == '\0') {
+        snprintf(why, size, "-f (--use-file) needs the name of a configuration file");
+        return -1;
+    }
+    return 0;
+}
+
 int options_parse(int argc, char **argv, struct options *o, char *why, size_t size)
 {
     struct option longs[OPTION_ROWS + 1];
@@ -247,7 +269,9 @@ int options_parse(int argc, char **argv, struct options *o, char *why, size_t si
         }
         option_apply(option_find(c), optarg, o);
     }
-    return option_words(o, why, size);
+    o->stray = argv + optind; /* getopt has moved them behind the options */
+    o->strays = argc - optind;
+    return option_words(o, why, size) < 0 ? -1 : option_sense(o, why, size);
 }
 
 bool options_want_vrrp(const struct options *o)

@@ -37,6 +37,8 @@ struct options {
     const char *snmp_socket;
     bool set_core_pattern;
     const char *core_pattern; /* NULL: "core" */
+    char **stray;             /* arguments that belong to no option: remarked on and ignored */
+    int strays;
 };
 
 /* 0; or -1 with a sentence in why (the daemon then exits 1). */

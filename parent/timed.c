@@ -159,18 +159,6 @@ static void timed_on_dir(struct ev_io *w, unsigned int got, void *arg)
     }
 }
 
-static int timed_watch_dir(int fd, const char *dir)
-{
-    struct stat st;
-    int wd = inotify_add_watch(fd, dir, TIMED_MASK);
-    if (wd >= 0 || errno != EACCES || stat(dir, &st) < 0)
-        return wd;
-    asuser_begin(st.st_uid, st.st_gid);
-    wd = inotify_add_watch(fd, dir, TIMED_MASK);
-    asuser_end();
-    return wd;
-}
-
 static int timed_watch(struct timed *t)
 {
     char dir[PATH_MAX];
@@ -187,7 +175,7 @@ static int timed_watch(struct timed *t)
         return -1;
     t->io = ev_io_add(t->p->ev, t->fd, EV_READ, timed_on_dir, t);
     t->clockio = ev_io_add(t->p->ev, t->clock, EV_READ, timed_on_clock, t);
-    return timed_watch_dir(t->fd, dir[0] != '\0' ? dir : "/") < 0 ? -1 : 0;
+    return asuser_watch(t->fd, dir[0] != '\0' ? dir : "/", TIMED_MASK) < 0 ? -1 : 0;
 }
 
 static void timed_forget(struct timed *t)

@@ -75,7 +75,7 @@ bool trackfile_parse(const char *buf, size_t len, int32_t *value)
 
 static int track_open(const struct trackfile *f, struct stat *st)
 {
-    int p = open(f->path, O_PATH | O_CLOEXEC);
+    int p = asuser_path(f->path, 0);
     if (p < 0)
         return -1;
     int fd = -1;
@@ -89,15 +89,35 @@ static int track_open(const struct trackfile *f, struct stat *st)
     return fd;
 }
 
-static void track_complain(struct trackfile *f, const char *why)
+/* True: this reason was not logged yet. */
+static bool track_new_reason(struct trackfile *f, const char *why)
 {
     if (strcmp(f->why, why) == 0)
-        return;
+        return false;
     snprintf(f->why, sizeof f->why, "%s", why);
-    if (why[0] != '\0')
+    return why[0] != '\0';
+}
+
+static void track_bad(struct trackfile *f, const char *why)
+{
+    f->ok = false;
+    f->value = 0;
+    if (track_new_reason(f, why))
         log_warn("track_file %s: %s: %s; it counts as 0 for priorities and fails every FILE_CHECK on it "
                  "until that is corrected",
                  f->name, f->path, why);
+}
+
+/* It is there and cannot be read, which says nothing about its number: a changed mode must not end a fault.
+ */
+static void track_unreadable(struct trackfile *f, int error)
+{
+    bool gone = error == ENOENT || error == ENOTDIR;
+    if (!f->ok || gone)
+        track_bad(f, strerror(error));
+    else if (track_new_reason(f, strerror(error)))
+        log_warn("track_file %s: %s: %s; its last value %d stays until that is corrected", f->name, f->path,
+                 strerror(error), f->value);
 }
 
 /* fresh: just created; its writer has not closed it, perhaps not even begun. */
@@ -105,21 +125,25 @@ static void track_read(struct trackfile *f, bool fresh)
 {
     char buf[TRACK_READ];
     struct stat st;
+    int32_t value;
     int fd = track_open(f, &st);
-    if (fd < 0) {
-        track_complain(f, errno == EINVAL ? "it is not a regular file" : strerror(errno));
-        f->ok = false;
-        f->value = 0;
+    if (fd < 0 && errno == EINVAL) {
+        track_bad(f, "it is not a regular file");
         return;
     }
-    ssize_t n = pread(fd, buf, sizeof buf, 0);
+    ssize_t n = fd >= 0 ? pread(fd, buf, sizeof buf, 0) : -1;
     int error = errno;
-    close(fd);
-    if (n == 0 && fresh)
-        return;
-    f->value = 0;
-    f->ok = n > 0 && trackfile_parse(buf, (size_t)n, &f->value);
-    track_complain(f, f->ok ? "" : n < 0 ? strerror(error) : "its first line is not a number of 32 bits");
+    if (fd >= 0)
+        close(fd);
+    if (n < 0) {
+        track_unreadable(f, error);
+    } else if (n > 0 && trackfile_parse(buf, (size_t)n, &value)) {
+        f->ok = true;
+        f->value = value;
+        f->why[0] = '\0';
+    } else if (n > 0 || !fresh) {
+        track_bad(f, "its first line is not a number of 32 bits");
+    }
 }
 
 static void track_tell(const struct trackfiles *t, const struct trackfile *f, enum role who)
@@ -144,18 +168,6 @@ static void track_again(struct trackfiles *t, struct trackfile *f, bool fresh)
 
 /* ---- watching */
 
-static int track_watch_dir(const struct trackfiles *t, const char *dir)
-{
-    struct stat st;
-    int wd = inotify_add_watch(t->fd, dir, TRACK_MASK);
-    if (wd >= 0 || errno != EACCES || stat(dir, &st) < 0)
-        return wd;
-    asuser_begin(st.st_uid, st.st_gid);
-    wd = inotify_add_watch(t->fd, dir, TRACK_MASK);
-    asuser_end();
-    return wd;
-}
-
 static void track_watch_path(const struct trackfiles *t, struct trackfile *f, size_t which, const char *path)
 {
     char dir[PATH_MAX];
@@ -165,7 +177,21 @@ static void track_watch_path(const struct trackfiles *t, struct trackfile *f, si
         return;
     snprintf(dir, sizeof dir, "%.*s", (int)(slash - path), path);
     snprintf(f->base[which], sizeof f->base[which], "%s", slash + 1);
-    f->wd[which] = track_watch_dir(t, dir[0] != '\0' ? dir : "/");
+    f->wd[which] = asuser_watch(t->fd, dir[0] != '\0' ? dir : "/", TRACK_MASK);
+}
+
+/* Where a symbolic link leads: realpath(), also behind directories root may not enter. */
+static bool track_real(const char *path, char *real, size_t size)
+{
+    char link[40];
+    int fd = asuser_path(path, 0);
+    if (fd < 0)
+        return false;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, real, size - 1);
+    close(fd);
+    real[n > 0 ? n : 0] = '\0';
+    return real[0] == '/';
 }
 
 /* Watching what is watched gives the same number again: this may be repeated at will. */
@@ -174,7 +200,7 @@ static void track_watch(struct trackfiles *t, struct trackfile *f)
     char real[PATH_MAX];
     track_watch_path(t, f, 0, f->path);
     f->wd[1] = -1;
-    if (realpath(f->path, real) != NULL && strcmp(real, f->path) != 0)
+    if (track_real(f->path, real, sizeof real) && strcmp(real, f->path) != 0)
         track_watch_path(t, f, 1, real);
     if (f->wd[0] < 0 && !ev_timer_armed(&t->retry))
         ev_timer_in(t->p->ev, &t->retry, TRACK_RETRY);
@@ -281,13 +307,18 @@ struct trackfiles *trackfiles_new(struct parent *p)
     return t;
 }
 
+static void track_free(struct trackfile *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        free(v[i].name);
+        free(v[i].path);
+    }
+    free(v);
+}
+
+/* The files themselves belong to the caller from now on. */
 static void track_clear(struct trackfiles *t)
 {
-    for (size_t i = 0; i < t->n; i++) {
-        free(t->v[i].name);
-        free(t->v[i].path);
-    }
-    free(t->v);
     t->v = NULL;
     t->n = 0;
     if (t->io != NULL)
@@ -303,40 +334,60 @@ void trackfiles_free(struct trackfiles *t)
 {
     if (t == NULL)
         return;
+    track_free(t->v, t->n);
     track_clear(t);
     free(t);
 }
 
-static void track_add(struct trackfiles *t, const struct slice_obj *o, bool first)
+/* What was read before a reload holds after it, should the file not be readable now. */
+static void track_inherit(struct trackfile *f, const struct trackfile *old, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(old[i].path, f->path) == 0) {
+            f->ok = old[i].ok;
+            f->value = old[i].value;
+        }
+}
+
+static void track_add(struct trackfiles *t, const struct slice_obj *o, bool first,
+                      const struct trackfile *old, size_t nold)
 {
     struct trackfile *f = &t->v[t->n++];
     f->id = o->id;
     f->name = xstrdup(o->name);
     f->path = xstrdup(slice_str(o, KW_TFILE_FILE, ""));
+    track_inherit(f, old, nold);
     if (first && slice_has(o, KW_TFILE_INIT_FILE))
         track_init(f, o);
     track_watch(t, f);
     track_read(f, false);
 }
 
-void trackfiles_load(struct trackfiles *t, const struct config *c, bool first)
+static void track_listen(struct trackfiles *t)
 {
-    const struct slice_obj *o = NULL;
-    size_t n = 0;
-    track_clear(t);
-    while ((o = slice_next(c->slice, o, BLK_TFILE, SLICE_ANY_PARENT)) != NULL)
-        n++;
-    if (n == 0)
-        return;
     t->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (t->fd < 0)
         log_err("track_file: changes will not be seen: %s; raise fs.inotify.max_user_instances",
                 strerror(errno));
     else
         t->io = ev_io_add(t->p->ev, t->fd, EV_READ, track_on_inotify, t);
-    t->v = xcalloc(n, sizeof *t->v);
+}
+
+void trackfiles_load(struct trackfiles *t, const struct config *c, bool first)
+{
+    const struct slice_obj *o = NULL;
+    struct trackfile *old = t->v;
+    size_t n = 0, nold = t->n;
+    track_clear(t);
     while ((o = slice_next(c->slice, o, BLK_TFILE, SLICE_ANY_PARENT)) != NULL)
-        track_add(t, o, first);
+        n++;
+    if (n > 0) {
+        track_listen(t);
+        t->v = xcalloc(n, sizeof *t->v);
+    }
+    while ((o = slice_next(c->slice, o, BLK_TFILE, SLICE_ANY_PARENT)) != NULL)
+        track_add(t, o, first, old, nold);
+    track_free(old, nold);
 }
 
 void trackfiles_tell(struct trackfiles *t, enum role who)

@@ -36,6 +36,7 @@ struct tracked {
     uint32_t quorum, quorum_max;
     bool limited;
     uint64_t fork_delay, terminate_delay;
+    bool forked;              /* the last process that came */
     enum track_result coming; /* what becomes true when the delay ends */
 };
 
@@ -263,7 +264,7 @@ static void track_proc_judge(struct tracked *t)
     struct ev *ev = t->v->ev;
     enum track_result r =
         track_quorum((uint32_t)t->value, t->quorum, t->limited, t->quorum_max) ? TRACK_OK : TRACK_FAIL;
-    uint64_t delay = r == TRACK_OK ? t->fork_delay : t->terminate_delay;
+    uint64_t delay = r != TRACK_OK ? t->terminate_delay : t->forked ? t->fork_delay : 0;
     if (t->st.result == r || t->st.result == TRACK_UNKNOWN || delay == 0) {
         ev_timer_stop(ev, &t->timer);
         track_proc_settle(t, r);
@@ -279,6 +280,7 @@ int track_on_proc(struct vrrpd *v, const struct msg_proc_count *m)
     if (t == NULL)
         return 0; /* nobody follows it */
     t->value = m->ok ? (int32_t)m->count : 0;
+    t->forked = m->forked;
     track_proc_judge(t);
     return 0;
 }

@@ -239,6 +239,30 @@ def core_pattern(lane):
         return "3 starts"
 
 
+@case("options-senseless", "what is no option is named and ignored; what belongs to a test, genhash out of its place, a file without a name: no daemon, status 1, a sentence")
+def senseless(lane):
+    with lane.lab("a") as lab:
+        at = lab.root + "/good.conf"
+        with open(at, "w") as f:
+            f.write(conf.whole(conf.instance()))
+
+        def ask(*args):
+            p = subprocess.run([*lane.daemon, *args], capture_output=True, text=True, timeout=20)
+            return p.returncode, p.stderr
+        status, err = ask("-t", "one.conf", "-f", at, "two.conf")
+        want = "".join("holdfast: argument '%s.conf' is ignored (a configuration is named with -f %s.conf)\n" % (x, x) for x in ("one", "two"))
+        check(status == 0 and err.startswith(want), "%d: %s", status, err)
+        status, err = ask("-t", "-f", at)
+        check(status == 0 and "ignored" not in err, "%d: %s", status, err)
+        rows = ((("--json", "-f", at), "--json belongs to a configuration test"), (("--portable", "-n"), "--portable belongs to"),
+                (("-n", "--warnings-are-errors"), "--warnings-are-errors belongs to"), (("-t", "-T"), "must be the first option"),
+                (("-t", "--use-file="), "needs the name of a configuration file"))
+        for args, words in rows:
+            status, err = ask(*args)
+            check(status == 1 and words in err, "%s: %d: %s", args, status, err)
+        return "%d refusals" % len(rows)
+
+
 @case("completion-names", "bash, zsh and fish complete names of the running daemon: instances, services, servers with their colons; without a daemon nothing, at once")
 def completion(lane):
     there = [s for s in shells.SHELLS if not shells.missing([s])]

@@ -137,6 +137,42 @@ def kinds(lane):
         check(105 not in early, "a failure counted late: %s", early)
 
 
+@case("track-file-private", "a track_file in a directory only its owner enters is followed; one that cannot be read any more keeps its value, over a reload too; one that is gone is 0")
+def private(lane):
+    with lane.lab("a") as lab:
+        f = Files(lab)
+        home = f.dir + "/private"
+        at = home + "/value"
+
+        def put(text, mode=0o644):
+            with open(at, "w") as out:
+                out.write(text)
+            os.chown(at, 65534, 65534)
+            os.chmod(at, mode)
+        os.mkdir(home, 0o700)
+        put("1\n")
+        os.chown(home, 65534, 65534)
+        text = one("track_file {\n F weight 0\n}", "track_file F {\n file %s\n}\n" % at)
+        d = lab.a.start(lane.daemon, text)
+        lab.wait(lambda: "FAULT" in d.read_log(), 5, "the fault")
+        put("2\n")
+        lab.wait(lambda: "track_file F: 2" in d.read_log(), 3, "the new value")
+        os.chmod(at, 0)
+        lab.wait(lambda: "its last value 2 stays" in d.read_log(), 3, "the warning")
+        d.reload(text)
+        lab.wait(lambda: d.read_log().count("its last value 2 stays") == 2, 5, "the warning after a reload")
+        time.sleep(1.5)
+        check(VIPS[0] not in lab.a.addresses() and not lab.adverts("a"), "MASTER although the file said 2: %s", d.read_log()[-600:])
+        os.chmod(at, 0o600)
+        put("0\n")
+        lab.wait_master("a", VIPS)
+        put("1\n")
+        lab.wait(lambda: VIPS[0] not in lab.a.addresses(), 3, "the fault again")
+        since = now()
+        os.unlink(at)
+        lab.wait_master("a", VIPS, since=since)
+
+
 @case("track-process-names", "processes are counted as they come and go: weight, quorum, delays, a fault and its end")
 def processes(lane):
     with lane.lab("a") as lab:
@@ -233,6 +269,36 @@ def news(lane):
                   part[2:] == ['GROUP "G1" %s 0' % word], "%s: %s of %s", word, part, lines)
             at += 3
         check(len(lines) == at, "more lines: %s", lines[at:])
+
+
+@case("fifo-private", "a FIFO in a directory only its owner enters: made by a reload too, kept over the next one, removed when it is not named any more and at the end")
+def private_fifo(lane):
+    with lane.lab("a") as lab:
+        f = Files(lab)
+        home = f.dir + "/private"
+        os.mkdir(home, 0o700)
+        os.chown(home, 65534, 65534)
+
+        def text(name):
+            return one("", glob=SECURITY + "    vrrp_notify_fifo %s/%s nobody\n" % (home, name))
+
+        def there():
+            return sorted(x for x in os.listdir(home))
+        d = lab.a.start(lane.daemon, text("first"))
+        lab.wait_master("a", VIPS)
+        check(there() == ["first"], "after the start: %s", there())
+        d.reload(text("second"))
+        lab.wait(lambda: there() == ["second"], 5, "the other FIFO alone")
+        st = os.stat(home + "/second")
+        check((st.st_uid, st.st_mode & 0o777) == (65534, 0o600), "it is %s", st)
+        tap = os.open(home + "/second", os.O_RDWR | os.O_NONBLOCK)
+        d.reload(text("second"))
+        lab.wait(lambda: d.read_log().count("is in force") >= 2, 5, "the second reload")
+        check(os.stat(home + "/second").st_ino == st.st_ino, "made anew although nothing changed")
+        d.stop()
+        got = os.read(tap, 4096).decode().splitlines()
+        check(got == ['INSTANCE "VI_1" STOP 100'], "lines: %s", got)
+        check(there() == [], "left behind: %s", there())
 
 
 @case("sync-reload", "an instance joins and leaves a sync group by reload; the group's state is common at once")

@@ -95,7 +95,42 @@ static void test_refused(void **state)
     assert_int_equal(parse(&o, "-u", "-1", NULL, NULL), -1);
     assert_int_equal(parse(&o, "-u", "022x", NULL, NULL), -1);
     assert_int_equal(parse(&o, "--signum=TDUMP", NULL, NULL, NULL), -1);
-    assert_int_equal(parse(&o, "stray", NULL, NULL, NULL), 0); /* remarked on and ignored, as ever */
+}
+
+/* Remarked on (main.c) and ignored, as ever. */
+static void test_strays(void **state)
+{
+    const char *v[] = { "holdfast", "one", "-t", "two", "-f", "/x", NULL };
+    struct options o;
+    (void)state;
+    assert_int_equal(options_parse(6, (char **)(uintptr_t)v, &o, why, sizeof why), 0);
+    assert_true(o.test);
+    assert_string_equal(o.config_file, "/x");
+    assert_int_equal(o.strays, 2);
+    assert_string_equal(o.stray[0], "one");
+    assert_string_equal(o.stray[1], "two");
+    assert_int_equal(parse(&o, "-t", NULL, NULL, NULL), 0);
+    assert_int_equal(o.strays, 0);
+}
+
+/* What would start a daemon although something else was meant. */
+static void test_senseless(void **state)
+{
+    struct options o;
+    (void)state;
+    assert_int_equal(parse(&o, "--json", NULL, NULL, NULL), -1);
+    assert_non_null(strstr(why, "--json"));
+    assert_int_equal(parse(&o, "--warnings-are-errors", "-n", NULL, NULL), -1);
+    assert_non_null(strstr(why, "--warnings-are-errors"));
+    assert_int_equal(parse(&o, "-n", "--portable", NULL, NULL), -1);
+    assert_non_null(strstr(why, "--portable"));
+    assert_int_equal(parse(&o, "--portable", "-t", NULL, NULL), 0);
+    assert_int_equal(parse(&o, "--lenient", NULL, NULL, NULL), 0); /* the daemon's, too */
+    assert_int_equal(parse(&o, "-t", "-T", NULL, NULL), -1);
+    assert_non_null(strstr(why, "first"));
+    assert_int_equal(parse(&o, "-t", "--use-file=", NULL, NULL), -1);
+    assert_non_null(strstr(why, "name"));
+    assert_int_equal(parse(&o, "-f", "", NULL, NULL), -1);
 }
 
 static void test_words(void **state)
@@ -147,7 +182,8 @@ int main(void)
         cmocka_unit_test(test_defaults),      cmocka_unit_test(test_forms),
         cmocka_unit_test(test_config_test),   cmocka_unit_test(test_roles),
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_words),
-        cmocka_unit_test(test_kept_promises),
+        cmocka_unit_test(test_kept_promises), cmocka_unit_test(test_strays),
+        cmocka_unit_test(test_senseless),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,7 +88,7 @@ static void test_events(void **state)
     uint8_t buf[256];
     uint32_t pid = 0;
     size_t len = event(buf, 0x00000001, 77, 77);
-    assert_int_equal(proc_event_parse(buf, len, &pid), PROC_NEWS_LOOK);
+    assert_int_equal(proc_event_parse(buf, len, &pid), PROC_NEWS_FORK);
     assert_int_equal(pid, 77);
     for (size_t n = 0; n < NLMSG_HDRLEN + sizeof(struct cn_msg) + 16; n++)
         assert_int_equal(proc_event_parse(buf, n, &pid), PROC_NEWS_NONE);

@@ -1,10 +1,12 @@
 """Receive buffers of sockets that only this kernel has: IPVS's, and the process connector, which only the first namespace hears."""
+import os
 import re
 import shutil
 import subprocess
+import time
 
 from case import case, need_ours
-from lab import Lab, conf, run
+from lab import Lab, check, conf, run
 from lab.sockets import buffers
 
 GENERIC, CONNECTOR = 16, 11
@@ -83,3 +85,41 @@ def no_swap(lane):
                 d.reload(text)
             lab.wait(lambda: locked(d) == want, 60, "%s: locked %s, they are %s" % (words, want, locked(d)), 0.3)
         d.stop(60)
+
+
+@case("fork-delay")
+def fork_delay(lane):
+    """A quorum gained by exec is there at once, one gained by a fork after fork_delay: only the connector tells them apart"""
+    with Lab("a") as lab:
+        name = "hfkwfork"
+        prog, fifo = lab.root + "/" + name, lab.root + "/fifo"
+        shutil.copy("/bin/sh", prog)
+        os.mkfifo(fifo)
+        track = "".join("vrrp_track_process %s {\n    process %s\n    quorum %d\n    weight %d\n    fork_delay 3\n}\n" % (w, name, n, 10 * n)
+                        for n, w in ((1, "ONE"), (2, "TWO")))
+        run("ip", "link", "add", "hfkw0", "type", "dummy")
+        run("ip", "link", "set", "hfkw0", "up")
+        run("ip", "addr", "add", "10.77.8.1/24", "dev", "hfkw0")
+        p = None
+        try:
+            extra = "track_process {\n        ONE\n        TWO\n    }"
+            d = lab.a.start(["nsenter", "-t", "1", "-n", *lane.daemon], whole([], track, interface="hfkw0", extra=extra))
+            lab.wait(lambda: "BACKUP -> MASTER" in d.read_log(), 60, "MASTER", 0.3)
+            at = time.monotonic()
+            p = subprocess.Popen([prog, "-c", "read x; (read y < %s) & read x" % fifo], stdin=subprocess.PIPE)
+            lab.wait(lambda: "priority 100 -> 110" in d.read_log(), 60, "the priority after an exec", 0.1)
+            check(time.monotonic() - at < 2, "by exec: after %.1f s", time.monotonic() - at)
+            at = time.monotonic()
+            p.stdin.write(b"\n")
+            p.stdin.flush()
+            lab.wait(lambda: "priority 110 -> 130" in d.read_log(), 60, "the priority after a fork", 0.1)
+            after = time.monotonic() - at
+            check(after > 2.9, "by fork: after %.1f s", after)
+            os.close(os.open(fifo, os.O_RDWR))  # which ends the subshell
+            d.stop(60)
+        finally:
+            if p:
+                p.kill()
+                p.wait()
+            run("ip", "link", "del", "hfkw0")
+        return "%.1f s after a fork" % after
