@@ -278,10 +278,12 @@ static void special_old_checksum(struct conf *c, struct conf_obj *o, const struc
                                  const struct conf_line *l)
 {
     uint64_t v = 1;
-    if (l->nwords > 1 && strcmp(l->words[1].text, "never") == 0)
+    if (l->nwords > 1 && strcmp(l->words[1].text, "never") == 0) {
         v = 2;
-    else
-        parse_extra(c, row, l, 1);
+        parse_extra(c, row, l, 2);
+    } else {
+        parse_extra_option(c, row, l, 1);
+    }
     put_number(c, o, row, l, 0, v);
 }
 
@@ -403,30 +405,40 @@ static void special_process(struct conf *c, struct conf_obj *o, const struct kw_
         parse_put_words(c, o, row, l, 1, 64);
 }
 
-/* init_file [VALUE] [overwrite] */
+/* init_file [VALUE] [overwrite], in either order */
 static void special_init_file(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                               const struct conf_line *l)
 {
-    int64_t v = 0;
+    int64_t v = 0, got;
+    bool number = false, overwrite = false;
     size_t w = 1;
-    if (w < l->nwords && strcmp(l->words[w].text, "overwrite") != 0) {
-        if (conf_number(l->words[w].text, false, &v) < 0 || v < row->min || v > row->max) {
+    for (; w < l->nwords; w++) {
+        const char *word = l->words[w].text;
+        if (!overwrite && strcmp(word, "overwrite") == 0) {
+            overwrite = true;
+        } else if (!number && conf_number(word, false, &got) == 0 && got >= row->min && got <= row->max) {
+            number = true;
+            v = got;
+        } else if (!number) {
             CONF_ERR(c, conf_pos_word(l, &l->words[w]), "HF-RANGE", "init_file %s is no number of 32 bits",
-                     l->words[w].text);
+                     word);
             return;
+        } else {
+            break;
         }
-        w++;
     }
-    uint64_t *one = conf_arena_alloc(c->arena, sizeof *one, 8);
-    if (w < l->nwords && strcmp(l->words[w].text, "overwrite") == 0) {
+    if (overwrite) {
+        uint64_t *one = conf_arena_alloc(c->arena, sizeof *one, 8);
         *one = 1;
         struct conf_value *x = conf_set(c, o, KW_TFILE_X_OVERWRITE);
         x->v.raw = one;
         x->len = sizeof *one;
-        w++;
     }
     put_raw(c, o, row, l, 1, &v, sizeof v);
-    parse_extra(c, row, l, w);
+    if (overwrite)
+        parse_extra(c, row, l, w);
+    else
+        parse_extra_option(c, row, l, w);
 }
 
 void parse_special(struct conf *c, struct conf_obj *o, const struct kw_row *row, const struct conf_line *l)

@@ -315,6 +315,34 @@ static void scripts(void **state)
     expect_one("vrrp_script s {\n interval 2\n}\n", "HF-MISSING", 1, "has no script");
 }
 
+/* The number and the word of init_file stand in either order; a word that is no option is an error. */
+static void option_words(void **state)
+{
+    (void)state;
+    static const char *const both[] = { "init_file 6 overwrite", "init_file overwrite 6" };
+    for (size_t i = 0; i < 2; i++) {
+        struct tree s;
+        char text[128];
+        snprintf(text, sizeof text, "track_file f {\n file \"/tmp/f\"\n %s\n}\n", both[i]);
+        tree_load(&s, text);
+        const struct conf_obj *f = conf_find(s.c, BLK_TFILE, "f");
+        assert_int_equal(tree_errors(&s), 0);
+        assert_false(tree_said(&s, DIAG_WARNING, "HF-EXTRA", 0, ""));
+        assert_int_equal(*(const int64_t *)conf_get(f, KW_TFILE_INIT_FILE)->v.raw, 6);
+        assert_non_null(conf_get(f, KW_TFILE_X_OVERWRITE));
+        tree_unload(&s);
+    }
+    expect_one("track_file f {\n file \"/tmp/f\"\n init_file 5 foo\n}\n", "HF-OPTION", 3,
+               "unknown option foo after init_file");
+    expect_one("track_file f {\n file \"/tmp/f\"\n init_file foo\n}\n", "HF-RANGE", 3, "no number");
+    expect_one("vrrp_script s {\n script \"/bin/true\"\n weight 5 foo\n}\n", "HF-OPTION", 3,
+               "unknown option foo after weight");
+    expect_clean("vrrp_script s {\n script \"/bin/true\"\n weight 5 reverse\n}\n");
+    expect_one(VI_TEXT("V", "51", " old_unicast_checksum maybe\n" VIPS("10.0.0.1\n")), "HF-OPTION", 6,
+               "unknown option maybe after old_unicast_checksum");
+    expect_clean(VI_TEXT("V", "51", " old_unicast_checksum never\n" VIPS("10.0.0.1\n")));
+}
+
 /* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
 static void synonyms_are_alike(void **state)
 {
@@ -341,6 +369,7 @@ int main(void)
         cmocka_unit_test(scripts),
         cmocka_unit_test(order_never_matters),
         cmocka_unit_test(synonyms_are_alike),
+        cmocka_unit_test(option_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
