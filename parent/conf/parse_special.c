@@ -107,6 +107,37 @@ static void special_syncd(struct conf *c, struct conf_obj *o, const struct kw_ro
     parse_options(c, s, BLK_SYNCD, l, w, row->name);
 }
 
+/* An address (of IPv6 perhaps with its interface) or what may be a name: told here, not with the first mail.
+ */
+static bool mail_host(const char *w)
+{
+    char host[IPADDR_STRLEN];
+    struct ipaddr a;
+    size_t n = strcspn(w, "%");
+    if (strpbrk(w, ":/[]") == NULL && w[strspn(w, "0123456789.")] != '\0')
+        return true;
+    if (n >= sizeof host)
+        return false;
+    memcpy(host, w, n);
+    host[n] = '\0';
+    return ipaddr_parse(host, &a) == 0 && (w[n] == '\0' || a.family == 6);
+}
+
+/* HOST:PORT and [IP]:PORT, habits of other programs, taken apart for the help. */
+static void mail_host_bad(struct conf *c, const struct conf_line *l)
+{
+    const char *w = l->words[1].text, *colon = strrchr(w, ':');
+    struct diag_item *it = CONF_ERR(c, conf_pos_word(l, &l->words[1]), "HF-ADDR",
+                                    "smtp_server %s is neither an IP address nor a host name", w);
+    if (colon == NULL || colon[1] == '\0' || colon[1 + strspn(colon + 1, "0123456789")] != '\0')
+        return;
+    size_t skip = *w == '[', n = (size_t)(colon - w) - skip;
+    n -= skip && n > 0 && w[skip + n - 1] == ']';
+    char *host = conf_arena_strndup(c->arena, w + skip, n);
+    if (mail_host(host))
+        diag_help(it, "write: smtp_server %s %s", host, colon + 1);
+}
+
 /* HOST|IP [PORT]; also "HOST:PORT" is not accepted, as documented. */
 static void special_smtp_server(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                                 const struct conf_line *l)
@@ -114,8 +145,17 @@ static void special_smtp_server(struct conf *c, struct conf_obj *o, const struct
     uint16_t port = 25;
     if (!need_word(c, row, l, DIAG_ID("a host name or address")) || conf_diag_text(c, l, 1, row->name))
         return;
-    if (l->nwords > 2 && (conf_word_port(c, l, 2, &port) < 0 || port == 0))
+    if (!mail_host(l->words[1].text)) {
+        if (!conf_word_undefined(c->text, l, &l->words[1], c->diag))
+            mail_host_bad(c, l);
         return;
+    }
+    if (l->nwords > 2 && conf_word_port(c, l, 2, &port) < 0)
+        return;
+    if (port == 0) {
+        CONF_ERR(c, conf_pos_word(l, &l->words[2]), "HF-PORT", "port %s is not in 1-65535", l->words[2].text);
+        return;
+    }
     put_raw(c, o, row, l, 1, l->words[1].text, l->words[1].len + 1u);
     parse_extra(c, row, l, 3);
     uint64_t p = port, *copy = conf_arena_alloc(c->arena, sizeof p, 8);

@@ -343,6 +343,34 @@ static void option_words(void **state)
     expect_clean(VI_TEXT("V", "51", " old_unicast_checksum never\n" VIPS("10.0.0.1\n")));
 }
 
+/* What cannot be a mail server is found while the file is read, not when the first mail is due. */
+static void mail_servers(void **state)
+{
+    (void)state;
+#define MAILSRV(server) "global_defs {\n smtp_server " server "\n}\n"
+    static const char *const good[] = { MAILSRV("192.0.2.30 25"),        MAILSRV("2001:db8::1"),
+                                        MAILSRV("mail.example.org 587"), MAILSRV("localhost"),
+                                        MAILSRV("fe80::1%eth0 25"),      MAILSRV("3com.example") };
+    static const char *const bad[] = { MAILSRV("192.0.2.300 25"),      MAILSRV("127.0.0.1:25"),
+                                       MAILSRV("mail.example.org:25"), MAILSRV("[2001:db8::1]:25"),
+                                       MAILSRV("192.0.2.30/24"),       MAILSRV("smtp://mail.example.org") };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        expect_clean(good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_one(bad[i], "HF-ADDR", 2, "neither an IP address nor a host name");
+    expect_one(MAILSRV("localhost 0"), "HF-PORT", 2, "port 0 is not in 1-65535");
+#undef MAILSRV
+    struct tree s;
+    struct diag_view v;
+    tree_load(&s, "global_defs {\n smtp_server [2001:db8::1]:25\n}\n");
+    for (size_t i = 0; i < diag_total(s.d); i++) {
+        diag_view(s.d, i, &v);
+        if (v.severity == DIAG_ERROR)
+            assert_string_equal(v.help, "write: smtp_server 2001:db8::1 25");
+    }
+    tree_unload(&s);
+}
+
 /* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
 static void synonyms_are_alike(void **state)
 {
@@ -370,6 +398,7 @@ int main(void)
         cmocka_unit_test(order_never_matters),
         cmocka_unit_test(synonyms_are_alike),
         cmocka_unit_test(option_words),
+        cmocka_unit_test(mail_servers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
