@@ -371,6 +371,51 @@ static void mail_servers(void **state)
     tree_unload(&s);
 }
 
+static void bad_line(const char *block, const char *line, const char *code, const char *part)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s {\n %s\n}\n", block, line);
+    expect_one(text, code, 2, part);
+}
+
+static void good_line(const char *block, const char *line)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s {\n %s\n}\n", block, line);
+    expect_clean(text);
+}
+
+static void rules_the_kernel_refuses(void **state)
+{
+    (void)state;
+    bad_line("static_rules", "from 10.0.0.0/8 goto 5 preference 9", "HF-RANGE", "goto 5");
+    bad_line("static_rules", "from 10.0.0.0/8 preference 9 goto 9", "HF-RANGE", "goto 9");
+    bad_line("static_rules", "from 10.0.0.0/8 table 0 preference 9", "HF-RANGE", "table 0");
+    bad_line("static_rules", "from 10.0.0.0/8 blackhole suppress_prefixlength 3 preference 9", "HF-CONFLICT",
+             "suppress_prefixlength");
+    bad_line("static_rules", "from 10.0.0.0/8 table 5 table 6 preference 9", "HF-CONFLICT", "one action");
+    good_line("static_rules", "from 10.0.0.0/8 goto 10 preference 9");
+    good_line("static_rules", "from 10.0.0.0/8 table 5 suppress_prefixlength 0 preference 9");
+    good_line("static_rules", "from 10.0.0.0/8 l3mdev suppress_prefixlength 0 preference 9");
+}
+
+static void routes_of_one_family(void **state)
+{
+    (void)state;
+    bad_line("static_routes", "2001:db8::/32 via 192.0.2.1 dev eth0", "HF-FAMILY", "192.0.2.1");
+    bad_line("static_routes", "10.0.0.0/8 src 2001:db8::1 dev eth0", "HF-FAMILY", "source address");
+    bad_line("static_routes", "2001:db8::/32 nexthop via 192.0.2.1 dev eth0 weight 1", "HF-FAMILY",
+             "192.0.2.1");
+    bad_line("static_routes", "10.0.0.0/8 dev eth0 expires 5", "HF-FAMILY", "expires");
+    bad_line("static_routes", "10.0.0.0/8 dev eth0 pref high", "HF-FAMILY", "pref");
+    bad_line("static_routes", "10.0.0.0/8 from 192.0.2.0/24 dev eth0", "HF-FAMILY", "from");
+    good_line("static_routes", "2001:db8::/32 from 2001:db8:1::/48 via fe80::1 dev eth0 pref high expires 5");
+    good_line("static_routes", "10.0.0.0/8 via inet6 2001:db8::1 dev eth0");
+    good_line("static_routes", "10.0.0.0/8 nexthop via inet6 2001:db8::1 dev eth0 weight 1");
+    good_line("static_routes", "default via 2001:db8::1 dev eth0 expires 5");
+    good_line("static_routes", "10.0.0.0/8 src 192.0.2.1 dev eth0");
+}
+
 /* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
 static void synonyms_are_alike(void **state)
 {
@@ -399,6 +444,8 @@ int main(void)
         cmocka_unit_test(synonyms_are_alike),
         cmocka_unit_test(option_words),
         cmocka_unit_test(mail_servers),
+        cmocka_unit_test(rules_the_kernel_refuses),
+        cmocka_unit_test(routes_of_one_family),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
