@@ -235,6 +235,17 @@ static void absent_interface(void **state)
            "until it appears");
 }
 
+static void multicast_groups(void **state)
+{
+    (void)state;
+    expect("global_defs {\n vrrp_mcast_group4 192.0.2.1\n}\n" V(""), DIAG_ERROR, "HF-ADDR",
+           "vrrp_mcast_group4 192.0.2.1 is not an IPv4 multicast address");
+    expect("global_defs {\n vrrp_mcast_group6 2001:db8::1\n}\n" V(""), DIAG_ERROR, "HF-ADDR",
+           "vrrp_mcast_group6 2001:db8::1 is not an IPv6 multicast address");
+    expect("global_defs {\n vrrp_mcast_group6 ff05::12\n}\n" V(""), DIAG_WARNING, "HF-ADDR",
+           "vrrp_mcast_group6 ff05::12 is not of link-local scope");
+}
+
 static void groups_and_trackers(void **state)
 {
     (void)state;
@@ -383,6 +394,7 @@ int main(void)
         cmocka_unit_test(service_inheritance),
         cmocka_unit_test(script_severities),
         cmocka_unit_test(not_yet_once),
+        cmocka_unit_test(multicast_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
