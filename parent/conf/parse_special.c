@@ -105,6 +105,11 @@ static void special_syncd(struct conf *c, struct conf_obj *o, const struct kw_ro
         }
     }
     parse_options(c, s, BLK_SYNCD, l, w, row->name);
+    const struct ipaddr *group = conf_ip(s, KW_SYNCD_GROUP);
+    char text[IPADDR_STRLEN];
+    if (group != NULL && !ipaddr_is_multicast(group))
+        CONF_ERR(c, conf_pos_value(conf_get(s, KW_SYNCD_GROUP)), "HF-ADDR",
+                 "%s: group %s is not a multicast address", row->name, ipaddr_str(group, text));
 }
 
 /* An address (of IPv6 perhaps with its interface) or what may be a name: told here, not with the first mail.
@@ -286,7 +291,9 @@ static void special_vmac(struct conf *c, struct conf_obj *o, const struct kw_row
                          "interface name %s is longer than 15 characters", l->words[i].text);
             continue;
         }
-        if (l->words[i].len > 15)
+        if (strchr(w, ':') != NULL) /* which no interface name has */
+            CONF_ERR(c, conf_pos_word(l, &l->words[i]), "HF-ADDR", "use_vmac: %s is not a MAC address", w);
+        else if (l->words[i].len > 15)
             CONF_ERR(c, conf_pos_word(l, &l->words[i]), "HF-IFACE-NAME",
                      "interface name %s is longer than 15 characters", w);
         else if (named)

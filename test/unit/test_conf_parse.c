@@ -416,6 +416,17 @@ static void routes_of_one_family(void **state)
     good_line("static_routes", "10.0.0.0/8 src 192.0.2.1 dev eth0");
 }
 
+static void groups_and_macs(void **state)
+{
+    (void)state;
+    bad_line("global_defs", "lvs_sync_daemon eth0 group 1.2.3.4", "HF-ADDR",
+             "1.2.3.4 is not a multicast address");
+    good_line("global_defs", "lvs_sync_daemon eth0 group 224.0.0.81");
+    expect_one(VI_TEXT("V", "51", " use_vmac 02:zz\n" VIPS("10.0.0.1\n")), "HF-ADDR", 6,
+               "02:zz is not a MAC address");
+    expect_clean(VI_TEXT("V", "51", " use_vmac vm0 02:00:5e:00:01:33\n" VIPS("10.0.0.1\n")));
+}
+
 /* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
 static void synonyms_are_alike(void **state)
 {
@@ -446,6 +457,7 @@ int main(void)
         cmocka_unit_test(mail_servers),
         cmocka_unit_test(rules_the_kernel_refuses),
         cmocka_unit_test(routes_of_one_family),
+        cmocka_unit_test(groups_and_macs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
