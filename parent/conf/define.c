@@ -96,22 +96,43 @@ static bool def_cut_backslash(struct xstr *x)
     return true;
 }
 
+/* "$NAME = value" with no such definition before it was meant as one. It is taken as such, so that its uses
+ * do not complain too. */
+static void def_say_blank(struct conf_ctx *c, const struct conf_src *src, const struct xstr *x, size_t n,
+                          size_t is)
+{
+    struct diag_item *it =
+        diag_add(c->d, DIAG_ERROR, "HF-DEF-UNKNOWN", xstr_pos(c, src, x, 0, is + 1),
+                 "$%.*s is not defined by this line: a blank stands before the =", (int)n, x->s + 1);
+
+    diag_help(it, "write: $%.*s=VALUE", (int)n, x->s + 1);
+}
+
 bool def_statement(struct conf_ctx *c, struct conf_src *src, const struct xstr *x)
 {
-    size_t n = x->len > 2 && x->s[0] == '$' ? def_name_len(x->s + 1, x->len - 1) : 0;
+    size_t n = x->len > 2 && x->s[0] == '$' ? def_name_len(x->s + 1, x->len - 1) : 0, is = n + 1;
     struct def *def;
     struct xstr v = *x;
 
-    if (!n || n + 1 >= x->len || x->s[n + 1] != '=')
+    while (n && is < x->len && text_blank(x->s[is]))
+        is++;
+    if (!n || is >= x->len || x->s[is] != '=')
         return false;
     def = def_find(c->defs, x->s + 1, n);
-    if (!def)
+    if (is > n + 1 && def)
+        return false;
+    if (is > n + 1)
+        def_say_blank(c, src, x, n, is);
+    if (!def) {
         def = def_new(c, x->s + 1, n);
+        def->first = src;
+        def->at = c->t->nlines;
+    }
     def->lines = NULL;
     def->n = def->cap = 0;
     def->src = src;
     def->loop_said = def->secret = false;
-    xstr_skip(&v, n + 2);
+    xstr_skip(&v, is + 1);
     xstr_trim(&v);
     def->multi = def->open = def_cut_backslash(&v);
     if (!def->multi || v.len)

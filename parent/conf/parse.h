@@ -30,6 +30,8 @@ void parse_statement(struct conf *c, struct parse_frame *f, const struct kw_row 
 void parse_words(struct conf *c, struct conf_obj *o, const struct kw_row *row, const struct conf_line *l,
                  size_t from);
 void parse_extra(struct conf *c, const struct kw_row *row, const struct conf_line *l, size_t from);
+/* The same where only an option can follow: then the word is an error, as any unknown option. */
+void parse_extra_option(struct conf *c, const struct kw_row *row, const struct conf_line *l, size_t from);
 /* A place for a value; NULL: a duplicate that was reported and does not count. Synonyms share the row of the
  * main word. */
 struct conf_value *parse_put(struct conf *c, struct conf_obj *o, const struct kw_row *row,

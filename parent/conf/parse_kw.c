@@ -75,6 +75,18 @@ void parse_extra(struct conf *c, const struct kw_row *row, const struct conf_lin
         diag_help(it, "one statement a line: put %s on its own line", l->words[from].text);
 }
 
+void parse_extra_option(struct conf *c, const struct kw_row *row, const struct conf_line *l, size_t from)
+{
+    if (from >= l->nwords || l->bad || conf_diag_text(c, l, from, row->name) ||
+        conf_word_undefined(c->text, l, &l->words[from], c->diag))
+        return;
+    const char *w = l->words[from].text;
+    struct diag_item *it = CONF_ERR(c, conf_pos_word(l, &l->words[from]), "HF-OPTION",
+                                    "unknown option %s after %s", w, row->name);
+    if (schema_find(row->blk, w) != NULL)
+        diag_help(it, "one statement a line: put %s on its own line", w);
+}
+
 struct conf_value *parse_put(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                              const struct conf_line *l, size_t word)
 {
@@ -160,7 +172,10 @@ static void statement_value(struct conf *c, struct conf_obj *o, const struct kw_
         reverse = said = true, word++;
     else if (row->kind == KIND_WEIGHT && word < l->nwords && strcmp(l->words[word].text, "noreverse") == 0)
         said = true, word++;
-    parse_extra(c, row, l, word);
+    if (row->kind == KIND_WEIGHT && !said)
+        parse_extra_option(c, row, l, word);
+    else
+        parse_extra(c, row, l, word);
     struct conf_value *v = parse_put(c, o, row, l, 1);
     if (v == NULL)
         return;

@@ -283,6 +283,61 @@ static bool family_clash(const struct ipaddr *a, const struct ipaddr *b)
     return a != NULL && b != NULL && a->family != 0 && b->family != 0 && a->family != b->family;
 }
 
+static const struct ipaddr *gateway(const struct conf_obj *o, enum kw kw)
+{
+    const struct conf_value *v = conf_get(o, kw);
+    return v != NULL ? v->v.raw : NULL;
+}
+
+/* The family the route is made of: as ipvsd/route_spec.c reads it. */
+static uint8_t route_family(const struct conf_obj *r)
+{
+    const struct ipaddr *telling[] = { conf_ip(r, KW_ROUTE_TO), conf_ip(r, KW_ROUTE_FROM),
+                                       conf_ip(r, KW_ROUTE_SRC), gateway(r, KW_ROUTE_VIA),
+                                       conf_ip(r, KW_ROUTE_OR) };
+    if (conf_get(r, KW_ROUTE_INET6) != NULL)
+        return 6;
+    if (conf_get(r, KW_ROUTE_INET) != NULL)
+        return 4;
+    for (size_t i = 0; i < sizeof telling / sizeof *telling; i++)
+        if (telling[i] != NULL && telling[i]->family != 0)
+            return telling[i]->family;
+    for (const struct conf_obj *n = NULL; (n = conf_next(r, n, BLK_NEXTHOP)) != NULL;)
+        if (gateway(n, KW_NEXTHOP_VIA) != NULL)
+            return gateway(n, KW_NEXTHOP_VIA)->family;
+    return 4;
+}
+
+/* An IPv4 route may have a gateway of IPv6 (RTA_VIA); the kernel knows no such thing the other way round. */
+static void route_gateway(struct conf *c, const struct conf_obj *r, const struct conf_line *l,
+                          const struct ipaddr *via)
+{
+    char text[IPADDR_STRLEN];
+    if (via != NULL && via->family == 4)
+        CONF_ERR(c, conf_pos_line(l), "HF-FAMILY", "route %s: an IPv6 route cannot have the IPv4 gateway %s",
+                 r->name, ipaddr_str(via, text));
+}
+
+static void route_families(struct conf *c, const struct conf_obj *r, const struct conf_line *l)
+{
+    static const enum kw only6[] = { KW_ROUTE_EXPIRES, KW_ROUTE_PREF, KW_ROUTE_FROM };
+    const struct ipaddr whole = { .family = route_family(r) };
+    if (family_clash(&whole, conf_ip(r, KW_ROUTE_SRC)))
+        CONF_ERR(c, conf_pos_line(l), "HF-FAMILY",
+                 "route %s: destination and source address are of different families", r->name);
+    if (whole.family == 6) {
+        route_gateway(c, r, l, gateway(r, KW_ROUTE_VIA));
+        route_gateway(c, r, l, conf_ip(r, KW_ROUTE_OR));
+        for (const struct conf_obj *n = NULL; (n = conf_next(r, n, BLK_NEXTHOP)) != NULL;)
+            route_gateway(c, r, l, gateway(n, KW_NEXTHOP_VIA));
+        return;
+    }
+    for (size_t i = 0; i < sizeof only6 / sizeof *only6; i++)
+        if (conf_get(r, only6[i]) != NULL)
+            CONF_ERR(c, conf_pos_line(l), "HF-FAMILY", "route %s: only IPv6 routes have %s", r->name,
+                     schema_kw(only6[i])->name);
+}
+
 void parse_route_line(struct conf *c, struct conf_obj *o, const struct conf_line *l)
 {
     struct conf_obj *r = conf_obj_new(c, o, BLK_ROUTE, "", l);
@@ -315,18 +370,60 @@ void parse_route_line(struct conf *c, struct conf_obj *o, const struct conf_line
         r->drop = true;
         return;
     }
-    const struct conf_value *via = conf_get(r, KW_ROUTE_VIA);
-    if (via != NULL && family_clash(conf_ip(r, KW_ROUTE_TO), conf_ip(r, KW_ROUTE_SRC)))
-        CONF_ERR(c, conf_pos_line(l), "HF-FAMILY",
-                 "route %s: destination and source address are of different families", r->name);
+    if (!r->broken)
+        route_families(c, r, l);
+}
+
+static bool rule_action(enum kw kw)
+{
+    static const enum kw action[] = { KW_RULE_TABLE,    KW_RULE_L3MDEV,      KW_RULE_BLACKHOLE,
+                                      KW_RULE_PROHIBIT, KW_RULE_UNREACHABLE, KW_RULE_NOP,
+                                      KW_RULE_GOTO };
+    for (size_t i = 0; i < sizeof action / sizeof *action; i++)
+        if (action[i] == kw)
+            return true;
+    return false;
+}
+
+/* What the kernel refuses of a rule whose words are good. */
+static void rule_judge(struct conf *c, const struct conf_obj *r, const struct conf_line *l)
+{
+    static const enum kw suppress[] = { KW_RULE_SUPPRESS_PREFIXLENGTH, KW_RULE_SUPPRESS_IFGROUP };
+    const struct conf_value *table = conf_get(r, KW_RULE_TABLE), *to = conf_get(r, KW_RULE_GOTO),
+                            *pref = conf_get(r, KW_RULE_PREFERENCE);
+    if (family_clash(conf_ip(r, KW_RULE_FROM), conf_ip(r, KW_RULE_TO)))
+        CONF_ERR(c, conf_pos_line(l), "HF-FAMILY", "rule: from and to are of different families");
+    if (table != NULL && table->v.u == 0)
+        CONF_ERR(c, conf_pos_value(table), "HF-RANGE", "table 0 is no table that a rule can look up");
+    if (to != NULL && pref != NULL && to->v.i <= pref->v.i)
+        diag_help(CONF_ERR(c, conf_pos_value(to), "HF-RANGE", "goto %lld is not above preference %lld",
+                           (long long)to->v.i, (long long)pref->v.i),
+                  "a rule can only go on to one that comes after it");
+    for (size_t i = 0; i < sizeof suppress / sizeof *suppress; i++)
+        if (conf_get(r, suppress[i]) != NULL && table == NULL && conf_get(r, KW_RULE_L3MDEV) == NULL)
+            CONF_ERR(c, conf_pos_line(l), "HF-CONFLICT", "%s has a meaning only with table or l3mdev",
+                     schema_kw(suppress[i])->name);
+}
+
+/* One option. Of a second action nothing is kept: it is counted, and told as such. */
+static bool rule_option(struct conf *c, struct conf_obj *r, const struct conf_line *l, size_t *w,
+                        size_t *actions)
+{
+    const struct kw_row *row = schema_find(BLK_RULE, l->words[*w].text);
+    if (row != NULL && rule_action(parse_canonical(row)->kw)) {
+        ++*actions;
+        if (conf_get(r, parse_canonical(row)->kw) != NULL) {
+            *w += row->kind == KIND_FLAG ? 1 : 2;
+            return true;
+        }
+    }
+    return parse_option(c, r, BLK_RULE, l, w, DIAG_ID("the rule"));
 }
 
 void parse_rule_line(struct conf *c, struct conf_obj *o, const struct conf_line *l)
 {
     struct conf_obj *r = conf_obj_new(c, o, BLK_RULE, l->words[0].text, l);
-    static const enum kw action[] = { KW_RULE_TABLE,    KW_RULE_L3MDEV,      KW_RULE_BLACKHOLE,
-                                      KW_RULE_PROHIBIT, KW_RULE_UNREACHABLE, KW_RULE_NOP,
-                                      KW_RULE_GOTO };
+    size_t actions = 0;
     for (size_t w = 0; w < l->nwords;) {
         const struct kw_row *row = schema_find(BLK_RULE, l->words[w].text);
         if (row != NULL && row->kind == KIND_PREFIX) {
@@ -338,16 +435,13 @@ void parse_rule_line(struct conf *c, struct conf_obj *o, const struct conf_line 
                 r->broken = r->drop = true;
                 return;
             }
-        } else if (!parse_option(c, r, BLK_RULE, l, &w, DIAG_ID("the rule"))) {
+        } else if (!rule_option(c, r, l, &w, &actions)) {
             r->broken = r->drop = true;
             return;
         }
     }
-    if (family_clash(conf_ip(r, KW_RULE_FROM), conf_ip(r, KW_RULE_TO)))
-        CONF_ERR(c, conf_pos_line(l), "HF-FAMILY", "rule: from and to are of different families");
-    size_t actions = 0;
-    for (size_t i = 0; i < sizeof action / sizeof *action; i++)
-        actions += conf_get(r, action[i]) != NULL;
+    if (!r->broken)
+        rule_judge(c, r, l);
     if (actions == 0 && !r->broken)
         CONF_ERR(c, conf_pos_line(l), "HF-VALUE-MISSING", "a rule needs an action (table N, blackhole, ...)");
     else if (actions > 1)

@@ -105,6 +105,42 @@ static void special_syncd(struct conf *c, struct conf_obj *o, const struct kw_ro
         }
     }
     parse_options(c, s, BLK_SYNCD, l, w, row->name);
+    const struct ipaddr *group = conf_ip(s, KW_SYNCD_GROUP);
+    char text[IPADDR_STRLEN];
+    if (group != NULL && !ipaddr_is_multicast(group))
+        CONF_ERR(c, conf_pos_value(conf_get(s, KW_SYNCD_GROUP)), "HF-ADDR",
+                 "%s: group %s is not a multicast address", row->name, ipaddr_str(group, text));
+}
+
+/* An address (of IPv6 perhaps with its interface) or what may be a name: told here, not with the first mail.
+ */
+static bool mail_host(const char *w)
+{
+    char host[IPADDR_STRLEN];
+    struct ipaddr a;
+    size_t n = strcspn(w, "%");
+    if (strpbrk(w, ":/[]") == NULL && w[strspn(w, "0123456789.")] != '\0')
+        return true;
+    if (n >= sizeof host)
+        return false;
+    memcpy(host, w, n);
+    host[n] = '\0';
+    return ipaddr_parse(host, &a) == 0 && (w[n] == '\0' || a.family == 6);
+}
+
+/* HOST:PORT and [IP]:PORT, habits of other programs, taken apart for the help. */
+static void mail_host_bad(struct conf *c, const struct conf_line *l)
+{
+    const char *w = l->words[1].text, *colon = strrchr(w, ':');
+    struct diag_item *it = CONF_ERR(c, conf_pos_word(l, &l->words[1]), "HF-ADDR",
+                                    "smtp_server %s is neither an IP address nor a host name", w);
+    if (colon == NULL || colon[1] == '\0' || colon[1 + strspn(colon + 1, "0123456789")] != '\0')
+        return;
+    size_t skip = *w == '[', n = (size_t)(colon - w) - skip;
+    n -= skip && n > 0 && w[skip + n - 1] == ']';
+    char *host = conf_arena_strndup(c->arena, w + skip, n);
+    if (mail_host(host))
+        diag_help(it, "write: smtp_server %s %s", host, colon + 1);
 }
 
 /* HOST|IP [PORT]; also "HOST:PORT" is not accepted, as documented. */
@@ -114,8 +150,17 @@ static void special_smtp_server(struct conf *c, struct conf_obj *o, const struct
     uint16_t port = 25;
     if (!need_word(c, row, l, DIAG_ID("a host name or address")) || conf_diag_text(c, l, 1, row->name))
         return;
-    if (l->nwords > 2 && (conf_word_port(c, l, 2, &port) < 0 || port == 0))
+    if (!mail_host(l->words[1].text)) {
+        if (!conf_word_undefined(c->text, l, &l->words[1], c->diag))
+            mail_host_bad(c, l);
         return;
+    }
+    if (l->nwords > 2 && conf_word_port(c, l, 2, &port) < 0)
+        return;
+    if (port == 0) {
+        CONF_ERR(c, conf_pos_word(l, &l->words[2]), "HF-PORT", "port %s is not in 1-65535", l->words[2].text);
+        return;
+    }
     put_raw(c, o, row, l, 1, l->words[1].text, l->words[1].len + 1u);
     parse_extra(c, row, l, 3);
     uint64_t p = port, *copy = conf_arena_alloc(c->arena, sizeof p, 8);
@@ -246,7 +291,9 @@ static void special_vmac(struct conf *c, struct conf_obj *o, const struct kw_row
                          "interface name %s is longer than 15 characters", l->words[i].text);
             continue;
         }
-        if (l->words[i].len > 15)
+        if (strchr(w, ':') != NULL) /* which no interface name has */
+            CONF_ERR(c, conf_pos_word(l, &l->words[i]), "HF-ADDR", "use_vmac: %s is not a MAC address", w);
+        else if (l->words[i].len > 15)
             CONF_ERR(c, conf_pos_word(l, &l->words[i]), "HF-IFACE-NAME",
                      "interface name %s is longer than 15 characters", w);
         else if (named)
@@ -278,10 +325,12 @@ static void special_old_checksum(struct conf *c, struct conf_obj *o, const struc
                                  const struct conf_line *l)
 {
     uint64_t v = 1;
-    if (l->nwords > 1 && strcmp(l->words[1].text, "never") == 0)
+    if (l->nwords > 1 && strcmp(l->words[1].text, "never") == 0) {
         v = 2;
-    else
-        parse_extra(c, row, l, 1);
+        parse_extra(c, row, l, 2);
+    } else {
+        parse_extra_option(c, row, l, 1);
+    }
     put_number(c, o, row, l, 0, v);
 }
 
@@ -403,30 +452,40 @@ static void special_process(struct conf *c, struct conf_obj *o, const struct kw_
         parse_put_words(c, o, row, l, 1, 64);
 }
 
-/* init_file [VALUE] [overwrite] */
+/* init_file [VALUE] [overwrite], in either order */
 static void special_init_file(struct conf *c, struct conf_obj *o, const struct kw_row *row,
                               const struct conf_line *l)
 {
-    int64_t v = 0;
+    int64_t v = 0, got;
+    bool number = false, overwrite = false;
     size_t w = 1;
-    if (w < l->nwords && strcmp(l->words[w].text, "overwrite") != 0) {
-        if (conf_number(l->words[w].text, false, &v) < 0 || v < row->min || v > row->max) {
+    for (; w < l->nwords; w++) {
+        const char *word = l->words[w].text;
+        if (!overwrite && strcmp(word, "overwrite") == 0) {
+            overwrite = true;
+        } else if (!number && conf_number(word, false, &got) == 0 && got >= row->min && got <= row->max) {
+            number = true;
+            v = got;
+        } else if (!number) {
             CONF_ERR(c, conf_pos_word(l, &l->words[w]), "HF-RANGE", "init_file %s is no number of 32 bits",
-                     l->words[w].text);
+                     word);
             return;
+        } else {
+            break;
         }
-        w++;
     }
-    uint64_t *one = conf_arena_alloc(c->arena, sizeof *one, 8);
-    if (w < l->nwords && strcmp(l->words[w].text, "overwrite") == 0) {
+    if (overwrite) {
+        uint64_t *one = conf_arena_alloc(c->arena, sizeof *one, 8);
         *one = 1;
         struct conf_value *x = conf_set(c, o, KW_TFILE_X_OVERWRITE);
         x->v.raw = one;
         x->len = sizeof *one;
-        w++;
     }
     put_raw(c, o, row, l, 1, &v, sizeof v);
-    parse_extra(c, row, l, w);
+    if (overwrite)
+        parse_extra(c, row, l, w);
+    else
+        parse_extra_option(c, row, l, w);
 }
 
 void parse_special(struct conf *c, struct conf_obj *o, const struct kw_row *row, const struct conf_line *l)

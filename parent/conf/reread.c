@@ -42,11 +42,37 @@ struct conf_pos conf_pos_file(const struct conf_text *t)
     return (struct conf_pos){ .src = src };
 }
 
+/* There is a definition, and yet the use stayed as it is. The remedy must be the one that works. */
+static bool undefined_known(const struct conf_text *t, const struct conf_line *l, const struct conf_word *w,
+                            const struct def *def, bool braces, struct diag *d)
+{
+    struct diag_item *it;
+
+    if (def->first && l >= t->lines && (size_t)(l - t->lines) < def->at) {
+        it = diag_add(d, DIAG_ERROR, "HF-DEF-UNKNOWN", conf_pos_word(l, w),
+                      "$%s is defined only further down", def->name);
+        diag_related(it, (struct conf_pos){ .src = def->first, .len = def->first->len }, "defined here");
+        diag_help(it, "move the definition (line %u) above its first use", def->first->line);
+        return true;
+    }
+    if (braces && !def->multi)
+        return false;
+    it = diag_add(d, DIAG_ERROR, "HF-DEF-BRACES", conf_pos_word(l, w), "$%s is not expanded here", def->name);
+    if (def->multi)
+        diag_help(it, "a definition of several lines must be the last thing on its line");
+    else
+        diag_help(it,
+                  "write ${%s}: without braces a definition must be followed by a blank, a comma or \")\"",
+                  def->name);
+    return true;
+}
+
 bool conf_word_undefined(const struct conf_text *t, const struct conf_line *l, const struct conf_word *w,
                          struct diag *d)
 {
     const char *p = w->text, *name;
     size_t nlen, skip;
+    const struct def *def;
     struct diag_item *it;
 
     if (!w->undefined)
@@ -60,14 +86,8 @@ bool conf_word_undefined(const struct conf_text *t, const struct conf_line *l, c
     skip = p[1] == '{' ? 2 : 1;
     name = p + skip;
     nlen = def_name_len(name, strlen(name));
-    if (def_find(t->priv, name, nlen) && skip == 1) {
-        it = diag_add(d, DIAG_ERROR, "HF-DEF-BRACES", conf_pos_word(l, w), "$%.*s is not expanded here",
-                      (int)nlen, name);
-        diag_help(it,
-                  "write ${%.*s}: without braces a definition must be followed by a blank, a comma or \")\"",
-                  (int)nlen, name);
+    if ((def = def_find(t->priv, name, nlen)) != NULL && undefined_known(t, l, w, def, skip == 2, d))
         return true;
-    }
     it = diag_add(d, DIAG_ERROR, "HF-DEF-UNKNOWN", conf_pos_word(l, w), "$%.*s is not defined", (int)nlen,
                   name);
     diag_help(it, "define it on a line before its use: $%.*s=VALUE (no blank before the =)", (int)nlen, name);

@@ -111,14 +111,18 @@ static void trackers(struct conf *c)
 /* Names of programs and the like that no two may share. */
 static void global(struct conf *c)
 {
+    char text[IPADDR_STRLEN];
     const struct conf_value *a = conf_get(c->global, KW_GLOBAL_VRRP_MCAST_GROUP4),
                             *b = conf_get(c->global, KW_GLOBAL_VRRP_MCAST_GROUP6);
     if (a != NULL && (a->v.ip->family != 4 || !ipaddr_is_multicast(a->v.ip)))
-        CONF_ERR(c, conf_pos_value(a), "HF-ADDR", "vrrp_mcast_group4 is not an IPv4 multicast address");
+        CONF_ERR(c, conf_pos_value(a), "HF-ADDR", "vrrp_mcast_group4 %s is not an IPv4 multicast address",
+                 ipaddr_str(a->v.ip, text));
     if (b != NULL && (b->v.ip->family != 6 || !ipaddr_is_multicast(b->v.ip)))
-        CONF_ERR(c, conf_pos_value(b), "HF-ADDR", "vrrp_mcast_group6 is not an IPv6 multicast address");
+        CONF_ERR(c, conf_pos_value(b), "HF-ADDR", "vrrp_mcast_group6 %s is not an IPv6 multicast address",
+                 ipaddr_str(b->v.ip, text));
     else if (b != NULL && (b->v.ip->b[1] & 0x0f) != 2)
-        CONF_WARN(c, conf_pos_value(b), "HF-ADDR", "vrrp_mcast_group6 is not of link-local scope");
+        CONF_WARN(c, conf_pos_value(b), "HF-ADDR", "vrrp_mcast_group6 %s is not of link-local scope",
+                  ipaddr_str(b->v.ip, text));
     for (struct conf_obj *s = NULL; (s = conf_next(c->global, s, BLK_SYNCD)) != NULL;)
         if (conf_get(c->top, KW_TOP_NET_NAMESPACE_IPVS) == NULL && !conf_if_exists(c, s->name))
             conf_warn_iface(c, conf_pos_obj(s), "lvs_sync_daemon: interface", s->name, "");

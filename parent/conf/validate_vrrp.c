@@ -193,6 +193,23 @@ static void tracked(struct conf *c, struct conf_obj *o)
         }
 }
 
+/* What becomes of the tracker without its weight is not the same for all: an interface then stops the group.
+ */
+static void sync_weight_say(struct conf *c, const struct conf_obj *t, const struct conf_obj *g)
+{
+    struct diag_item *it;
+    if (t->blk == BLK_TRK_IF)
+        it = CONF_WARN(c, conf_pos_obj(t), "HF-SYNC-WEIGHT",
+                       "%s: in a sync group the weight of an interface becomes 0: when it goes down, all of "
+                       "%s goes to FAULT",
+                       t->name, g->name);
+    else
+        it = CONF_WARN(c, conf_pos_obj(t), "HF-SYNC-WEIGHT",
+                       "%s: in a sync group a weighted %s is not tracked at all", t->name,
+                       t->blk == BLK_TRK_BFD ? "bfd_instance" : "vrrp_script");
+    diag_help(it, "add sync_group_tracking_weight to %s if all members have equal priorities", g->name);
+}
+
 /* Weights of members of a sync group work only with sync_group_tracking_weight. */
 static void sync_weights(struct conf *c, const struct conf_obj *vi)
 {
@@ -214,10 +231,7 @@ static void sync_weights(struct conf *c, const struct conf_obj *vi)
             if (w == NULL && s != NULL)
                 w = conf_get(s, KW_SCRIPT_WEIGHT);
             if (w != NULL && w->v.i != 0)
-                diag_help(CONF_WARN(c, conf_pos_obj(t), "HF-SYNC-WEIGHT",
-                                    "%s: weights have no effect in a sync group", t->name),
-                          "add sync_group_tracking_weight to %s if all members have equal priorities",
-                          g->name);
+                sync_weight_say(c, t, g);
         }
 }
 

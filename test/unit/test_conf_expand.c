@@ -46,7 +46,6 @@ static void test_definitions(void **state)
     expect("$B=$A\n$A=later\nx $B\n", "x|later");
     expect("$A=1\n$A=2\nx $A\n", "x|2");
     expect("$E=\nx ${E}y $E\n", "x|y");
-    expect("$A =1\n", "$A|=1");
     expect("$A=a { b }\nx $A\n", "x|a;{;b;}");
     expect("x ${_HASH} y\n${_BANG} z\nw ${_ENV NAME} ${_ENV NONE}${_ENV N} ${_INSTANCE}\n",
            "x;w|value|of|it|1|me");
@@ -84,6 +83,48 @@ static void test_undefined_words(void **state)
     assert_true(find_diag(&l, "HF-DEF-BRACES", 0, &v));
     assert_false(conf_word_undefined(&l.t, &l.t.lines[0], &l.t.lines[0].words[2], l.d));
     unload(&l);
+}
+
+/* The remedy is told that works: braces, another place, a line of its own, or no blank. */
+static void says_of_use(const char *text, size_t line, size_t word, const char *code, const char *message,
+                        const char *help)
+{
+    struct diag_view v;
+    struct loaded l;
+
+    load_bytes(&l, text, strlen(text), &opts);
+    assert_true(conf_word_undefined(&l.t, &l.t.lines[line], &l.t.lines[line].words[word], l.d));
+    assert_true(find_diag(&l, code, 0, &v));
+    assert_string_equal(v.message, message);
+    assert_non_null(strstr(v.help, help));
+    unload(&l);
+}
+
+static void test_remedies(void **state)
+{
+    struct diag_view v;
+    struct loaded l;
+    static const char blank[] = "$VIP = 1\nx $VIP\ny $VIP\n";
+
+    (void)state;
+    says_of_use("x $VIP\n$VIP=1\n", 0, 1, "HF-DEF-UNKNOWN", "$VIP is defined only further down",
+                "move the definition (line 2) above");
+    says_of_use("x ${VIP}\n$VIP=1\n", 0, 1, "HF-DEF-UNKNOWN", "$VIP is defined only further down",
+                "move the definition (line 2) above");
+    says_of_use("$VIP=1\nx $VIP/24\n$VIP=2\n", 0, 1, "HF-DEF-BRACES", "$VIP is not expanded here", "${VIP}");
+    says_of_use("$M=a\\\nb\n\nx $M y\n", 0, 1, "HF-DEF-BRACES", "$M is not expanded here",
+                "must be the last thing on its line");
+    says_of_use("$M=a\\\nb\n\nx ${M} y\n", 0, 1, "HF-DEF-BRACES", "$M is not expanded here",
+                "must be the last thing on its line");
+    load_bytes(&l, blank, sizeof(blank) - 1, &opts);
+    assert_int_equal(diag_count(l.d, DIAG_ERROR), 1);
+    assert_true(find_diag(&l, "HF-DEF-UNKNOWN", 0, &v));
+    assert_int_equal(v.line, 1);
+    assert_string_equal(v.message, "$VIP is not defined by this line: a blank stands before the =");
+    assert_int_equal(l.t.nlines, 2);
+    assert_false(l.t.lines[0].words[1].undefined); /* told once */
+    unload(&l);
+    expect("$K=priority\n$K = 5\n", "priority|=|5"); /* a use */
 }
 
 static void test_loops_and_bombs(void **state)
@@ -274,10 +315,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_definitions),     cmocka_unit_test(test_multi_line),
-        cmocka_unit_test(test_undefined_words), cmocka_unit_test(test_loops_and_bombs),
-        cmocka_unit_test(test_conditions),      cmocka_unit_test(test_generators),
-        cmocka_unit_test(test_limits),          cmocka_unit_test(test_include),
-        cmocka_unit_test(test_main_file),
+        cmocka_unit_test(test_undefined_words), cmocka_unit_test(test_remedies),
+        cmocka_unit_test(test_loops_and_bombs), cmocka_unit_test(test_conditions),
+        cmocka_unit_test(test_generators),      cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_include),         cmocka_unit_test(test_main_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

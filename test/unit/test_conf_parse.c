@@ -315,6 +315,118 @@ static void scripts(void **state)
     expect_one("vrrp_script s {\n interval 2\n}\n", "HF-MISSING", 1, "has no script");
 }
 
+/* The number and the word of init_file stand in either order; a word that is no option is an error. */
+static void option_words(void **state)
+{
+    (void)state;
+    static const char *const both[] = { "init_file 6 overwrite", "init_file overwrite 6" };
+    for (size_t i = 0; i < 2; i++) {
+        struct tree s;
+        char text[128];
+        snprintf(text, sizeof text, "track_file f {\n file \"/tmp/f\"\n %s\n}\n", both[i]);
+        tree_load(&s, text);
+        const struct conf_obj *f = conf_find(s.c, BLK_TFILE, "f");
+        assert_int_equal(tree_errors(&s), 0);
+        assert_false(tree_said(&s, DIAG_WARNING, "HF-EXTRA", 0, ""));
+        assert_int_equal(*(const int64_t *)conf_get(f, KW_TFILE_INIT_FILE)->v.raw, 6);
+        assert_non_null(conf_get(f, KW_TFILE_X_OVERWRITE));
+        tree_unload(&s);
+    }
+    expect_one("track_file f {\n file \"/tmp/f\"\n init_file 5 foo\n}\n", "HF-OPTION", 3,
+               "unknown option foo after init_file");
+    expect_one("track_file f {\n file \"/tmp/f\"\n init_file foo\n}\n", "HF-RANGE", 3, "no number");
+    expect_one("vrrp_script s {\n script \"/bin/true\"\n weight 5 foo\n}\n", "HF-OPTION", 3,
+               "unknown option foo after weight");
+    expect_clean("vrrp_script s {\n script \"/bin/true\"\n weight 5 reverse\n}\n");
+    expect_one(VI_TEXT("V", "51", " old_unicast_checksum maybe\n" VIPS("10.0.0.1\n")), "HF-OPTION", 6,
+               "unknown option maybe after old_unicast_checksum");
+    expect_clean(VI_TEXT("V", "51", " old_unicast_checksum never\n" VIPS("10.0.0.1\n")));
+}
+
+/* What cannot be a mail server is found while the file is read, not when the first mail is due. */
+static void mail_servers(void **state)
+{
+    (void)state;
+#define MAILSRV(server) "global_defs {\n smtp_server " server "\n}\n"
+    static const char *const good[] = { MAILSRV("192.0.2.30 25"),        MAILSRV("2001:db8::1"),
+                                        MAILSRV("mail.example.org 587"), MAILSRV("localhost"),
+                                        MAILSRV("fe80::1%eth0 25"),      MAILSRV("3com.example") };
+    static const char *const bad[] = { MAILSRV("192.0.2.300 25"),      MAILSRV("127.0.0.1:25"),
+                                       MAILSRV("mail.example.org:25"), MAILSRV("[2001:db8::1]:25"),
+                                       MAILSRV("192.0.2.30/24"),       MAILSRV("smtp://mail.example.org") };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        expect_clean(good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        expect_one(bad[i], "HF-ADDR", 2, "neither an IP address nor a host name");
+    expect_one(MAILSRV("localhost 0"), "HF-PORT", 2, "port 0 is not in 1-65535");
+#undef MAILSRV
+    struct tree s;
+    struct diag_view v;
+    tree_load(&s, "global_defs {\n smtp_server [2001:db8::1]:25\n}\n");
+    for (size_t i = 0; i < diag_total(s.d); i++) {
+        diag_view(s.d, i, &v);
+        if (v.severity == DIAG_ERROR)
+            assert_string_equal(v.help, "write: smtp_server 2001:db8::1 25");
+    }
+    tree_unload(&s);
+}
+
+static void bad_line(const char *block, const char *line, const char *code, const char *part)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s {\n %s\n}\n", block, line);
+    expect_one(text, code, 2, part);
+}
+
+static void good_line(const char *block, const char *line)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s {\n %s\n}\n", block, line);
+    expect_clean(text);
+}
+
+static void rules_the_kernel_refuses(void **state)
+{
+    (void)state;
+    bad_line("static_rules", "from 10.0.0.0/8 goto 5 preference 9", "HF-RANGE", "goto 5");
+    bad_line("static_rules", "from 10.0.0.0/8 preference 9 goto 9", "HF-RANGE", "goto 9");
+    bad_line("static_rules", "from 10.0.0.0/8 table 0 preference 9", "HF-RANGE", "table 0");
+    bad_line("static_rules", "from 10.0.0.0/8 blackhole suppress_prefixlength 3 preference 9", "HF-CONFLICT",
+             "suppress_prefixlength");
+    bad_line("static_rules", "from 10.0.0.0/8 table 5 table 6 preference 9", "HF-CONFLICT", "one action");
+    good_line("static_rules", "from 10.0.0.0/8 goto 10 preference 9");
+    good_line("static_rules", "from 10.0.0.0/8 table 5 suppress_prefixlength 0 preference 9");
+    good_line("static_rules", "from 10.0.0.0/8 l3mdev suppress_prefixlength 0 preference 9");
+}
+
+static void routes_of_one_family(void **state)
+{
+    (void)state;
+    bad_line("static_routes", "2001:db8::/32 via 192.0.2.1 dev eth0", "HF-FAMILY", "192.0.2.1");
+    bad_line("static_routes", "10.0.0.0/8 src 2001:db8::1 dev eth0", "HF-FAMILY", "source address");
+    bad_line("static_routes", "2001:db8::/32 nexthop via 192.0.2.1 dev eth0 weight 1", "HF-FAMILY",
+             "192.0.2.1");
+    bad_line("static_routes", "10.0.0.0/8 dev eth0 expires 5", "HF-FAMILY", "expires");
+    bad_line("static_routes", "10.0.0.0/8 dev eth0 pref high", "HF-FAMILY", "pref");
+    bad_line("static_routes", "10.0.0.0/8 from 192.0.2.0/24 dev eth0", "HF-FAMILY", "from");
+    good_line("static_routes", "2001:db8::/32 from 2001:db8:1::/48 via fe80::1 dev eth0 pref high expires 5");
+    good_line("static_routes", "10.0.0.0/8 via inet6 2001:db8::1 dev eth0");
+    good_line("static_routes", "10.0.0.0/8 nexthop via inet6 2001:db8::1 dev eth0 weight 1");
+    good_line("static_routes", "default via 2001:db8::1 dev eth0 expires 5");
+    good_line("static_routes", "10.0.0.0/8 src 192.0.2.1 dev eth0");
+}
+
+static void groups_and_macs(void **state)
+{
+    (void)state;
+    bad_line("global_defs", "lvs_sync_daemon eth0 group 1.2.3.4", "HF-ADDR",
+             "1.2.3.4 is not a multicast address");
+    good_line("global_defs", "lvs_sync_daemon eth0 group 224.0.0.81");
+    expect_one(VI_TEXT("V", "51", " use_vmac 02:zz\n" VIPS("10.0.0.1\n")), "HF-ADDR", 6,
+               "02:zz is not a MAC address");
+    expect_clean(VI_TEXT("V", "51", " use_vmac vm0 02:00:5e:00:01:33\n" VIPS("10.0.0.1\n")));
+}
+
 /* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
 static void synonyms_are_alike(void **state)
 {
@@ -341,6 +453,11 @@ int main(void)
         cmocka_unit_test(scripts),
         cmocka_unit_test(order_never_matters),
         cmocka_unit_test(synonyms_are_alike),
+        cmocka_unit_test(option_words),
+        cmocka_unit_test(mail_servers),
+        cmocka_unit_test(rules_the_kernel_refuses),
+        cmocka_unit_test(routes_of_one_family),
+        cmocka_unit_test(groups_and_macs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -235,6 +235,17 @@ static void absent_interface(void **state)
            "until it appears");
 }
 
+static void multicast_groups(void **state)
+{
+    (void)state;
+    expect("global_defs {\n vrrp_mcast_group4 192.0.2.1\n}\n" V(""), DIAG_ERROR, "HF-ADDR",
+           "vrrp_mcast_group4 192.0.2.1 is not an IPv4 multicast address");
+    expect("global_defs {\n vrrp_mcast_group6 2001:db8::1\n}\n" V(""), DIAG_ERROR, "HF-ADDR",
+           "vrrp_mcast_group6 2001:db8::1 is not an IPv6 multicast address");
+    expect("global_defs {\n vrrp_mcast_group6 ff05::12\n}\n" V(""), DIAG_WARNING, "HF-ADDR",
+           "vrrp_mcast_group6 ff05::12 is not of link-local scope");
+}
+
 static void groups_and_trackers(void **state)
 {
     (void)state;
@@ -245,6 +256,19 @@ static void groups_and_trackers(void **state)
     expect(V(" track_interface {\n eth7\n }\n"), DIAG_WARNING, "HF-IFACE-MISSING", "does not exist now");
     expect(V(" track_script {\n chk\n }\n"), DIAG_ERROR, "HF-REF", "vrrp_script chk is not defined");
     expect(VI_TEXT("V", "51", " interface eth9\n" VIP1), DIAG_WARNING, "HF-IFACE-MISSING", "FAULT");
+}
+
+static void weights_in_a_group(void **state)
+{
+    (void)state;
+#define INGROUP(track) "vrrp_sync_group G {\n group {\n V\n }\n}\n" V(track)
+    expect(INGROUP(" track_interface {\n eth1 weight -10\n }\n"), DIAG_WARNING, "HF-SYNC-WEIGHT",
+           "all of G goes to FAULT");
+    expect("vrrp_script s {\n script \"/bin/true\"\n weight 5\n}\n" INGROUP(" track_script {\n s\n }\n"),
+           DIAG_WARNING, "HF-SYNC-WEIGHT", "a weighted vrrp_script is not tracked at all");
+    expect("bfd_instance b {\n neighbor_ip 10.0.0.2\n}\n" INGROUP(" track_bfd {\n b weight 5\n }\n"),
+           DIAG_WARNING, "HF-SYNC-WEIGHT", "a weighted bfd_instance is not tracked at all");
+#undef INGROUP
 }
 
 #define RS(ip)         " real_server " ip " 80 {\n  weight 1\n  TCP_CHECK {\n  }\n }\n"
@@ -383,6 +407,8 @@ int main(void)
         cmocka_unit_test(service_inheritance),
         cmocka_unit_test(script_severities),
         cmocka_unit_test(not_yet_once),
+        cmocka_unit_test(weights_in_a_group),
+        cmocka_unit_test(multicast_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
