@@ -100,6 +100,9 @@ struct conf_pos conf_pos_file(const struct conf_text *t); /* the main file as a 
 bool conf_word_undefined(const struct conf_text *t, const struct conf_line *l, const struct conf_word *w,
                          struct diag *d);
 
+/* The definition whose use inside the word stayed as it is for want of braces; NULL: none. */
+const char *conf_word_use(const struct conf_text *t, const struct conf_word *w);
+
 /*
  * The second tokenizer: keywords that take a command or a regex are read again from l->raw, with '...', "..."
  * and backslash. Errors (unclosed quote) are reported; -1 then.

@@ -207,7 +207,9 @@ static bool misplaced_block(struct conf *c, struct parse_frame *f, const struct 
         return false;
     struct diag_item *it = CONF_ERR(
         c, conf_pos_word(l, &l->words[0]), "HF-KEYWORD-PLACE", "%s belongs %s, not inside %s", row->name,
-        up->opener == NULL ? diag_tr(c->diag, "at the top level") : frame_label(c, up), frame_label(c, f));
+        up->opener == NULL ? diag_tr(c->diag, "at the top level")
+                           : conf_fmt(c, diag_format(c->diag, "inside %s"), frame_label(c, up)),
+        frame_label(c, f));
     diag_help(it, "move the block out of %s", frame_label(c, f));
     struct parse_frame at = *up;
     c->at++;

@@ -6,6 +6,21 @@
 
 #include "parent/conf/parse.h"
 
+/* A dotted mask behind an address, as other programs have it. On a line of its own it would be an address. */
+static bool option_mask(struct diag_item *it, const struct conf_line *l, size_t word)
+{
+    struct ipaddr a, mask;
+    int n = 0;
+    if (word != 1 || ipaddr_parse(l->words[word].text, &mask) < 0 || mask.family != 4 || mask.b[0] != 255 ||
+        ipaddr_parse(l->words[0].text, &a) < 0 || a.family != 4)
+        return false;
+    while (n < 32 && (mask.b[n / 8] & (0x80 >> n % 8)))
+        n++;
+    diag_help(it, "a dotted mask is not understood; write %.*s/%d", (int)l->words[0].len, l->words[0].text,
+              n);
+    return true;
+}
+
 void parse_option_unknown(struct conf *c, enum blk blk, const struct conf_line *l, size_t word,
                           const char *subject)
 {
@@ -19,7 +34,7 @@ void parse_option_unknown(struct conf *c, enum blk blk, const struct conf_line *
     struct ipaddr a;
     if (near != NULL)
         diag_suggest(it, near);
-    else if (ipaddr_parse_prefix(w, &a) == 0)
+    else if (!option_mask(it, l, word) && ipaddr_parse_prefix(w, &a) == 0)
         diag_help(it, "one entry a line: put %s on its own line", w);
 }
 

@@ -94,6 +94,17 @@ bool conf_word_undefined(const struct conf_text *t, const struct conf_line *l, c
     return true;
 }
 
+const char *conf_word_use(const struct conf_text *t, const struct conf_word *w)
+{
+    for (const char *p = strchr(w->text, '$'); p; p = strchr(p + 1, '$')) {
+        const struct def *def = def_find(t->priv, p + 1, def_name_len(p + 1, strlen(p + 1)));
+
+        if (def)
+            return def->name;
+    }
+    return NULL;
+}
+
 struct reread {
     struct conf_text *t;
     struct diag *d;

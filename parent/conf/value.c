@@ -287,7 +287,7 @@ static int value_enum(struct conf *c, const struct kw_row *row, const struct con
 
 int conf_word_ip(struct conf *c, const struct conf_line *l, size_t word, bool prefix, struct ipaddr *out)
 {
-    const char *w = l->words[word].text;
+    const char *w = l->words[word].text, *use;
     struct conf_pos pos = conf_pos_word(l, &l->words[word]);
     if (ipaddr_parse_prefix(w, out) == 0) {
         const char *slash = strchr(w, '/');
@@ -318,6 +318,8 @@ int conf_word_ip(struct conf *c, const struct conf_line *l, size_t word, bool pr
                   "write each address on its own line");
     else if (strspn(w, "0123456789abcdefABCDEF.:/%") == strlen(w) || w[strspn(w, "0123456789.")] == '/')
         CONF_ERR(c, pos, "HF-ADDR", "%s is not an IP address", w);
+    else if ((use = conf_word_use(c->text, &l->words[word])) != NULL)
+        diag_help(CONF_ERR(c, pos, "HF-ADDR", "\"%s\" is not an IP address", w), "write ${%s}", use);
     else if (w[0] == '<' || strpbrk(w, "<>[]()$") != NULL)
         diag_help(CONF_ERR(c, pos, "HF-ADDR", "\"%s\" is not an IP address", w),
                   "is this a place holder to fill in?");

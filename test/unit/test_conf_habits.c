@@ -61,6 +61,17 @@ static void other_places(void **state)
     expect_remedy(VI(" auth_type PASS\n"), "HF-KEYWORD-PLACE", 6, NULL);
 }
 
+/* The sentence has its word. */
+static void a_server_in_a_server(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s, RS("  TCP_CHECK {\n }\n real_server 10.0.0.3 80 {\n TCP_CHECK {\n }\n }\n"));
+    assert_true(tree_said(&s, DIAG_ERROR, "HF-KEYWORD-PLACE", 8,
+                          "real_server belongs inside virtual_server 10.0.0.1 80"));
+    tree_unload(&s);
+}
+
 static void other_languages(void **state)
 {
     (void)state;
@@ -113,9 +124,9 @@ static void quotes_of_either_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(other_names),           cmocka_unit_test(other_places),
-        cmocka_unit_test(other_languages),       cmocka_unit_test(flags_with_words),
-        cmocka_unit_test(quotes_of_either_kind),
+        cmocka_unit_test(other_names),          cmocka_unit_test(other_places),
+        cmocka_unit_test(other_languages),      cmocka_unit_test(flags_with_words),
+        cmocka_unit_test(a_server_in_a_server), cmocka_unit_test(quotes_of_either_kind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

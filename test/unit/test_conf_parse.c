@@ -427,6 +427,32 @@ static void groups_and_macs(void **state)
     expect_clean(VI_TEXT("V", "51", " use_vmac vm0 02:00:5e:00:01:33\n" VIPS("10.0.0.1\n")));
 }
 
+/* The first error's help says what to write. */
+static void expect_help(const char *text, const char *help)
+{
+    struct tree s;
+    struct diag_view v;
+    tree_load(&s, text);
+    assert_int_equal(tree_errors(&s), 1);
+    diag_view(s.d, 0, &v);
+    assert_string_equal(v.help, help);
+    tree_unload(&s);
+}
+
+/* Put on its own line, as an address would have to be, the mask became one. */
+static void dotted_mask(void **state)
+{
+    (void)state;
+    expect_help(VI_TEXT("V", "51", VIPS("192.0.2.10 255.255.255.0\n")),
+                "a dotted mask is not understood; write 192.0.2.10/24");
+}
+
+static void braces_inside_an_address(void **state)
+{
+    (void)state;
+    expect_help("$NET=7\n" VI_TEXT("V", "51", VIPS("192.0.2.$NET/24\n")), "write ${NET}");
+}
+
 /* A word is put down under its main word, but read by its own kind: another one leaves nothing to find. */
 static void synonyms_are_alike(void **state)
 {
@@ -458,6 +484,8 @@ int main(void)
         cmocka_unit_test(rules_the_kernel_refuses),
         cmocka_unit_test(routes_of_one_family),
         cmocka_unit_test(groups_and_macs),
+        cmocka_unit_test(dotted_mask),
+        cmocka_unit_test(braces_inside_an_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
