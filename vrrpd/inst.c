@@ -61,7 +61,12 @@ void inst_lower_event(struct inst *i, const struct engine_advert *a)
     if (i->e.state != VRRP_STATE_MASTER || (i->lower_said_at != 0 && now - i->lower_said_at < NS_PER_SEC))
         return;
     i->lower_said_at = now;
-    snprintf(cause, sizeof cause, "%s advertises lower priority %u", ipaddr_str(&a->src, who), a->priority);
+    ipaddr_str(&a->src, who);
+    if (a->priority == i->e.cfg.priority)
+        snprintf(cause, sizeof cause, "%s advertises equal priority %u from a lower address", who,
+                 a->priority);
+    else
+        snprintf(cause, sizeof cause, "%s advertises lower priority %u", who, a->priority);
     inst_event(i, INST_EVENT_RX_LOWER, cause);
 }
 
