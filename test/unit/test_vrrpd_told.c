@@ -100,6 +100,18 @@ static unsigned int told(const struct child *c, enum blk blk, const char *name, 
     return n;
 }
 
+static void test_owner_has_no_weighted_interface(void **state)
+{
+    (void)state;
+    static const struct plan p = { .generation = 1, .n = 1, .m = { { "A", 1, 255, false, -20 } } };
+    struct child *c = boot(&p);
+    assert_int_equal(state_of(c, 0), VRRP_STATE_MASTER);
+    tell_link(c, "eth1", false);
+    turns(c);
+    assert_int_equal(state_of(c, 0), VRRP_STATE_MASTER);
+    finish(c);
+}
+
 static const struct plan alone = { .generation = 1, .n = 1, .m = { { "A", 1, 100, false, 0 } } };
 
 static struct child *master(const struct plan *p)
@@ -129,6 +141,7 @@ static void test_equal_from_a_lower_address(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_owner_has_no_weighted_interface),
         cmocka_unit_test(test_equal_from_a_lower_address),
     };
     log_init(ROLE_VRRPD, LOG_LEVEL_DEBUG);
