@@ -138,11 +138,28 @@ static void test_equal_from_a_lower_address(void **state)
     finish(c);
 }
 
+/* The mail queue comes late: the group's BACKUP is not overtaken by its MASTER. */
+static void test_group_mail_at_start(void **state)
+{
+    (void)state;
+    char want[32];
+    static const struct plan p = {
+        .generation = 1, .group = true, .mail = true, .n = 1, .m = { { "A", 1, 100, false, 0 } }
+    };
+    struct child *c = boot(&p);
+    meet_checkd(c);
+    pass(c, c->test->now + 20 * NS_PER_MS);
+    snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_SYNC, "G"));
+    assert_string_equal(c->test->to_checkd.text, want);
+    finish(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owner_has_no_weighted_interface),
         cmocka_unit_test(test_equal_from_a_lower_address),
+        cmocka_unit_test(test_group_mail_at_start),
     };
     log_init(ROLE_VRRPD, LOG_LEVEL_DEBUG);
     log_sink(quiet, NULL);
