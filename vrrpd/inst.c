@@ -49,7 +49,7 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
     alert_mark(i);
     vrrpd_dirty(i);
     log_notice("%s: %s -> %s: %s", i->b->name, vrrp_state_name(from), vrrp_state_name(i->e.state), cause);
-    group_news(i);
+    group_news(i, from);
     inst_event(i, INST_EVENT_STATE, cause);
 }
 

@@ -154,12 +154,41 @@ static void test_group_mail_at_start(void **state)
     finish(c);
 }
 
+static const struct plan apart = { .generation = 1,
+                                   .n = 2,
+                                   .m = { { "A", 1, 100, false, 0 }, { "B", 2, 100, true, 0 } } };
+
+/* A reload makes a group of two that were apart: what it makes of them is its first word. */
+static void test_reload_makes_a_group(void **state)
+{
+    (void)state;
+    for (unsigned int bad = 0; bad < 2; bad++) {
+        struct plan together = apart;
+        struct child *c = boot(&apart);
+        tell_file(c, bad);
+        pass(c, c->test->now + 5 * NS_PER_SEC);
+        assert_int_equal(state_of(c, 0), VRRP_STATE_MASTER);
+        assert_int_equal(state_of(c, 1), bad ? VRRP_STATE_FAULT : VRRP_STATE_MASTER);
+        forget(c);
+        together.generation = 2;
+        together.group = true;
+        chan_set_generation(c->test->ipvsd_far, 2);
+        commit(c, slice_of(&together));
+        turns(c);
+        assert_int_equal(told(c, BLK_VI, "A", "=FAULT"), bad);
+        assert_int_equal(told(c, BLK_SYNC, "G", "=FAULT"), bad);
+        assert_true(bad || strcmp(c->test->to_parent.text, "") == 0);
+        finish(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owner_has_no_weighted_interface),
         cmocka_unit_test(test_equal_from_a_lower_address),
         cmocka_unit_test(test_group_mail_at_start),
+        cmocka_unit_test(test_reload_makes_a_group),
     };
     log_init(ROLE_VRRPD, LOG_LEVEL_DEBUG);
     log_sink(quiet, NULL);
