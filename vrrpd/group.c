@@ -112,6 +112,15 @@ const char *group_obstacle(const struct inst *i, char *buf, size_t size)
     return NULL;
 }
 
+bool group_awaits(const struct inst *i)
+{
+    const struct group *g = i->group;
+    for (size_t k = 0; g != NULL && g->state == VRRP_STATE_INIT && k < g->n; k++)
+        if (g->member[k] != i && g->member[k]->waiting && g->member[k]->pending)
+            return true;
+    return false;
+}
+
 void group_evaluate_mates(const struct inst *i)
 {
     const struct group *g = i->group;

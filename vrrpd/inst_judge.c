@@ -174,6 +174,7 @@ static struct inst_look inst_look(struct inst *i, char *buf, size_t size)
     /* in FAULT without knowing yet whether it may leave: its mates stay with it */
     bool stays = l.obstacle == NULL && l.pending && i->e.state == VRRP_STATE_FAULT;
     i->obstructed = (l.obstacle != NULL && !l.wait) || stays;
+    i->pending = l.obstacle == NULL && l.pending;
     if (l.obstacle == NULL)
         l.obstacle = group_obstacle(i, buf, size);
     return l;
@@ -194,10 +195,19 @@ static void inst_set_fault(struct inst *i, const char *why)
     i->fault = why != NULL ? xstrdup(why) : NULL;
 }
 
+/* Who begins before a mate knows that it cannot tells a BACKUP that ends at once. What a predecessor has held
+ * is not given up for that. */
+static bool inst_may_begin(const struct inst *i, const struct inst_look *l)
+{
+    if (!i->v->running || l->wait)
+        return false;
+    return l->obstacle != NULL || (!l->pending && (i->snapshot != NULL || !group_awaits(i)));
+}
+
 void inst_evaluate(struct inst *i)
 {
     char buf[ENGINE_CAUSE_MAX];
-    bool was = i->obstructed;
+    bool was = i->obstructed, awaited = i->pending;
     struct ipaddr src = inst_source(i);
     uint64_t now = ev_now(i->v->ev);
     if (i->e.state == VRRP_STATE_STOP)
@@ -214,11 +224,11 @@ void inst_evaluate(struct inst *i)
     }
     inst_set_fault(i, l.obstacle);
     if (i->waiting) {
-        if (i->v->running && !l.wait && (l.obstacle != NULL || !l.pending))
+        if (inst_may_begin(i, &l))
             inst_begin(i, l.obstacle);
     } else if (l.obstacle == NULL && !l.pending) {
         engine_fault_clear(&i->e, now, "the fault is over");
     }
-    if (i->obstructed != was)
+    if (i->obstructed != was || i->pending != awaited)
         group_evaluate_mates(i);
 }

@@ -81,6 +81,7 @@ struct inst {
     struct inst *next_dirty;
     struct group *group;                   /* NULL: none */
     bool obstructed;                       /* it could not run now, whatever its group does */
+    bool pending;                          /* nothing is against it, but a tracker has not spoken */
     bool say_alert;                        /* to checkd, for the mail */
     bool dirty, say_state, say_will, snap; /* what end-of-turn owes: to ipvsd, to the parent */
     bool waiting;                          /* INIT: engine not begun, facts are missing */

@@ -182,6 +182,31 @@ static void test_reload_makes_a_group(void **state)
     }
 }
 
+/* A member waits for its first result: its mates wait with it, and nobody is told a BACKUP that ends. */
+static void test_group_waits_for_a_first_result(void **state)
+{
+    (void)state;
+    for (unsigned int bad = 0; bad < 2; bad++) {
+        struct plan p = apart;
+        p.group = true;
+        struct child *c = boot(&p);
+        pass(c, c->test->now + NS_PER_SEC);
+        assert_string_equal(c->test->to_parent.text, "");
+        tell_file(c, bad);
+        turns(c);
+        const char *yes = bad ? "=FAULT" : "=BACKUP", *no = bad ? "=BACKUP" : "=FAULT";
+        static const struct {
+            enum blk blk;
+            const char *name;
+        } who[] = { { BLK_SYNC, "G" }, { BLK_VI, "A" }, { BLK_VI, "B" } };
+        for (size_t n = 0; n < 3; n++) {
+            assert_int_equal(told(c, who[n].blk, who[n].name, yes), 1);
+            assert_int_equal(told(c, who[n].blk, who[n].name, no), 0);
+        }
+        finish(c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +214,7 @@ int main(void)
         cmocka_unit_test(test_equal_from_a_lower_address),
         cmocka_unit_test(test_group_mail_at_start),
         cmocka_unit_test(test_reload_makes_a_group),
+        cmocka_unit_test(test_group_waits_for_a_first_result),
     };
     log_init(ROLE_VRRPD, LOG_LEVEL_DEBUG);
     log_sink(quiet, NULL);
