@@ -138,6 +138,26 @@ static void test_equal_from_a_lower_address(void **state)
     finish(c);
 }
 
+/* Who advertises at an ordinary pace is told every time, a flood is not. */
+static void test_lower_adverts(void **state)
+{
+    (void)state;
+    struct child *c = master(&alone);
+    for (int n = 0; n < 20; n++) {
+        advert_to(c->test->accept_far, 1, 50, "10.0.0.100");
+        pass(c, c->test->now + 300 * NS_PER_MS);
+    }
+    assert_int_equal(told(c, BLK_VI, "A", ":lower100"), 20);
+    pass(c, c->test->now + 10 * NS_PER_SEC);
+    forget(c);
+    for (int n = 0; n < 100; n++) {
+        advert_to(c->test->accept_far, 1, 50, "10.0.0.100");
+        pass(c, c->test->now + 10 * NS_PER_MS);
+    }
+    assert_in_range(told(c, BLK_VI, "A", ":lower100"), 8, 12);
+    finish(c);
+}
+
 /* The mail queue comes late: the group's BACKUP is not overtaken by its MASTER. */
 static void test_group_mail_at_start(void **state)
 {
@@ -212,6 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owner_has_no_weighted_interface),
         cmocka_unit_test(test_equal_from_a_lower_address),
+        cmocka_unit_test(test_lower_adverts),
         cmocka_unit_test(test_group_mail_at_start),
         cmocka_unit_test(test_reload_makes_a_group),
         cmocka_unit_test(test_group_waits_for_a_first_result),
