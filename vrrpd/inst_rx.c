@@ -115,7 +115,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
         return;
     }
     /* Not begun, in fault or delayed: nothing is heard. */
-    if (i->e.state != VRRP_STATE_BACKUP && i->e.state != VRRP_STATE_MASTER)
+    if (engine_deaf(&i->e, rx_at))
         return;
     struct ipaddr before = i->chk.last_ok;
     enum check_verdict verdict = check_packet(&i->b->check, &i->chk, rx, &a, &remarks);
