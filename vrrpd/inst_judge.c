@@ -103,6 +103,13 @@ static bool inst_resume(struct inst *i, uint64_t now)
     return true;
 }
 
+static void inst_tell_priority(struct inst *i)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    snprintf(cause, sizeof cause, "priority is now %u", i->e.cfg.priority);
+    inst_event(i, INST_EVENT_PRIORITY, cause);
+}
+
 static void inst_begin(struct inst *i, const char *obstacle)
 {
     uint64_t now = ev_now(i->v->ev);
@@ -119,6 +126,8 @@ static void inst_begin(struct inst *i, const char *obstacle)
         if (delayed)
             log_info("%s: waits %.3f s (startup delay)", i->b->name,
                      (double)(i->v->start_at - now) / (double)NS_PER_SEC);
+        if (i->e.cfg.priority != i->b->engine.priority)
+            inst_tell_priority(i); /* before the first state, which carries it */
         engine_start(&i->e, now, delayed ? i->v->start_at : now);
     }
     i->snapshot = NULL;
@@ -127,7 +136,6 @@ static void inst_begin(struct inst *i, const char *obstacle)
 /* What its trackers make of the priority. Nothing is sent for it; what is sent next carries it. */
 static void inst_priority(struct inst *i, const struct track_sum *sum)
 {
-    char cause[ENGINE_CAUSE_MAX];
     uint8_t was = i->e.cfg.priority, now = operator_priority(i, track_priority(i->b->engine.priority, sum));
     if (was == now)
         return;
@@ -136,10 +144,9 @@ static void inst_priority(struct inst *i, const struct track_sum *sum)
     inst_rebuild(i);
     if (i->waiting)
         return;
-    snprintf(cause, sizeof cause, "priority is now %u", now);
     log_notice("%s: priority %u -> %u (configured %u, trackers %+ld)", i->b->name, was, now,
                i->b->engine.priority, sum->delta);
-    inst_event(i, INST_EVENT_PRIORITY, cause);
+    inst_tell_priority(i);
 }
 
 /* Everything against its running now, trackers included. *early: it is only not known yet. */

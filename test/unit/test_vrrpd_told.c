@@ -112,6 +112,19 @@ static void test_owner_has_no_weighted_interface(void **state)
     finish(c);
 }
 
+/* What the trackers make of the priority is told before the first BACKUP, which carries it. */
+static void test_priority_at_start(void **state)
+{
+    (void)state;
+    char want[64];
+    static const struct plan p = { .generation = 1, .n = 1, .m = { { "A", 1, 100, false, 20 } } };
+    struct child *c = boot(&p);
+    uint32_t id = id_of(c, BLK_VI, "A");
+    snprintf(want, sizeof want, "%u:priority120 %u=BACKUP ", id, id);
+    assert_string_equal(c->test->to_parent.text, want);
+    finish(c);
+}
+
 static const struct plan alone = { .generation = 1, .n = 1, .m = { { "A", 1, 100, false, 0 } } };
 
 static struct child *master(const struct plan *p)
@@ -231,6 +244,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owner_has_no_weighted_interface),
+        cmocka_unit_test(test_priority_at_start),
         cmocka_unit_test(test_equal_from_a_lower_address),
         cmocka_unit_test(test_lower_adverts),
         cmocka_unit_test(test_group_mail_at_start),
