@@ -148,7 +148,7 @@ $(B)/o/test/fuzz/%.o: CFLAGS += $(CFLAGS_ipvsd)
 # On a stack of its own in shared memory, until its exec: what a sanitizer would note there about the stack is wrong.
 $(B)/o/parent/script_child.o $(B)/o/parent/script_walk.o: CFLAGS += -fno-sanitize=all
 
-$(B)/test/test_vrrpd: $(call obj,$(SRC_false)) # the process around it, false
+$(B)/test/test_vrrpd $(B)/test/test_vrrpd_told: $(call obj,$(SRC_false)) # the process around it, false
 $(UNIT): $(B)/test/%: $(B)/o/test/unit/%.o $(LIBS_A)
 	@mkdir -p $(@D)
 	$(call say,LD $@)

@@ -107,7 +107,7 @@ static void notify_priority(struct parent *p, const struct slice_obj *o, const s
         return;
     if (e->state == VRRP_STATE_MASTER)
         notify_vrrp_line(p, k, o->name, "MASTER_PRIORITY", e->priority);
-    else if (e->state == VRRP_STATE_BACKUP)
+    else /* in FAULT, and before the first state, as well: so does keepalived */
         notify_vrrp_line(p, k, o->name, "BACKUP_PRIORITY", e->priority);
 }
 

@@ -33,6 +33,7 @@ void alert_say_all(struct vrrpd *v)
 void alert_peer(struct vrrpd *v, struct chan *checkd)
 {
     chan_linger(checkd, ALERT_LINGER_NS);
+    group_alert_say_all(v); /* now: the next state would take its place */
     alert_say_all(v);
 }
 

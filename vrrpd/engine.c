@@ -107,21 +107,37 @@ static void engine_to_master(struct engine *e, uint64_t now, const char *cause)
     engine_become(e, VRRP_STATE_MASTER, cause);
 }
 
+static bool engine_delayed(const struct engine *e, uint64_t at)
+{
+    return e->start_at != TIME_NEVER && at < e->start_at; /* never: it has not been started */
+}
+
+/* It takes the addresses at once, without asking for a master. */
+static bool engine_owns(const struct engine *e)
+{
+    return e->cfg.priority == ENGINE_OWNER && !e->cfg.start_backup;
+}
+
 static void engine_begin(struct engine *e, uint64_t now, const char *why)
 {
+    bool delayed = engine_delayed(e, now);
     char cause[ENGINE_CAUSE_MAX];
     e->master_interval = e->cfg.interval;
     e->heard_at = 0;
     e->preempt_at = 0;
     memset(&e->master, 0, sizeof e->master);
-    if (e->cfg.priority == ENGINE_OWNER && !e->cfg.start_backup) {
+    if (engine_owns(e)) {
         snprintf(cause, sizeof cause, "%s, and priority 255 owns the addresses", why);
         engine_to_master(e, now, cause);
         return;
     }
-    engine_wait(e, now);
-    snprintf(cause, sizeof cause, "%s, listening for a master for %.2f s", why,
-             ENGINE_SECS(e->down_at - e->down_from));
+    engine_wait(e, delayed ? e->start_at : now);
+    if (delayed)
+        snprintf(cause, sizeof cause, "%s, after a delay of %.2f s listening for a master for %.2f s", why,
+                 ENGINE_SECS(e->start_at - now), ENGINE_SECS(e->down_at - e->down_from));
+    else
+        snprintf(cause, sizeof cause, "%s, listening for a master for %.2f s", why,
+                 ENGINE_SECS(e->down_at - e->down_from));
     engine_become(e, VRRP_STATE_BACKUP, cause);
 }
 
@@ -129,8 +145,8 @@ void engine_start(struct engine *e, uint64_t now, uint64_t start_at)
 {
     if (e->state != VRRP_STATE_INIT)
         return;
-    e->start_at = start_at;
-    if (start_at <= now)
+    e->start_at = start_at > now ? start_at : 0; /* 0: what waits in the queue is heard */
+    if (start_at <= now || !engine_owns(e))
         engine_begin(e, now, "started");
     engine_arm(e);
 }
@@ -149,7 +165,7 @@ void engine_fault_clear(struct engine *e, uint64_t now, const char *why)
 {
     if (e->state != VRRP_STATE_FAULT)
         return;
-    if (e->start_at != TIME_NEVER && e->start_at > now)
+    if (engine_delayed(e, now) && engine_owns(e))
         engine_become(e, VRRP_STATE_INIT, why);
     else
         engine_begin(e, now, why);
@@ -324,17 +340,24 @@ static void engine_check_late(struct engine *e, uint64_t now)
     engine_become(e, VRRP_STATE_BACKUP, cause);
 }
 
+bool engine_deaf(const struct engine *e, uint64_t at)
+{
+    if (e->state == VRRP_STATE_MASTER)
+        return false;
+    return e->state != VRRP_STATE_BACKUP || engine_delayed(e, at);
+}
+
 void engine_rx(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now)
 {
     if (rx_at > now)
         rx_at = now;
+    if (engine_deaf(e, rx_at))
+        return;
     engine_check_late(e, now);
     if (e->state == VRRP_STATE_BACKUP)
         engine_rx_backup(e, a, rx_at);
-    else if (e->state == VRRP_STATE_MASTER)
-        engine_rx_master(e, a, rx_at, now);
     else
-        return;
+        engine_rx_master(e, a, rx_at, now);
     engine_arm(e);
 }
 
@@ -510,7 +533,7 @@ void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now)
     e->stats = s->stats;
     e->master = s->master;
     e->master_priority = s->master_priority;
-    e->start_at = now;
+    e->start_at = 0;
     if (s->state == VRRP_STATE_MASTER) {
         e->state = VRRP_STATE_MASTER;
         e->gives_way = false;

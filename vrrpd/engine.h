@@ -61,7 +61,7 @@ struct engine {
     struct engine_cfg cfg;
     const struct engine_ops *ops;
     void *arg;
-    uint64_t start_at;           /* INIT: nothing is sent or heard before */
+    uint64_t start_at;           /* nothing is sent or heard before; 0: no delay, TIME_NEVER: not started */
     uint64_t adv_at;             /* MASTER: next point of the grid */
     uint64_t answer_at;          /* MASTER: an answer is owed, TIME_NEVER when not */
     uint64_t last_tx, last_garp; /* last advert of any kind, last announcement because of a lower one */
@@ -101,7 +101,8 @@ uint64_t engine_down_interval(const struct engine_cfg *c, uint64_t master_interv
 void engine_init(struct engine *e, const struct engine_cfg *cfg, const struct engine_ops *ops, void *arg);
 void engine_set_source(struct engine *e, const struct ipaddr *src);
 
-/* INIT -> BACKUP, or MASTER for an owner; not before start_at (startup delays). */
+/* INIT -> BACKUP, or MASTER for an owner. Before start_at (startup delays) an owner stays INIT, and a BACKUP
+ * neither hears nor counts. */
 void engine_start(struct engine *e, uint64_t now, uint64_t start_at);
 
 /* Takes up the predecessor's state without a transition. Then feed what waited in the queue, then resume_end:
@@ -115,6 +116,8 @@ void engine_resume_end(struct engine *e, uint64_t now, uint64_t alive);
 bool engine_fresh(const struct engine_cfg *c, uint64_t alive, uint64_t beat, uint64_t now);
 void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out);
 
+/* Of what arrived at that time nothing is heard. */
+bool engine_deaf(const struct engine *e, uint64_t at);
 void engine_rx(struct engine *e, const struct engine_advert *a, uint64_t rx_at, uint64_t now);
 void engine_timer(struct engine *e, uint64_t now);
 void engine_fault(struct engine *e, uint64_t now, const char *why);

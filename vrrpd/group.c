@@ -20,6 +20,7 @@ struct group {
     struct group_member *seen; /* room for one look at them */
     size_t n;
     enum vrrp_state state; /* told last; INIT: nothing yet */
+    bool moved;            /* before its first word a member that had begun has changed its state */
     bool smtp_alert, say_alert, kept;
 };
 
@@ -111,6 +112,15 @@ const char *group_obstacle(const struct inst *i, char *buf, size_t size)
     return NULL;
 }
 
+bool group_awaits(const struct inst *i)
+{
+    const struct group *g = i->group;
+    for (size_t k = 0; g != NULL && g->state == VRRP_STATE_INIT && k < g->n; k++)
+        if (g->member[k] != i && g->member[k]->waiting && g->member[k]->pending)
+            return true;
+    return false;
+}
+
 void group_evaluate_mates(const struct inst *i)
 {
     const struct group *g = i->group;
@@ -170,11 +180,12 @@ static void group_tell(struct group *g, enum vrrp_state to)
 }
 
 /* At start the group's word comes before its members'. */
-void group_news(struct inst *i)
+void group_news(struct inst *i, enum vrrp_state from)
 {
     struct group *g = i->group;
     if (g == NULL || g->state != VRRP_STATE_INIT || i->e.state == VRRP_STATE_INIT)
         return;
+    g->moved |= from != VRRP_STATE_INIT;
     enum vrrp_state to = i->e.state == VRRP_STATE_FAULT || group_obstacle(i, (char[160]){ 0 }, 160) != NULL
                              ? VRRP_STATE_FAULT
                              : i->e.state;
@@ -210,7 +221,7 @@ void group_settle(struct vrrpd *v)
         enum vrrp_state now = group_common(group_look(g), g->n);
         if (now == g->state || now == VRRP_STATE_INIT)
             continue;
-        if (g->state == VRRP_STATE_INIT)
+        if (g->state == VRRP_STATE_INIT && !g->moved)
             g->state = now; /* a predecessor has told it, or the members were there before the group */
         else
             group_tell(g, now);

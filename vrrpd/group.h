@@ -38,7 +38,10 @@ bool group_hold(
     struct inst *i); /* its time has come: true, it must wait; false, the others are released too */
 /* A mate that cannot run, and why; NULL: none. */
 const char *group_obstacle(const struct inst *i, char *buf, size_t size);
-void group_news(struct inst *i);    /* it is about to tell its first state: the group tells first at start */
+/* It is about to tell its first state: the group tells first at start. */
+void group_news(struct inst *i, enum vrrp_state from);
+/* A mate has not begun, for want of a first result, and the group has not said a word. */
+bool group_awaits(const struct inst *i);
 void group_settle(struct vrrpd *v); /* end of turn: no group stays torn, changed states are told */
 void group_evaluate_mates(const struct inst *i);
 struct inst *group_first(struct vrrpd *v, uint32_t id); /* a member of the group with this id; NULL: none */

@@ -49,19 +49,35 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
     alert_mark(i);
     vrrpd_dirty(i);
     log_notice("%s: %s -> %s: %s", i->b->name, vrrp_state_name(from), vrrp_state_name(i->e.state), cause);
-    group_news(i);
+    group_news(i, from);
     inst_event(i, INST_EVENT_STATE, cause);
 }
 
-/* Told once a second: whoever may send valid adverts must not be able to start scripts at his pace. */
+#define INST_LOWER_BURST 8 /* told at once */
+#define INST_LOWER_GAP   (NS_PER_SEC / 4)
+
+/* Every one is told, as keepalived does, but whoever may send valid adverts must not be able to start scripts
+ * at his pace: a burst, then so many a second. */
+static bool inst_lower_allowed(struct inst *i, uint64_t now)
+{
+    uint64_t paid = i->lower_paid > now ? i->lower_paid : now;
+    if (paid - now > (INST_LOWER_BURST - 1) * INST_LOWER_GAP)
+        return false;
+    i->lower_paid = paid + INST_LOWER_GAP;
+    return true;
+}
+
 void inst_lower_event(struct inst *i, const struct engine_advert *a)
 {
     char cause[ENGINE_CAUSE_MAX], who[IPADDR_STRLEN];
-    uint64_t now = ev_now(i->v->ev);
-    if (i->e.state != VRRP_STATE_MASTER || (i->lower_said_at != 0 && now - i->lower_said_at < NS_PER_SEC))
+    if (i->e.state != VRRP_STATE_MASTER || !inst_lower_allowed(i, ev_now(i->v->ev)))
         return;
-    i->lower_said_at = now;
-    snprintf(cause, sizeof cause, "%s advertises lower priority %u", ipaddr_str(&a->src, who), a->priority);
+    ipaddr_str(&a->src, who);
+    if (a->priority == i->e.cfg.priority)
+        snprintf(cause, sizeof cause, "%s advertises equal priority %u from a lower address", who,
+                 a->priority);
+    else
+        snprintf(cause, sizeof cause, "%s advertises lower priority %u", who, a->priority);
     inst_event(i, INST_EVENT_RX_LOWER, cause);
 }
 

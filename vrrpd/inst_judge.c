@@ -103,6 +103,13 @@ static bool inst_resume(struct inst *i, uint64_t now)
     return true;
 }
 
+static void inst_tell_priority(struct inst *i)
+{
+    char cause[ENGINE_CAUSE_MAX];
+    snprintf(cause, sizeof cause, "priority is now %u", i->e.cfg.priority);
+    inst_event(i, INST_EVENT_PRIORITY, cause);
+}
+
 static void inst_begin(struct inst *i, const char *obstacle)
 {
     uint64_t now = ev_now(i->v->ev);
@@ -119,6 +126,8 @@ static void inst_begin(struct inst *i, const char *obstacle)
         if (delayed)
             log_info("%s: waits %.3f s (startup delay)", i->b->name,
                      (double)(i->v->start_at - now) / (double)NS_PER_SEC);
+        if (i->e.cfg.priority != i->b->engine.priority)
+            inst_tell_priority(i); /* before the first state, which carries it */
         engine_start(&i->e, now, delayed ? i->v->start_at : now);
     }
     i->snapshot = NULL;
@@ -127,7 +136,6 @@ static void inst_begin(struct inst *i, const char *obstacle)
 /* What its trackers make of the priority. Nothing is sent for it; what is sent next carries it. */
 static void inst_priority(struct inst *i, const struct track_sum *sum)
 {
-    char cause[ENGINE_CAUSE_MAX];
     uint8_t was = i->e.cfg.priority, now = operator_priority(i, track_priority(i->b->engine.priority, sum));
     if (was == now)
         return;
@@ -136,10 +144,9 @@ static void inst_priority(struct inst *i, const struct track_sum *sum)
     inst_rebuild(i);
     if (i->waiting)
         return;
-    snprintf(cause, sizeof cause, "priority is now %u", now);
     log_notice("%s: priority %u -> %u (configured %u, trackers %+ld)", i->b->name, was, now,
                i->b->engine.priority, sum->delta);
-    inst_event(i, INST_EVENT_PRIORITY, cause);
+    inst_tell_priority(i);
 }
 
 /* Everything against its running now, trackers included. *early: it is only not known yet. */
@@ -174,6 +181,7 @@ static struct inst_look inst_look(struct inst *i, char *buf, size_t size)
     /* in FAULT without knowing yet whether it may leave: its mates stay with it */
     bool stays = l.obstacle == NULL && l.pending && i->e.state == VRRP_STATE_FAULT;
     i->obstructed = (l.obstacle != NULL && !l.wait) || stays;
+    i->pending = l.obstacle == NULL && l.pending;
     if (l.obstacle == NULL)
         l.obstacle = group_obstacle(i, buf, size);
     return l;
@@ -194,10 +202,19 @@ static void inst_set_fault(struct inst *i, const char *why)
     i->fault = why != NULL ? xstrdup(why) : NULL;
 }
 
+/* Who begins before a mate knows that it cannot tells a BACKUP that ends at once. What a predecessor has held
+ * is not given up for that. */
+static bool inst_may_begin(const struct inst *i, const struct inst_look *l)
+{
+    if (!i->v->running || l->wait)
+        return false;
+    return l->obstacle != NULL || (!l->pending && (i->snapshot != NULL || !group_awaits(i)));
+}
+
 void inst_evaluate(struct inst *i)
 {
     char buf[ENGINE_CAUSE_MAX];
-    bool was = i->obstructed;
+    bool was = i->obstructed, awaited = i->pending;
     struct ipaddr src = inst_source(i);
     uint64_t now = ev_now(i->v->ev);
     if (i->e.state == VRRP_STATE_STOP)
@@ -214,11 +231,11 @@ void inst_evaluate(struct inst *i)
     }
     inst_set_fault(i, l.obstacle);
     if (i->waiting) {
-        if (i->v->running && !l.wait && (l.obstacle != NULL || !l.pending))
+        if (inst_may_begin(i, &l))
             inst_begin(i, l.obstacle);
     } else if (l.obstacle == NULL && !l.pending) {
         engine_fault_clear(&i->e, now, "the fault is over");
     }
-    if (i->obstructed != was)
+    if (i->obstructed != was || i->pending != awaited)
         group_evaluate_mates(i);
 }

@@ -91,6 +91,14 @@ static enum check_verdict inst_own(struct inst *i, const struct packet_rx *rx)
     return CHECK_EXT_REPLAY;
 }
 
+/* As engine_rx_master() sees it: an equal priority counts as lower from a lower address. */
+static bool inst_lower(const struct inst *i, const struct engine_advert *a)
+{
+    if (a->priority == i->e.cfg.priority)
+        return ipaddr_cmp(&a->src, &i->e.src) < 0;
+    return a->priority > 0 && a->priority < i->e.cfg.priority;
+}
+
 void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg)
 {
     struct vrrpd *v = arg;
@@ -107,7 +115,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
         return;
     }
     /* Not begun, in fault or delayed: nothing is heard. */
-    if (i->e.state != VRRP_STATE_BACKUP && i->e.state != VRRP_STATE_MASTER)
+    if (engine_deaf(&i->e, rx_at))
         return;
     struct ipaddr before = i->chk.last_ok;
     enum check_verdict verdict = check_packet(&i->b->check, &i->chk, rx, &a, &remarks);
@@ -130,7 +138,7 @@ void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at,
         inst_remarks(i, rx, remarks);
     if (i->e.state == VRRP_STATE_MASTER && ipaddr_same(&a.src, &i->e.src))
         inst_remark(i, 8, "our own address", "another router uses it, or the network sends our adverts back");
-    bool lower = i->e.state == VRRP_STATE_MASTER && a.priority > 0 && a.priority < i->e.cfg.priority;
+    bool lower = i->e.state == VRRP_STATE_MASTER && inst_lower(i, &a);
     meter_heard(&i->meter, &i->e, &a, rx_at);
     engine_rx(&i->e, &a, rx_at, ev_now(v->ev));
     if (lower)

@@ -54,10 +54,13 @@ uint8_t track_priority(uint8_t base, const struct track_sum *s)
     return (uint8_t)(p < TRACK_PRIO_MIN ? TRACK_PRIO_MIN : p > TRACK_PRIO_MAX ? TRACK_PRIO_MAX : p);
 }
 
-bool track_neutralise(enum track_kind kind, int *weight)
+bool track_neutralise(enum track_kind kind, bool owner, int *weight)
 {
     switch (kind) {
-    case TRACK_IF: *weight = 0; return true;
+    case TRACK_IF:
+        if (!owner) /* an owner's must not become a fault: its priority moves for nothing */
+            *weight = 0;
+        return *weight == 0;
     case TRACK_FILE:
         if (*weight == 1)
             *weight = 0;

@@ -45,8 +45,9 @@ struct track_say track_of_file(bool known, int32_t value, int weight, bool rever
 void track_add(struct track_sum *s, struct track_say say);
 uint8_t track_priority(uint8_t base, const struct track_sum *s); /* an owner's never changes */
 
-/* Weights of a member of a sync group that does not allow them. False: the line goes altogether. */
-bool track_neutralise(enum track_kind kind, int *weight);
+/* Weights of an owner, or of a member of a sync group that does not allow them. False: the line goes
+ * altogether. */
+bool track_neutralise(enum track_kind kind, bool owner, int *weight);
 
 /* Results in a row. The first one decides alone, unless a failure was assumed (init_fail). */
 struct track_debounce {

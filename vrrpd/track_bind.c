@@ -66,7 +66,7 @@ static void bind_lines(struct bind_vi *b, const struct slice *s, uint32_t parent
             struct track_line l = { .kind = (enum track_kind)k, .of_group = of_group };
             bind_weight(&l, s, o);
             l.neutral = neutral && l.weight != 0;
-            if ((neutral && !track_neutralise(l.kind, &l.weight)) ||
+            if ((neutral && !track_neutralise(l.kind, b->engine.priority == ENGINE_OWNER, &l.weight)) ||
                 (of_group && bind_stands(b, &l, o->name)))
                 continue;
             l.name = xstrdup(o->name);

@@ -81,6 +81,7 @@ struct inst {
     struct inst *next_dirty;
     struct group *group;                   /* NULL: none */
     bool obstructed;                       /* it could not run now, whatever its group does */
+    bool pending;                          /* nothing is against it, but a tracker has not spoken */
     bool say_alert;                        /* to checkd, for the mail */
     bool dirty, say_state, say_will, snap; /* what end-of-turn owes: to ipvsd, to the parent */
     bool waiting;                          /* INIT: engine not begun, facts are missing */
@@ -96,7 +97,7 @@ struct inst {
     int send_error;
     uint64_t send_errors, repaired;
     uint64_t changed_at;             /* CLOCK_REALTIME of the last transition */
-    uint64_t lower_said_at;          /* when the parent was told last that somebody lower speaks */
+    uint64_t lower_paid;             /* telling the parent of lower adverts is paid for until then */
     const struct snapshot *snapshot; /* of the former incarnation, until it is used */
     char *fault;                     /* why it cannot run now; NULL: nothing */
 };

@@ -57,7 +57,7 @@ static void node_lines(struct node_vi *v, const json_t *top, const json_t *o, bo
             t->weight = (int)model_int(from, "weight", k == TRACK_FILE ? 1 : 0);
             t->reverse = model_bool(line, "x_reverse", model_bool(target, "x_reverse", false));
             t->given = t->weight;
-            t->idle = neutral && !track_neutralise(t->kind, &t->weight);
+            t->idle = neutral && !track_neutralise(t->kind, v->priority == NODE_OWNER, &t->weight);
         }
     }
 }

@@ -43,7 +43,7 @@ struct chan *child_parent(struct child *c)
 
 struct chan *child_peer(struct child *c, enum role peer)
 {
-    return peer == ROLE_IPVSD ? c->ipvsd : NULL;
+    return peer == ROLE_IPVSD ? c->ipvsd : peer == ROLE_CHECKD ? c->checkd : NULL;
 }
 
 const struct slice *child_slice(struct child *c)

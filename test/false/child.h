@@ -33,7 +33,7 @@ struct child {
     struct ev *ev;
     struct clock clock;
     struct slice *slice;
-    struct chan *parent, *ipvsd; /* NULL: not there */
+    struct chan *parent, *ipvsd, *checkd; /* NULL: not there */
     bool restarted, keep, stopped;
     struct false_kept *kept;                        /* FALSE_KEPT of them */
     void (*on_keep)(struct child *c, uint32_t key); /* something is kept, NULL: nobody asks */

@@ -350,19 +350,23 @@ def link_delays(lane):
 def priority_news(lane):
     with lane.lab("a") as lab:
         f = Files(lab)
-        value = f.put("value", "0\n")
+        value, zero = f.put("value", "0\n"), f.put("zero", "0\n")
         fifo = f.dir + "/events"
         reader = f.script("reader", "exec cat \"$1\" > %s/told" % f.dir)
-        track = "track_file {\n F\n}"
+        track = "track_file {\n F\n Z weight 0\n}"
         lab.a.start(lane.daemon, pair(track, "", "  sync_group_tracking_weight\n  notify_priority_changes\n", glob=SECURITY +
                     "    vrrp_notify_fifo %s\n    vrrp_notify_fifo_script %s\n" % (fifo, reader)) +
-                    "track_file F {\n file %s\n}\n" % value)
+                    "track_file F {\n file %s\n}\ntrack_file Z {\n file %s\n}\n" % (value, zero))
         lab.wait_master("a", VIPS + VIPS2)
         f.put("value", "-20\n")
         lab.wait(lambda: 'INSTANCE "VI_1" MASTER_PRIORITY 180' in f.read("told"), 3, "the line")
         wait_priority(lab, 180, vrid=51)
         steady(lab, "a", now() - int(1e9), INTERVAL, 60)
         check("PRIORITY" not in f.read("told").replace('INSTANCE "VI_1" MASTER_PRIORITY 180', ""), "more: %s", f.read("told"))
+        f.put("zero", "1\n")
+        lab.wait(lambda: 'INSTANCE "VI_1" FAULT 180' in f.read("told"), 3, "the fault")
+        f.put("value", "-10\n")
+        lab.wait(lambda: 'INSTANCE "VI_1" BACKUP_PRIORITY 190' in f.read("told"), 3, "the line of one in FAULT")
 
 
 @case("sync-one-tracker", "of one thing a member has one tracker: what is a fault for the member stays one, else the group's weight takes the place of its own")

@@ -239,9 +239,9 @@ struct trackers {
 };
 
 /* False: not tracked at all. */
-static bool expect_weight(struct line_plan *l, bool no_weights)
+static bool expect_weight(struct line_plan *l, bool no_weights, bool owner)
 {
-    if (no_weights && (l->kind == TRACK_IF || (l->kind == TRACK_FILE && l->weight == 1)))
+    if (no_weights && ((l->kind == TRACK_IF && !owner) || (l->kind == TRACK_FILE && l->weight == 1)))
         l->weight = 0;
     return !no_weights || l->weight == 0;
 }
@@ -265,7 +265,7 @@ static void expect_lines(struct trackers *x, const struct house *h, const struct
     bool no_weights = p->priority == ENGINE_OWNER || (p->grouped && !h->plan.group_weights);
     for (unsigned int k = 0; k < p->nlines; k++) {
         struct line_plan l = p->line[k];
-        if (expect_weight(&l, no_weights))
+        if (expect_weight(&l, no_weights, p->priority == ENGINE_OWNER))
             expect_put(x, l, p->line[k].weight == 0);
     }
     for (unsigned int k = 0; p->grouped && k < h->plan.nlines; k++)

@@ -168,11 +168,23 @@ static void test_start(void **state)
     bench_init(&b, config(3, 100, 0.5)); /* a delay: deaf and silent until then */
     engine_start(&b.e, T0, T0 + S(2));
     bench_rx(&b, "10.0.0.9", 200, 0.5);
-    assert_int_equal(b.e.state, VRRP_STATE_INIT);
+    assert_int_equal(b.e.state, VRRP_STATE_BACKUP); /* told at once, as keepalived does */
     assert_int_equal(b.learned, 0);
+    assert_true(b.armed == T0 + S(3.5 + 78.0 / 256));
     bench_run(&b, T0 + S(2));
+    bench_rx(&b, "10.0.0.9", 200, 0.5);
+    assert_int_equal(b.learned, 1);
+    bench_init(&b, config(3, 100, 0.5)); /* a fault meanwhile does not end it */
+    engine_start(&b.e, T0, T0 + S(2));
+    engine_fault(&b.e, T0, "down");
+    engine_fault_clear(&b.e, T0 + S(1), "up");
     assert_int_equal(b.e.state, VRRP_STATE_BACKUP);
     assert_true(b.armed == T0 + S(3.5 + 78.0 / 256));
+    bench_init(&b, config(3, 255, 0.5)); /* an owner says nothing before */
+    engine_start(&b.e, T0, T0 + S(2));
+    assert_int_equal(b.e.state, VRRP_STATE_INIT);
+    bench_run(&b, T0 + S(2));
+    assert_int_equal(b.e.state, VRRP_STATE_MASTER);
 }
 
 /* ---- BACKUP */

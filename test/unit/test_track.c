@@ -123,9 +123,9 @@ static void test_quorum(void **state)
     assert_false(track_quorum(1, 1, true, 0));
 }
 
-static void neutral(enum track_kind k, int weight, bool stays, int then)
+static void neutral(enum track_kind k, bool owner, int weight, bool stays, int then)
 {
-    assert_int_equal(track_neutralise(k, &weight), stays);
+    assert_int_equal(track_neutralise(k, owner, &weight), stays);
     if (stays)
         assert_int_equal(weight, then);
 }
@@ -133,16 +133,18 @@ static void neutral(enum track_kind k, int weight, bool stays, int then)
 static void test_neutralise(void **state)
 {
     (void)state;
-    neutral(TRACK_IF, 20, true, 0);
-    neutral(TRACK_IF, 0, true, 0);
-    neutral(TRACK_SCRIPT, 20, false, 0);
-    neutral(TRACK_SCRIPT, 0, true, 0);
-    neutral(TRACK_BFD, -5, false, 0);
-    neutral(TRACK_BFD, 0, true, 0);
-    neutral(TRACK_FILE, 1, true, 0);
-    neutral(TRACK_FILE, 0, true, 0);
-    neutral(TRACK_FILE, 2, false, 0);
-    neutral(TRACK_PROC, 7, false, 0);
+    neutral(TRACK_IF, false, 20, true, 0);
+    neutral(TRACK_IF, false, 0, true, 0);
+    neutral(TRACK_IF, true, 20, false, 0);
+    neutral(TRACK_IF, true, 0, true, 0);
+    neutral(TRACK_SCRIPT, false, 20, false, 0);
+    neutral(TRACK_SCRIPT, false, 0, true, 0);
+    neutral(TRACK_BFD, false, -5, false, 0);
+    neutral(TRACK_BFD, false, 0, true, 0);
+    neutral(TRACK_FILE, false, 1, true, 0);
+    neutral(TRACK_FILE, false, 0, true, 0);
+    neutral(TRACK_FILE, false, 2, false, 0);
+    neutral(TRACK_PROC, false, 7, false, 0);
 }
 
 static void test_saved(void **state)

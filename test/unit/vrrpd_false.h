@@ -1,6 +1,6 @@
 /*
  * vrrpd_false.h - a false parent and a false ipvsd around vrrpd's own code, on a clock the test owns:
- * slices, facts, adverts; the process itself is test/false/child.h. For test_vrrpd.c alone.
+ * slices, facts, adverts; the process itself is test/false/child.h. For test_vrrpd*.c.
  */
 #ifndef HOLDFAST_TEST_VRRPD_FALSE_H
 #define HOLDFAST_TEST_VRRPD_FALSE_H
@@ -19,6 +19,7 @@
 
 #include "common/clock.h"
 #include "test/false/child.h"
+#include "vrrpd/bfd_life.h"
 #include "vrrpd/packet.h"
 #include "vrrpd/snapshot.h"
 #include "vrrpd/vrrpd.h"
@@ -33,8 +34,8 @@ struct heard {
 
 struct child_test {
     uint64_t now;
-    struct chan *parent_far, *ipvsd_far; /* the test's ends */
-    struct heard to_parent, to_ipvsd;
+    struct chan *parent_far, *ipvsd_far, *checkd_far; /* the test's ends */
+    struct heard to_parent, to_ipvsd, to_checkd;
     struct false_kept kept[FALSE_KEPT];
     int accept_far, reject_far; /* what is written here vrrpd receives */
 };
@@ -42,7 +43,7 @@ struct child_test {
 /* ---- the other ends */
 
 static void hear(struct heard *h, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void hear(struct heard *h, const char *fmt, ...)
+static inline void hear(struct heard *h, const char *fmt, ...)
 {
     size_t n = strlen(h->text);
     va_list ap;
@@ -51,7 +52,7 @@ static void hear(struct heard *h, const char *fmt, ...)
     va_end(ap);
 }
 
-static int on_msg(struct chan *c, const struct chan_msg *m, void *arg)
+static inline int on_msg(struct chan *c, const struct chan_msg *m, void *arg)
 {
     struct heard *h = arg;
     (void)c;
@@ -73,12 +74,16 @@ static int on_msg(struct chan *c, const struct chan_msg *m, void *arg)
                  m->body->inst_event.kind == INST_EVENT_PRIORITY ? "priority" : "lower",
                  m->body->inst_event.priority);
         break;
+    case MSG_alert:
+        hear(h, "%u=%s ", m->body->alert.obj, vrrp_state_name((enum vrrp_state)m->body->alert.state));
+        break;
+    case MSG_run: break; /* a script: the test says how it ended */
     default: fail_msg("unexpected message %s", proto_name(m->type));
     }
     return 0;
 }
 
-static void on_dead(struct chan *c, enum chan_end how, const char *why, void *arg)
+static inline void on_dead(struct chan *c, enum chan_end how, const char *why, void *arg)
 {
     (void)c;
     (void)how;
@@ -88,7 +93,7 @@ static void on_dead(struct chan *c, enum chan_end how, const char *why, void *ar
 
 static const struct chan_ops far_ops = { on_msg, on_dead };
 
-static int ours_msg(struct chan *ch, const struct chan_msg *m, void *arg)
+static inline int ours_msg(struct chan *ch, const struct chan_msg *m, void *arg)
 {
     struct child *c = arg;
     return c->ops->on_msg(c, chan_peer(ch), m, c->arg);
@@ -96,8 +101,8 @@ static int ours_msg(struct chan *ch, const struct chan_msg *m, void *arg)
 
 static const struct chan_ops near_ops = { ours_msg, on_dead };
 
-static void connect_pair(struct child *c, enum role peer, struct chan **near_end, struct chan **far_end,
-                         struct heard *h)
+static inline void connect_pair(struct child *c, enum role peer, struct chan **near_end,
+                                struct chan **far_end, struct heard *h)
 {
     int fd[2];
     assert_int_equal(chan_pair(fd), 0);
@@ -107,19 +112,19 @@ static void connect_pair(struct child *c, enum role peer, struct chan **near_end
     chan_set_generation(*far_end, child_generation(c));
 }
 
-static uint64_t clock_now(void *arg)
+static inline uint64_t clock_now(void *arg)
 {
     return ((struct child *)arg)->test->now;
 }
 
-static void turns(struct child *c)
+static inline void turns(struct child *c)
 {
     for (int i = 0; i < 6; i++)
         ev_turn(c->ev, 0);
 }
 
 /* Time passes, deadline by deadline. */
-static void pass(struct child *c, uint64_t until)
+static inline void pass(struct child *c, uint64_t until)
 {
     turns(c);
     while (ev_next_deadline(c->ev) <= until) {
@@ -140,7 +145,7 @@ struct vi {
     const char *addr;
 };
 
-static struct slice *make_slice(uint32_t generation, const struct vi *vi, size_t n)
+static inline struct slice *make_slice(uint32_t generation, const struct vi *vi, size_t n)
 {
     struct slice_writer *w = slice_writer_new(ROLE_VRRPD, generation);
     struct err e;
@@ -181,7 +186,7 @@ static struct slice *make_slice(uint32_t generation, const struct vi *vi, size_t
     return s;
 }
 
-static uint32_t id_of(const struct child *c, enum blk blk, const char *name)
+static inline uint32_t id_of(const struct child *c, enum blk blk, const char *name)
 {
     const struct slice_obj *o = slice_find(c->slice, blk, name);
     assert_non_null(o);
@@ -190,7 +195,7 @@ static uint32_t id_of(const struct child *c, enum blk blk, const char *name)
 
 /* ---- the false ipvsd speaks */
 
-static void tell_link(struct child *c, const char *iface, bool up)
+static inline void tell_link(struct child *c, const char *iface, bool up)
 {
     struct msg_link m = { .iface = id_of(c, BLK_IFACE, iface),
                           .ifindex = 7,
@@ -203,7 +208,7 @@ static void tell_link(struct child *c, const char *iface, bool up)
     chan_send(c->test->ipvsd_far, MSG_link, &m, NULL, 0);
 }
 
-static void tell_sock(struct child *c, const char *iface)
+static inline void tell_sock(struct child *c, const char *iface)
 {
     char name[64];
     int a[2], r[2];
@@ -220,13 +225,13 @@ static void tell_sock(struct child *c, const char *iface)
     c->test->reject_far = r[1];
 }
 
-static void tell_done(struct child *c)
+static inline void tell_done(struct child *c)
 {
     struct msg_facts_done m = { .generation = child_generation(c) };
     chan_send(c->test->ipvsd_far, MSG_facts_done, &m, NULL, 0);
 }
 
-static void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
+static inline void advert_from(int fd, uint8_t vrid, uint8_t priority, const char *addr, const char *src)
 {
     uint8_t b[256] = { 0x45, 0xc0, 0, 0, 0, 1, 0, 0, 255, 112, 0, 0, 10, 0, 0, 9, 224, 0, 0, 18 };
     struct ipaddr a;
@@ -238,7 +243,8 @@ static void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
                              .addrs = &a,
                              .naddrs = 1 };
     ipaddr_parse(addr, &a);
-    ipaddr_parse("10.0.0.9", &s.src);
+    ipaddr_parse(src, &s.src);
+    memcpy(b + 12, s.src.b, 4);
     ipaddr_parse("224.0.0.18", &s.dst);
     int n = packet_build(&s, b + 20, sizeof b - 20);
     assert_true(n > 0);
@@ -246,9 +252,20 @@ static void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
     assert_int_equal(send(fd, b, (size_t)(20 + n), 0), 20 + n);
 }
 
+static inline void advert_to(int fd, uint8_t vrid, uint8_t priority, const char *addr)
+{
+    advert_from(fd, vrid, priority, addr, "10.0.0.9");
+}
+
+static inline void tell_file(struct child *c, uint32_t value)
+{
+    struct msg_file_value m = { .file = id_of(c, BLK_TFILE, "F"), .ok = 1, .value = value };
+    chan_send(c->test->parent_far, MSG_file_value, &m, NULL, 0);
+}
+
 /* ---- life */
 
-static struct child *start(struct slice *s, const struct child *former)
+static inline struct child *start(struct slice *s, const struct child *former)
 {
     struct child *c = calloc(1, sizeof *c);
     c->test = calloc(1, sizeof *c->test);
@@ -269,18 +286,92 @@ static struct child *start(struct slice *s, const struct child *former)
     return c;
 }
 
-static void meet_ipvsd(struct child *c)
+static inline void meet_ipvsd(struct child *c)
 {
     connect_pair(c, ROLE_IPVSD, &c->ipvsd, &c->test->ipvsd_far, &c->test->to_ipvsd);
     c->ops->on_peer(c, c->ipvsd, ROLE_IPVSD, c->arg);
 }
 
-static void lose_ipvsd(struct child *c)
+static inline void lose_ipvsd(struct child *c)
 {
     chan_free(c->ipvsd);
     chan_free(c->test->ipvsd_far);
     c->ipvsd = c->test->ipvsd_far = NULL;
     c->ops->on_peer_dead(c, ROLE_IPVSD, c->arg);
+}
+
+static inline void meet_checkd(struct child *c)
+{
+    connect_pair(c, ROLE_CHECKD, &c->checkd, &c->test->checkd_far, &c->test->to_checkd);
+    c->ops->on_peer(c, c->checkd, ROLE_CHECKD, c->arg);
+}
+
+static inline void commit(struct child *c, struct slice *next)
+{
+    struct err e;
+    struct slice *old = c->slice;
+    assert_int_equal(c->ops->on_prepare(c, next, &e, c->arg), 0);
+    c->slice = next;
+    chan_set_generation(c->parent, child_generation(c));
+    chan_set_generation(c->ipvsd, child_generation(c));
+    c->ops->on_commit(c, old, next, c->arg);
+    slice_free(old);
+}
+
+static inline enum vrrp_state state_of(const struct child *c, size_t n)
+{
+    return ((struct vrrpd *)c->arg)->inst[n]->e.state;
+}
+
+static inline void
+finish(struct child *c) /* what a process leaves to the kernel is given back here, for the sanitizer */
+{
+    struct vrrpd *v = c->arg;
+    for (size_t n = 0; n < v->ninst; n++)
+        inst_free(v->inst[n]);
+    free(v->inst);
+    track_end(v);
+    group_end(v);
+    bfd_life_free(v->bfd);
+    while (v->socks != NULL) {
+        struct vsock *k = v->socks;
+        v->socks = k->next;
+        io_sock_release(&k->io);
+        free(k->name);
+        free(k);
+    }
+    while (v->links != NULL) {
+        struct vlink *l = v->links;
+        v->links = l->next;
+        free(l);
+    }
+    reload_abort(v);
+    free(v->snaps);
+    free(v->io);
+    free(v);
+    chan_free(c->parent);
+    chan_free(c->test->parent_far);
+    chan_free(c->ipvsd);
+    chan_free(c->checkd);
+    chan_free(c->test->checkd_far);
+    chan_free(c->test->ipvsd_far);
+    if (c->test->accept_far >= 0)
+        close(c->test->accept_far);
+    if (c->test->reject_far >= 0)
+        close(c->test->reject_far);
+    ev_free(c->ev);
+    slice_free(c->slice);
+    free(c->test);
+    free(c);
+}
+
+static inline void quiet(enum role who, enum log_level level, const char *text, void *arg)
+{
+    (void)who;
+    (void)level;
+    (void)arg;
+    if (getenv("TEST_LOG") != NULL)
+        printf("  log: %s\n", text);
 }
 
 #endif
