@@ -116,6 +116,23 @@ def foreign(lane):
         check("10.77.0.100" in lab.a.addresses(), "an address of another protocol was taken away")
 
 
+@case("address-of-nobody", "a source address no interface has, or has no more: adverts leave with it, and there is one master")
+def nobody(lane):
+    for vips, src in ((["10.77.0.100"], "10.77.0.77"), (["fe80::100/64"], "fe80::77")):
+        with lane.lab("ab") as lab:
+            lab.a.start(lane.daemon, conf.whole(instance(vips, extra="    mcast_src_ip " + src)))
+            lab.wait_master("a", [v.split("/")[0] for v in vips])
+            lab.b.start(lane.daemon, conf.whole(instance(vips, priority=100)))
+            time.sleep(2)
+            check({f.src for f in lab.adverts("a")} == {src}, "adverts from %s", {f.src for f in lab.adverts("a")})
+            check(not lab.adverts("b"), "two masters")
+            if src == "10.77.0.77":
+                lab.a.batch("addr add 10.77.0.77/24 dev eth0\naddr del 10.77.0.77/24 dev eth0")
+                since = now()
+                time.sleep(1)
+                steady(lab, "a", since, INTERVAL)
+
+
 @case("address-thief", "a process deletes an address as fast as it can: repairs are limited, the log names it, adverts go on")
 def thief(lane):
     with lane.master(interval=INTERVAL) as (lab, d):
