@@ -36,7 +36,7 @@ static int bind_addrs(struct bind_vi *b, const struct slice *s, struct err *e)
         b->addrs[n++] = a;
     }
     b->check.addrs = b->addrs;
-    b->check.naddrs = n;
+    b->check.naddrs = b->listed = n;
     return 0;
 }
 
@@ -246,8 +246,8 @@ bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b)
     return bind_vi_same_router(a, b) && a->engine.priority == b->engine.priority &&
            a->engine.interval == b->engine.interval && bind_same_check(&a->check, &b->check) &&
            bind_same_peers(a, b) && bind_same_source(&a->src, &b->src) && a->ttl == b->ttl &&
-           a->check.naddrs == b->check.naddrs &&
-           (a->check.naddrs == 0 || memcmp(a->addrs, b->addrs, a->check.naddrs * sizeof *a->addrs) == 0);
+           a->listed == b->listed &&
+           (a->listed == 0 || memcmp(a->addrs, b->addrs, a->listed * sizeof *a->addrs) == 0);
 }
 
 bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b)

@@ -27,6 +27,8 @@ struct bind_vi {
     struct engine_cfg engine;
     struct check_cfg check; /* addrs and peers point to the arrays below */
     struct ipaddr *addrs;
+    size_t listed;      /* of addrs; check.naddrs of them fit into an advert, see inst_fit */
+    uint32_t fitted_to; /* the interface (ifindex) this is known for, 0: none so far */
     struct check_peer *peers;
     struct auth *sign; /* AH or auth_hmac, NULL: neither */
     struct ipaddr src; /* configured source, family 0: the interface's primary address */

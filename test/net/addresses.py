@@ -133,6 +133,27 @@ def nobody(lane):
                 steady(lab, "a", since, INTERVAL)
 
 
+@case("address-many", "more addresses than a frame holds: as many as keepalived advertises, all of them held, one master", limit=90)
+def many(lane):
+    four, six = ["10.77.3.%d/16" % i for i in range(1, 161)], ["fe80::100/64"] + ["fd77::2:%x/64" % i for i in range(1, 120)]
+    ah = "authentication {\nauth_type AH\nauth_pass secret\n}"
+    for vips, mtu, room, version, extra in (four, 600, 139, 3, ""), (four, 602, 140, 3, ""), (four, 600, 131, 2, ah), (six, 1500, 89, 3, ""):
+        with lane.lab("ab") as lab:
+            text = lambda priority: conf.whole(instance(vips, priority=priority, extra=extra, interval=1 if version == 2 else INTERVAL)
+                                               .replace("version 3", "version %d" % version))
+            for node in lab.a, lab.b:
+                node.batch("link set eth0 mtu %d" % mtu)
+            d = lab.a.start(lane.daemon, text(200))
+            lab.wait_master("a", [v.split("/")[0] for v in vips])
+            lab.b.start(lane.daemon, text(100))
+            d.reload(text(200) + "\n")
+            time.sleep(5 if version == 2 else 2)
+            check(not lab.adverts("b"), "two masters")
+            seen = {len(f.vips) for f in lab.adverts("a")}
+            check(seen == {room}, "MTU %d, version %d: %s advertised, not %d", mtu, version, seen, room)
+            check("room for %d of its %d" % (room, len(vips)) in d.read_log(), "no warning")
+
+
 @case("address-thief", "a process deletes an address as fast as it can: repairs are limited, the log names it, adverts go on")
 def thief(lane):
     with lane.master(interval=INTERVAL) as (lab, d):
