@@ -130,15 +130,20 @@ def base_returns(lane):
         return "master again after %.0f ms" % ((now() - since) / 1e6)
 
 
-@case("vmac-foreign", "an administrator's macvlan is used and left at stop; something else of the name is a fault, told, and healed")
+@case("vmac-foreign", "a macvlan with a MAC of its own is used and left at stop, one with the virtual MAC goes; something else of the name is a fault, told, and healed")
 def foreign(lane):
     with lane.lab("a") as lab:
-        lab.a.batch("link add %s link eth0 address %s type macvlan mode private" % (VMAC, MAC))
-        d = lab.a.start(lane.daemon, text())
-        lab.wait_master("a", conf.VIPS)
-        d.stop()
-        check(VMAC in links(lab.a), "the administrator's macvlan was removed")
-        lab.a.batch("link del %s\nlink add %s type veth peer name other" % (VMAC, VMAC))
+        for mac, left in ("02:00:00:00:77:33", True), (MAC, False):
+            lab.a.batch("link add %s link eth0 address %s type macvlan mode private" % (VMAC, mac))
+            d = lab.a.start(lane.daemon, text())
+            lab.wait_master("a", conf.VIPS)
+            if not left:
+                lab.crash(d, "ipvsd")
+            d.stop()
+            check((VMAC in links(lab.a)) == left, "the macvlan with %s is %s at stop", mac, "removed" if left else "left")
+            if left:
+                lab.a.batch("link del " + VMAC)
+        lab.a.batch("link add %s type veth peer name other" % VMAC)
         asked = now()
         d = lab.a.start(lane.daemon, text())
         time.sleep(2)
