@@ -99,6 +99,18 @@ static bool vmac_there(const struct vmac *v)
     return v->base != NULL && v->iface != NULL && v->base->ifindex != 0;
 }
 
+bool vmac_taken(const struct ipvsd *d, const struct iface *i)
+{
+    if (d->vmacs == NULL || !i->vmac || i->ifindex == 0)
+        return false;
+    for (size_t k = 0; k < d->vmacs->n; k++) {
+        const struct vmac *v = &d->vmacs->v[k];
+        if (v->iface == i)
+            return vmac_there(v) && vmac_fit(v) == VMAC_FIT_OTHER;
+    }
+    return false;
+}
+
 static const char *vmac_hint(const struct vmac *v, int err)
 {
     return err == EOPNOTSUPP

@@ -158,6 +158,7 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     memcpy(b->iface, iface, strnlen(iface, sizeof b->iface - 1));
     const char *vmac = slice_str(o, KW_VI_X_VMAC, "");
     memcpy(b->vmac, vmac, strnlen(vmac, sizeof b->vmac - 1));
+    b->ipvlan = slice_has(o, KW_VI_USE_IPVLAN);
     b->xmit_base = slice_bool(o, KW_VI_VMAC_XMIT_BASE, false);
     b->vrid = (uint8_t)slice_uint(o, KW_VI_VIRTUAL_ROUTER_ID, 0);
     b->family = (uint8_t)slice_uint(o, KW_VI_X_FAMILY, 4);

@@ -22,6 +22,7 @@ struct bind_vi {
     char *sock;              /* name of its BLK_SOCKET; both lie behind addrs */
     char iface[IF_NAMESIZE]; /* "" for unicast without one */
     char vmac[IF_NAMESIZE];  /* its macvlan, "": none */
+    bool ipvlan;             /* that is an ipvlan */
     bool xmit_base;          /* adverts leave by iface all the same */
     uint8_t vrid, family;
     struct engine_cfg engine;

@@ -149,10 +149,15 @@ def foreign(lane):
         time.sleep(2)
         check(not lab.adverts("a", asked), "adverts although the name is taken")
         check("is no private macvlan" in d.read_log(), "the reason is not told")
+        check("its macvlan %s does not exist" % VMAC in d.read_log(), "the state's reason: %s", d.read_log())
         check(links(lab.a)[VMAC]["linkinfo"]["info_kind"] == "veth", "somebody else's interface was replaced")
         lab.a.batch("link del " + VMAC)
         lab.wait_master("a", conf.VIPS, since=asked)
         check(lab.adverts("a", asked)[0].eth_src == MAC, "adverts from %s", lab.adverts("a", asked)[0].eth_src)
+        d.stop()
+        lab.a.batch("link add %s type veth peer name other" % VMAC)
+        d = lab.a.start(lane.daemon, text("use_ipvlan 10.77.0.50/24"))
+        lab.wait(lambda: "its ipvlan %s does not exist" % VMAC in d.read_log(), 3, "the reason of an ipvlan")
 
 
 @case("vmac-thirty", "thirty routers, each with its macvlan: all master, all gone at stop")
