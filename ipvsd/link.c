@@ -482,7 +482,7 @@ static void link_tell_one(struct ipvsd *d, struct chan *ch, struct iface *i, boo
     struct ipaddr a4 = link_source(d, i, 4), a6 = link_source(d, i, 6);
     memset(&m, 0, sizeof m);
     m.iface = i->id;
-    m.ifindex = i->ifindex;
+    m.ifindex = vmac_taken(d, i) ? 0 : i->ifindex;
     m.up = (i->flags & IFF_UP) != 0;
     m.running = linkbeat_running(i);
     m.multicast = (i->flags & IFF_MULTICAST) != 0;

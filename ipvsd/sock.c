@@ -91,6 +91,16 @@ static struct sock_cfg sock_read(const struct vsock *s)
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
+/* The source may be an address that this machine does not have (mcast_src_ip, one that was taken away): a
+ * master that holds the addresses and is refused its adverts makes a second one. A kernel that refuses this
+ * leaves us with the addresses that are there. */
+static void sock_any_source(int fd, int level, int name)
+{
+    const struct sockopt o = { level, name, 1 };
+    if (sockopt_set(fd, &o, 1) < 0)
+        log_debug("a source address that is not here cannot be used: %s", strerror(errno));
+}
+
 static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
 {
     const struct sockopt o[] = {
@@ -104,6 +114,7 @@ static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
     };
     if (sockopt_set(fd, o, N_OF(o)) < 0)
         return -1;
+    sock_any_source(fd, IPPROTO_IP, IP_TRANSPARENT);
     if (c->group.family == 0)
         return 0;
     struct ip_mreqn m = { .imr_ifindex = ifindex };
@@ -124,9 +135,10 @@ static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
         { IPPROTO_IPV6, IPV6_MULTICAST_HOPS, c->ttl }, { IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0 },
         { IPPROTO_IPV6, IPV6_RECVPKTINFO, 1 },         { IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1 },
     };
-    int at = SOCK_CHECKSUM_AT, one = 1;
+    int at = SOCK_CHECKSUM_AT;
     if (sockopt_set(fd, o, N_OF(o)) < 0)
         return -1;
+    sock_any_source(fd, IPPROTO_IPV6, IPV6_FREEBIND); /* with a macvlan it always is the base's */
     /* the kernel fills the checksum in and verifies it; with an authentication header it cannot */
     if (!c->filter.ah && setsockopt(fd, IPPROTO_IPV6, IPV6_CHECKSUM, &at, sizeof at) < 0)
         return -1;
@@ -140,10 +152,7 @@ static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
         return -1;
     if (c->base == 0)
         return 0;
-    /* The source is the address of the interface below, which the macvlan does not have. */
     m.ipv6mr_interface = c->base;
-    if (setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &one, sizeof one) < 0)
-        return -1;
     return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m);
 }
 

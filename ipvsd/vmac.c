@@ -99,6 +99,18 @@ static bool vmac_there(const struct vmac *v)
     return v->base != NULL && v->iface != NULL && v->base->ifindex != 0;
 }
 
+bool vmac_taken(const struct ipvsd *d, const struct iface *i)
+{
+    if (d->vmacs == NULL || !i->vmac || i->ifindex == 0)
+        return false;
+    for (size_t k = 0; k < d->vmacs->n; k++) {
+        const struct vmac *v = &d->vmacs->v[k];
+        if (v->iface == i)
+            return vmac_there(v) && vmac_fit(v) == VMAC_FIT_OTHER;
+    }
+    return false;
+}
+
 static const char *vmac_hint(const struct vmac *v, int err)
 {
     return err == EOPNOTSUPP
@@ -212,6 +224,14 @@ static void vmac_plan_delete(struct ipvsd *d, struct vmac *v)
                 v->spec.ipvlan ? "use_ipvlan" : "use_vmac");
 }
 
+/* Of the right kind, on the right interface and with the virtual MAC itself, before we have touched any: what
+ * a director left that did not come to its end. keepalived takes it for its own as well, and removes it. */
+static bool vmac_left_over(const struct ipvsd *d, const struct vmac *v)
+{
+    bool first = d->model == NULL && !d->succeeding && !child_restarted(d->child);
+    return first && !v->spec.ipvlan && !v->iface->vlan.ours && vmac_fit(v) == VMAC_FIT_YES;
+}
+
 /* What is new, down or has another address. Ours is marked with the same request. */
 static void vmac_plan_raise(struct ipvsd *d, struct vmac *v, bool made)
 {
@@ -225,6 +245,11 @@ static void vmac_plan_raise(struct ipvsd *d, struct vmac *v, bool made)
     if (known && up && vmac_fit(v) == VMAC_FIT_YES && !vmac_elsewhere(v))
         return;
     made = made || (!known && !up && child_restarted(d->child)); /* the half work of a dead predecessor */
+    if (!known && !made && vmac_left_over(d, v)) {
+        made = true;
+        log_info("macvlan %s was there already, with the virtual MAC: it is taken over, and removed at stop",
+                 v->spec.name);
+    }
     if (!known && !made && !v->iface->vlan.ours)
         log_info("%s %s was there already: it is used, and left at stop", vmac_spec_kind(&v->spec),
                  v->spec.name);

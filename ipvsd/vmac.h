@@ -19,6 +19,8 @@ void vmac_turn(struct ipvsd *d); /* what news ask for; what nobody needs any mor
 void vmac_stop(struct ipvsd *d); /* ours go, switches are put back */
 /* False: a macvlan of the configuration that is not as it must be yet. Any other interface: true. */
 bool vmac_usable(const struct iface *i);
+/* Something else has the name of a macvlan of the configuration: that one is not there. */
+bool vmac_taken(const struct ipvsd *d, const struct iface *i);
 /* What a commit of next would do besides to the switches and to the tables of nft_vmac.h. */
 void vmac_foresee(struct ipvsd *d, const struct slice *next, FILE *f);
 void vmac_dump(const struct ipvsd *d, int fd);

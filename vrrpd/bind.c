@@ -36,7 +36,7 @@ static int bind_addrs(struct bind_vi *b, const struct slice *s, struct err *e)
         b->addrs[n++] = a;
     }
     b->check.addrs = b->addrs;
-    b->check.naddrs = n;
+    b->check.naddrs = b->listed = n;
     return 0;
 }
 
@@ -158,6 +158,7 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     memcpy(b->iface, iface, strnlen(iface, sizeof b->iface - 1));
     const char *vmac = slice_str(o, KW_VI_X_VMAC, "");
     memcpy(b->vmac, vmac, strnlen(vmac, sizeof b->vmac - 1));
+    b->ipvlan = slice_has(o, KW_VI_USE_IPVLAN);
     b->xmit_base = slice_bool(o, KW_VI_VMAC_XMIT_BASE, false);
     b->vrid = (uint8_t)slice_uint(o, KW_VI_VIRTUAL_ROUTER_ID, 0);
     b->family = (uint8_t)slice_uint(o, KW_VI_X_FAMILY, 4);
@@ -246,8 +247,8 @@ bool bind_vi_same_packet(const struct bind_vi *a, const struct bind_vi *b)
     return bind_vi_same_router(a, b) && a->engine.version == b->engine.version &&
            a->engine.priority == b->engine.priority && a->engine.interval == b->engine.interval &&
            bind_same_check(&a->check, &b->check) && bind_same_peers(a, b) &&
-           bind_same_source(&a->src, &b->src) && a->ttl == b->ttl && a->check.naddrs == b->check.naddrs &&
-           (a->check.naddrs == 0 || memcmp(a->addrs, b->addrs, a->check.naddrs * sizeof *a->addrs) == 0);
+           bind_same_source(&a->src, &b->src) && a->ttl == b->ttl && a->listed == b->listed &&
+           (a->listed == 0 || memcmp(a->addrs, b->addrs, a->listed * sizeof *a->addrs) == 0);
 }
 
 bool bind_vi_same(const struct bind_vi *a, const struct bind_vi *b)

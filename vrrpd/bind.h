@@ -22,11 +22,14 @@ struct bind_vi {
     char *sock;              /* name of its BLK_SOCKET; both lie behind addrs */
     char iface[IF_NAMESIZE]; /* "" for unicast without one */
     char vmac[IF_NAMESIZE];  /* its macvlan, "": none */
+    bool ipvlan;             /* that is an ipvlan */
     bool xmit_base;          /* adverts leave by iface all the same */
     uint8_t vrid, family;
     struct engine_cfg engine;
     struct check_cfg check; /* addrs and peers point to the arrays below */
     struct ipaddr *addrs;
+    size_t listed;      /* of addrs; check.naddrs of them fit into an advert, see inst_fit */
+    uint32_t fitted_to; /* the interface (ifindex) this is known for, 0: none so far */
     struct check_peer *peers;
     struct auth *sign; /* AH or auth_hmac, NULL: neither */
     struct ipaddr src; /* configured source, family 0: the interface's primary address */

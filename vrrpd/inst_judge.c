@@ -33,11 +33,12 @@ static const char *inst_obstacle_link(const struct inst *i, char *buf, size_t si
             return snprintf(buf, size, "interface %s has no carrier", l->name), buf;
     }
     if (i->vmac != NULL) {
+        const char *kind = i->b->ipvlan ? "ipvlan" : "macvlan";
         *early = *early || !i->vmac->told;
         if (i->vmac->ifindex == 0)
-            return snprintf(buf, size, "its macvlan %s does not exist", i->vmac->name), buf;
+            return snprintf(buf, size, "its %s %s does not exist", kind, i->vmac->name), buf;
         if (!i->vmac->up)
-            return snprintf(buf, size, "its macvlan %s is down", i->vmac->name), buf;
+            return snprintf(buf, size, "its %s %s is down", kind, i->vmac->name), buf;
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "vrrpd/inst_int.h"
 
+#define INST_ETHER 14
 #define INST_WILL_AHEAD                                                                                      \
     (2 * NS_PER_SEC) /* a signed last will is newer than what is said until the next one */
 
@@ -80,10 +81,41 @@ static struct io_out *inst_out(struct inst *i, bool resign)
     return resign ? i->wire.resign : i->wire.out;
 }
 
+static const struct vlink *inst_leaves_by(const struct inst *i)
+{
+    return i->vmac != NULL && !i->b->xmit_base ? i->vmac : i->link;
+}
+
 uint32_t inst_ifindex(const struct inst *i)
 {
-    const struct vlink *l = i->vmac != NULL && !i->b->xmit_base ? i->vmac : i->link;
+    const struct vlink *l = inst_leaves_by(i);
     return l != NULL ? l->ifindex : 0;
+}
+
+static size_t inst_pdu(const struct bind_vi *b, size_t naddrs)
+{
+    size_t tail = b->engine.version == 2 ? PACKET_AUTH_LEN : 0;
+    return PACKET_HEADER + naddrs * (b->family == 6 ? 16u : 4u) + tail;
+}
+
+/* Counted as keepalived does, which takes the MTU for the length of the whole frame: peers compare the
+ * lists, so both have to leave off the same addresses. It stays as it was when the MTU changes: the peers
+ * would not follow. */
+void inst_fit(struct inst *i)
+{
+    struct bind_vi *b = i->b;
+    const struct vlink *l = inst_leaves_by(i);
+    if (l == NULL || l->ifindex == 0 || l->mtu == 0 || b->fitted_to == l->ifindex)
+        return;
+    size_t frame = INST_ETHER + (b->family == 6 ? 40u : 20u) + auth_before(b->sign) + auth_behind(b->sign);
+    b->fitted_to = l->ifindex;
+    b->check.naddrs = b->listed;
+    while (b->check.naddrs > 0 && frame + inst_pdu(b, b->check.naddrs) > l->mtu)
+        b->check.naddrs--;
+    if (b->check.naddrs < b->listed)
+        log_warn("%s: an advert on %s (MTU %u) has room for %zu of its %zu addresses: the last %zu are not "
+                 "advertised, as if they were in virtual_ipaddress_excluded",
+                 b->name, l->name, l->mtu, b->check.naddrs, b->listed, b->listed - b->check.naddrs);
 }
 
 void inst_rebuild(struct inst *i)
@@ -92,9 +124,8 @@ void inst_rebuild(struct inst *i)
     i->wire.ifindex = inst_ifindex(i);
     if (i->e.src.family == 0)
         return;
-    size_t addr = i->b->family == 6 ? 16 : 4;
-    size_t tail = i->b->engine.version == 2 ? PACKET_AUTH_LEN : 0;
-    i->wire.pdu = (uint16_t)(PACKET_HEADER + i->b->check.naddrs * addr + tail);
+    inst_fit(i);
+    i->wire.pdu = (uint16_t)inst_pdu(i->b, i->b->check.naddrs);
     i->wire.len = (uint16_t)(auth_before(i->b->sign) + i->wire.pdu + auth_behind(i->b->sign));
     i->wire.ndest = i->b->check.unicast ? (uint32_t)i->b->check.npeers : 1;
     i->wire.out = inst_outs(i, false);

@@ -109,6 +109,9 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
     if (was->needs_src != b->needs_src || ipaddr_cmp(&was->src, &b->src) != 0)
         i->src_told = i->src_here = i->src_seen = false; /* ipvsd says it again */
     inst_auth_state(i);
+    inst_fit(i);
+    if (was->check.naddrs != b->check.naddrs)
+        changed = packet = true;
     if (changed) {
         i->snap = true;
         vrrpd_dirty(i);

@@ -161,6 +161,7 @@ void inst_free(struct inst *i);
 void inst_auth_state(struct inst *i); /* after another configuration: what its authentication remembers */
 void inst_evaluate(struct inst *i);   /* begin, fault or clear, as the facts say */
 void inst_rebuild(struct inst *i);    /* prepared adverts */
+void inst_fit(struct inst *i);        /* how many addresses an advert has room for */
 void inst_judge_only(struct inst *i); /* before the first evaluation: what stands against it */
 void inst_packet(struct io_sock *s, const struct packet_rx *got, uint64_t rx_at, bool rejected, void *arg);
 void inst_sent(struct io_out *o, int error, void *arg);

@@ -133,12 +133,34 @@ static void address_twice(struct conf *c, struct conf_obj *a, const struct conf_
                        as_written, conf_lineno(other->line));
         a->drop = vi == NULL;
     }
-    diag_related(it, conf_pos_obj(other), "first listed here");
+    bool before = other->opener == a->opener || owner->blk != BLK_VI || owner != a->parent;
+    diag_related(it, conf_pos_obj(other),
+                 before ? DIAG_ID("first listed here") : DIAG_ID("advertised, as listed here"));
+}
+
+/* virtual_ipaddress comes before virtual_ipaddress_excluded, whichever the file has first: its addresses are
+ * the ones that are advertised, that an address in both counts as, and the primary ones of their networks. */
+static void advertised_first(struct conf_obj *vi)
+{
+    struct conf_obj *lists[2] = { NULL, NULL }, **ends[2] = { &lists[0], &lists[1] };
+    struct conf_obj *last[2] = { NULL, NULL };
+    for (struct conf_obj *o = vi->child, *next; o != NULL; o = next) {
+        int late = o->blk == BLK_ADDR && o->opener == KW_VI_VIRTUAL_IPADDRESS_EXCLUDED;
+        next = o->sibling;
+        o->sibling = NULL;
+        *ends[late] = o;
+        ends[late] = &o->sibling;
+        last[late] = o;
+    }
+    *ends[0] = lists[1];
+    vi->child = lists[0];
+    vi->last_child = last[1] != NULL ? last[1] : last[0];
 }
 
 static void addresses(struct conf *c, struct conf_obj *vi)
 {
     size_t n = 0;
+    advertised_first(vi);
     for (struct conf_obj *a = NULL; (a = conf_next(vi, a, BLK_ADDR)) != NULL;) {
         address_iface(c, a, vi);
         address_twice(c, a, vi);

@@ -116,6 +116,44 @@ def foreign(lane):
         check("10.77.0.100" in lab.a.addresses(), "an address of another protocol was taken away")
 
 
+@case("address-of-nobody", "a source address no interface has, or has no more: adverts leave with it, and there is one master")
+def nobody(lane):
+    for vips, src in ((["10.77.0.100"], "10.77.0.77"), (["fe80::100/64"], "fe80::77")):
+        with lane.lab("ab") as lab:
+            lab.a.start(lane.daemon, conf.whole(instance(vips, extra="    mcast_src_ip " + src)))
+            lab.wait_master("a", [v.split("/")[0] for v in vips])
+            lab.b.start(lane.daemon, conf.whole(instance(vips, priority=100)))
+            time.sleep(2)
+            check({f.src for f in lab.adverts("a")} == {src}, "adverts from %s", {f.src for f in lab.adverts("a")})
+            check(not lab.adverts("b"), "two masters")
+            if src == "10.77.0.77":
+                lab.a.batch("addr add 10.77.0.77/24 dev eth0\naddr del 10.77.0.77/24 dev eth0")
+                since = now()
+                time.sleep(1)
+                steady(lab, "a", since, INTERVAL)
+
+
+@case("address-many", "more addresses than a frame holds: as many as keepalived advertises, all of them held, one master", limit=90)
+def many(lane):
+    four, six = ["10.77.3.%d/16" % i for i in range(1, 161)], ["fe80::100/64"] + ["fd77::2:%x/64" % i for i in range(1, 120)]
+    ah = "authentication {\nauth_type AH\nauth_pass secret\n}"
+    for vips, mtu, room, version, extra in (four, 600, 139, 3, ""), (four, 602, 140, 3, ""), (four, 600, 131, 2, ah), (six, 1500, 89, 3, ""):
+        with lane.lab("ab") as lab:
+            text = lambda priority: conf.whole(instance(vips, priority=priority, extra=extra, interval=1 if version == 2 else INTERVAL)
+                                               .replace("version 3", "version %d" % version))
+            for node in lab.a, lab.b:
+                node.batch("link set eth0 mtu %d" % mtu)
+            d = lab.a.start(lane.daemon, text(200))
+            lab.wait_master("a", [v.split("/")[0] for v in vips])
+            lab.b.start(lane.daemon, text(100))
+            d.reload(text(200) + "\n")
+            time.sleep(5 if version == 2 else 2)
+            check(not lab.adverts("b"), "two masters")
+            seen = {len(f.vips) for f in lab.adverts("a")}
+            check(seen == {room}, "MTU %d, version %d: %s advertised, not %d", mtu, version, seen, room)
+            check("room for %d of its %d" % (room, len(vips)) in d.read_log(), "no warning")
+
+
 @case("address-thief", "a process deletes an address as fast as it can: repairs are limited, the log names it, adverts go on")
 def thief(lane):
     with lane.master(interval=INTERVAL) as (lab, d):

@@ -130,24 +130,34 @@ def base_returns(lane):
         return "master again after %.0f ms" % ((now() - since) / 1e6)
 
 
-@case("vmac-foreign", "an administrator's macvlan is used and left at stop; something else of the name is a fault, told, and healed")
+@case("vmac-foreign", "a macvlan with a MAC of its own is used and left at stop, one with the virtual MAC goes; something else of the name is a fault, told, and healed")
 def foreign(lane):
     with lane.lab("a") as lab:
-        lab.a.batch("link add %s link eth0 address %s type macvlan mode private" % (VMAC, MAC))
-        d = lab.a.start(lane.daemon, text())
-        lab.wait_master("a", conf.VIPS)
-        d.stop()
-        check(VMAC in links(lab.a), "the administrator's macvlan was removed")
-        lab.a.batch("link del %s\nlink add %s type veth peer name other" % (VMAC, VMAC))
+        for mac, left in ("02:00:00:00:77:33", True), (MAC, False):
+            lab.a.batch("link add %s link eth0 address %s type macvlan mode private" % (VMAC, mac))
+            d = lab.a.start(lane.daemon, text())
+            lab.wait_master("a", conf.VIPS)
+            if not left:
+                lab.crash(d, "ipvsd")
+            d.stop()
+            check((VMAC in links(lab.a)) == left, "the macvlan with %s is %s at stop", mac, "removed" if left else "left")
+            if left:
+                lab.a.batch("link del " + VMAC)
+        lab.a.batch("link add %s type veth peer name other" % VMAC)
         asked = now()
         d = lab.a.start(lane.daemon, text())
         time.sleep(2)
         check(not lab.adverts("a", asked), "adverts although the name is taken")
         check("is no private macvlan" in d.read_log(), "the reason is not told")
+        check("its macvlan %s does not exist" % VMAC in d.read_log(), "the state's reason: %s", d.read_log())
         check(links(lab.a)[VMAC]["linkinfo"]["info_kind"] == "veth", "somebody else's interface was replaced")
         lab.a.batch("link del " + VMAC)
         lab.wait_master("a", conf.VIPS, since=asked)
         check(lab.adverts("a", asked)[0].eth_src == MAC, "adverts from %s", lab.adverts("a", asked)[0].eth_src)
+        d.stop()
+        lab.a.batch("link add %s type veth peer name other" % VMAC)
+        d = lab.a.start(lane.daemon, text("use_ipvlan 10.77.0.50/24"))
+        lab.wait(lambda: "its ipvlan %s does not exist" % VMAC in d.read_log(), 3, "the reason of an ipvlan")
 
 
 @case("vmac-thirty", "thirty routers, each with its macvlan: all master, all gone at stop")

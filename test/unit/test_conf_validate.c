@@ -222,6 +222,31 @@ static void duplicates(void **state)
     tree_unload(&s);
 }
 
+/* What is advertised comes first, and an address in both lists is advertised. */
+static void advertised_first(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool excluded;
+    } want[] = { { "10.0.0.9/24@eth0", false }, { "10.0.0.2/24@eth0", false }, { "10.0.0.1/24@eth0", true } };
+    struct tree s;
+    tree_load(&s, VI_TEXT("V", "51",
+                          " virtual_ipaddress_excluded {\n  10.0.0.1/24\n  10.0.0.2/24\n }\n" VIPS(
+                              "10.0.0.9/24\n 10.0.0.2/24\n")));
+    assert_true(tree_said(&s, DIAG_WARNING, "HF-ADDR-TWICE", 0, "10.0.0.2/24 is listed twice in V"));
+    const struct conf_obj *vi = conf_find(s.c, BLK_VI, "V");
+    struct conf_obj *a = NULL;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        a = conf_next(vi, a, BLK_ADDR);
+        assert_non_null(a);
+        assert_string_equal(a->name, want[i].name);
+        assert_int_equal(conf_flag(a, KW_ADDR_X_EXCLUDED), want[i].excluded);
+    }
+    assert_null(conf_next(vi, a, BLK_ADDR));
+    tree_unload(&s);
+}
+
 #define ON_ETH9(vip) VI_TEXT("V", "51", " interface eth9\n virtual_ipaddress {\n  " vip "\n }\n")
 
 /* Early, or a wrong name? Another interface that holds the network of the addresses decides. */
@@ -400,6 +425,7 @@ int main(void)
         cmocka_unit_test(missing),
         cmocka_unit_test(no_interface_unicast),
         cmocka_unit_test(duplicates),
+        cmocka_unit_test(advertised_first),
         cmocka_unit_test(absent_interface),
         cmocka_unit_test(groups_and_trackers),
         cmocka_unit_test(services),
