@@ -252,8 +252,8 @@ static void child_peer_dead(struct chan *ch, enum chan_end how, const char *why,
         log_err("%s broke the protocol (%s): its channel is closed, the parent restarts it", role_name(peer),
                 why);
         child_accuse(c, peer, why);
-    } else if (!c->stopping) {
-        log_info("%s is gone (%s): waiting for its successor", role_name(peer), why);
+    } else if (!c->stopping) { /* a death is the parent's to tell; at a stop nobody is waited for */
+        log_debug("%s is gone (%s)", role_name(peer), why);
     }
     if (c->peers[peer] == ch)
         c->peers[peer] = NULL;

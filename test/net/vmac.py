@@ -70,8 +70,9 @@ def stop(lane):
         check(knob(lab.a, "conf/%s/disable_ipv6" % VMAC, "ipv6") == "1", "IPv6 on a macvlan of IPv4 addresses")
         os.kill(d.role("ipvsd"), signal.SIGKILL)  # its successor must know the old values
         time.sleep(1)
-        asked = now()
+        asked, said = now(), len(d.read_log())
         d.stop()
+        check("successor" not in d.read_log()[said:], "at a stop nobody waits for a successor: %s", d.read_log()[said:])
         zero = lab.adverts("a", asked, priority=0)
         check(zero and all(f.eth_src == MAC for f in zero), "no priority 0 from %s", MAC)
         check(VMAC not in links(lab.a), "the macvlan is left behind")
