@@ -120,9 +120,11 @@ static void reload_adopt(struct inst *i, struct bind_vi *b)
         if (!was->check.unicast || was->check.npeers != b->check.npeers ||
             b->check.old_checksum == CHECK_OLD_NEVER)
             i->old_checksum = false;
-        inst_evaluate(i);
-        if (packet)
+        if (packet) { /* before it is judged: a fault resigns, and that advert is of the new shape already */
+            io_flush(i->v->io);
             inst_rebuild(i);
+        }
+        inst_evaluate(i);
         struct engine_cfg cfg = b->engine;
         cfg.priority = i->e.cfg.priority; /* with what the trackers make of it */
         engine_reconfigure(&i->e, &cfg, ev_now(i->v->ev), packet);

@@ -195,6 +195,23 @@ def version(lane):
             check(spoken == {v}, "versions spoken: %s", spoken)
 
 
+@case("reload-fault", "a reload that changes what an advert holds and brings a fault with it: resigned in the new shape, nobody dies")
+def fault(lane):
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, text(priority=200))
+        lab.wait_master("a", conf.VIPS)
+        pid = d.role("vrrpd")
+        for version, vips in ((3, conf.VIPS + ("10.77.0.140",)), (2, conf.VIPS)):
+            since = d.reload(conf.whole(conf.instance(priority=200, version=version, interval=1, vips=vips,
+                                                      extra="track_interface {\n nosuch0\n }")))
+            lab.wait(lambda: not set(conf.VIPS) & set(lab.a.addresses()), 3, "the addresses gone")
+            zero = lab.wait(lambda: lab.adverts("a", since, priority=0), 2, "the resignation")[-1]
+            check(zero.version == version and not zero.faults, "the resignation: version %d, %s", zero.version, zero.faults)
+            check(d.role("vrrpd") == pid, "vrrpd was replaced: %s", d.read_log()[-400:])
+            d.reload(text(priority=200))
+            lab.wait_master("a", conf.VIPS)
+
+
 @case("reload-storm", "thirty SIGHUPs in a second, the file changing under them: alive, on time, the last word counts")
 def storm(lane):
     with lane.master(interval=INTERVAL) as (lab, d):
