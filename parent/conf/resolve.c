@@ -77,10 +77,11 @@ static void member_twice(struct conf *c, struct conf_obj *group)
         else
             conf_set_str(c, vi, KW_VI_X_SYNC, group->name);
         /* told of members, who may say otherwise for themselves */
-        if ((old == NULL || strcmp(old->v.s, group->name) == 0) &&
-            conf_flag(group, KW_SYNC_NOTIFY_PRIORITY_CHANGES) &&
+        const struct conf_value *says = conf_get(group, KW_SYNC_NOTIFY_PRIORITY_CHANGES);
+        if ((old == NULL || strcmp(old->v.s, group->name) == 0) && says != NULL &&
             conf_get(vi, KW_VI_NOTIFY_PRIORITY_CHANGES) == NULL)
-            conf_set_uint(c, vi, KW_VI_NOTIFY_PRIORITY_CHANGES, 1);
+            conf_set_uint(c, vi, KW_VI_NOTIFY_PRIORITY_CHANGES,
+                          says->v.u); /* off too: global_defs may say on */
     }
 }
 

@@ -222,6 +222,21 @@ static void duplicates(void **state)
     tree_unload(&s);
 }
 
+/* A group may say off of what global_defs says on; a member has the last word. */
+static void priority_news_of_a_group(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s, "global_defs {\n vrrp_notify_priority_changes\n}\n"
+                  "vrrp_sync_group G {\n notify_priority_changes off\n group {\n A\n B\n }\n}\n" VI_TEXT(
+                      "A", "51", VIP1) VI_TEXT("B", "52", " notify_priority_changes\n" VIPS("10.0.0.2\n"))
+                      VI_TEXT("C", "53", VIPS("10.0.0.3\n")));
+    assert_false(conf_flag(conf_find(s.c, BLK_VI, "A"), KW_VI_NOTIFY_PRIORITY_CHANGES));
+    assert_true(conf_flag(conf_find(s.c, BLK_VI, "B"), KW_VI_NOTIFY_PRIORITY_CHANGES));
+    assert_true(conf_flag(conf_find(s.c, BLK_VI, "C"), KW_VI_NOTIFY_PRIORITY_CHANGES));
+    tree_unload(&s);
+}
+
 /* What is advertised comes first, and an address in both lists is advertised. */
 static void advertised_first(void **state)
 {
@@ -426,6 +441,7 @@ int main(void)
         cmocka_unit_test(no_interface_unicast),
         cmocka_unit_test(duplicates),
         cmocka_unit_test(advertised_first),
+        cmocka_unit_test(priority_news_of_a_group),
         cmocka_unit_test(absent_interface),
         cmocka_unit_test(groups_and_trackers),
         cmocka_unit_test(services),
