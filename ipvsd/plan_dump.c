@@ -47,9 +47,9 @@ static const struct inst *plan_inst(const struct model *m, size_t k)
 }
 
 /* It is MASTER and goes on. */
-static bool plan_goes_on(const struct inst *was, const struct inst *i)
+static bool plan_goes_on(const struct inst *i)
 {
-    return was != NULL && was->state == VRRP_STATE_MASTER && plan_same_router(was, i);
+    return i->former != NULL && i->former->state == VRRP_STATE_MASTER && plan_same_router(i->former, i);
 }
 
 /* ---- addresses */
@@ -86,7 +86,7 @@ static void plan_address(const struct plan_walk *w, const char *verb, const stru
 
 static void plan_new_addresses(const struct plan_walk *w, const struct inst *i, const struct inst *was)
 {
-    bool on = plan_goes_on(was, i);
+    bool on = plan_goes_on(i);
     for (size_t n = 0; n < i->nvips; n++) {
         const struct vip *v = &i->vips[n], *old = was != NULL ? plan_vip(w->d->model, was, v) : NULL;
         bool held = plan_held(w, v);
@@ -128,7 +128,7 @@ static void plan_route(const struct plan_walk *w, const char *verb, const struct
 /* What heir does not have, or no longer wants. */
 static void plan_old_routes(const struct plan_walk *w, const struct inst *was, const struct inst *heir)
 {
-    bool on = heir != NULL && plan_goes_on(was, heir);
+    bool on = heir != NULL && plan_goes_on(heir);
     for (size_t n = was->nroutes; n-- > 0;) {
         const struct route_entry *e = &was->routes[n];
         if (e->present && e->ours && (!on || !plan_has_route(heir, e->digest)))
@@ -138,7 +138,7 @@ static void plan_old_routes(const struct plan_walk *w, const struct inst *was, c
 
 static void plan_new_routes(const struct plan_walk *w, const struct inst *i, const struct inst *was)
 {
-    for (size_t n = 0; plan_goes_on(was, i) && n < i->nroutes; n++)
+    for (size_t n = 0; plan_goes_on(i) && n < i->nroutes; n++)
         if (!plan_has_route(was, i->routes[n].digest))
             plan_route(w, "add", &i->routes[n]);
 }
@@ -180,7 +180,7 @@ static enum vrrp_state plan_state(const struct ipvsd *d, const char *name)
     for (size_t k = 0; k < d->next->ninsts; k++) {
         const struct inst *i = &d->next->insts[k];
         if (strcmp(i->obj->name, name) == 0)
-            return plan_goes_on(i->former, i) ? VRRP_STATE_MASTER : VRRP_STATE_BACKUP;
+            return plan_goes_on(i) ? VRRP_STATE_MASTER : VRRP_STATE_BACKUP;
     }
     return VRRP_STATE_BACKUP;
 }
@@ -194,7 +194,7 @@ static void plan_guards(const struct plan_walk *w)
         const struct inst *i = &w->d->next->insts[k];
         for (size_t n = 0; !slice_bool(i->obj, KW_VI_ACCEPT, true) && n < i->nvips; n++) {
             nft_accept_elems_add(&named, &i->vips[n].spec.addr, plan_dev(&i->vips[n]));
-            if (plan_goes_on(i->former, i))
+            if (plan_goes_on(i))
                 nft_accept_elems_add(&need, &i->vips[n].spec.addr, plan_dev(&i->vips[n]));
         }
     }
