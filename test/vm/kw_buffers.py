@@ -97,13 +97,13 @@ def fork_delay(lane):
         os.mkfifo(fifo)
         track = "".join("vrrp_track_process %s {\n    process %s\n    quorum %d\n    weight %d\n    fork_delay 3\n}\n" % (w, name, n, 10 * n)
                         for n, w in ((1, "ONE"), (2, "TWO")))
-        run("ip", "link", "add", "hfkw0", "type", "dummy")
-        run("ip", "link", "set", "hfkw0", "up")
-        run("ip", "addr", "add", "10.77.8.1/24", "dev", "hfkw0")
+        run("ip", "link", "add", "hfkw1", "type", "dummy")
+        run("ip", "link", "set", "hfkw1", "up")
+        run("ip", "addr", "add", "10.77.9.1/24", "dev", "hfkw1")
         p = None
         try:
             extra = "track_process {\n        ONE\n        TWO\n    }"
-            d = lab.a.start(["nsenter", "-t", "1", "-n", *lane.daemon], whole([], track, interface="hfkw0", extra=extra))
+            d = lab.a.start(["nsenter", "-t", "1", "-n", *lane.daemon], whole([], track, interface="hfkw1", extra=extra))
             lab.wait(lambda: "BACKUP -> MASTER" in d.read_log(), 60, "MASTER", 0.3)
             at = time.monotonic()
             p = subprocess.Popen([prog, "-c", "read x; (read y < %s) & read x" % fifo], stdin=subprocess.PIPE)
@@ -121,5 +121,5 @@ def fork_delay(lane):
             if p:
                 p.kill()
                 p.wait()
-            run("ip", "link", "del", "hfkw0")
+            run("ip", "link", "del", "hfkw1")
         return "%.1f s after a fork" % after
