@@ -22,10 +22,10 @@
 #define IO_BUSY_LEAST                                                                                        \
     (3 * NS_PER_MS) /* this often. Deadlines count from kernel receive time: nothing shifts */
 #define IO_BUSY_MOST  (10 * NS_PER_MS)
-#define IO_BUSY_PART  128 /* of the shortest interval: as long as two steps of priority in skew time */
-#define IO_BUSY_FEW   64  /* datagrams a tick: a flood would fill the socket in a longer one */
-#define IO_BUSY_TICKS 32  /* after so many it is asked again whether that pays */
-#define IO_BUSY_EMPTY 4   /* so many in a row without a datagram: it does not */
+#define IO_BUSY_PART  16 /* of the shortest interval: what is dear is the wake-up, not the advert */
+#define IO_BUSY_FEW   64 /* datagrams a tick: a flood would fill the socket in a longer one */
+#define IO_BUSY_TICKS 32 /* after so many it is asked again whether that pays */
+#define IO_BUSY_EMPTY 4  /* so many in a row without a datagram: it does not */
 
 struct io {
     struct ev *ev;
@@ -367,9 +367,9 @@ struct io *io_new(struct ev *ev, const struct io_ops *ops, void *arg)
     return io;
 }
 
-void io_patience(struct io *io, uint64_t interval)
+void io_patience(struct io *io, uint64_t interval, uint64_t skew)
 {
-    uint64_t part = interval / IO_BUSY_PART;
+    uint64_t part = interval / IO_BUSY_PART < skew ? interval / IO_BUSY_PART : skew;
     io->every = part < IO_BUSY_LEAST ? IO_BUSY_LEAST : part > IO_BUSY_MOST ? IO_BUSY_MOST : part;
 }
 

@@ -73,8 +73,10 @@ void io_sock_release(struct io_sock *s); /* detach, free memory */
 void io_send(struct io_sock *s, struct io_out *o);    /* leaves with io_flush */
 void io_forget(struct io_sock *s, const void *owner); /* whatever of this owner is queued */
 void io_flush(struct io *io);
-/* The shortest interval of our instances, ns (0: none): many adverts may wait in the kernel for a small part
- * of it. Who decides that a master is gone polls first, so only good news of others comes later by that. */
-void io_patience(struct io *io, uint64_t interval);
+/* The shortest interval and the shortest skew time of our instances, ns (0: none): many adverts may wait in
+ * the kernel for a small part of the one, not longer than the other. Who decides that a master is gone polls
+ * first, so only news of others comes later by that; a resignation in time, as a successor waits its skew
+ * time anyway. */
+void io_patience(struct io *io, uint64_t interval, uint64_t skew);
 
 #endif

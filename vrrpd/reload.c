@@ -191,13 +191,16 @@ static struct inst *reload_one(struct vrrpd *v, struct inst *was, struct bind_vi
 
 static void reload_patience(struct vrrpd *v)
 {
-    uint64_t shortest = 0;
+    uint64_t interval = 0, skew = 0;
     for (size_t n = 0; n < v->ninst; n++) {
-        uint64_t one = v->inst[n]->b->engine.interval;
-        if (shortest == 0 || one < shortest)
-            shortest = one;
+        const struct engine_cfg *c = &v->inst[n]->b->engine;
+        uint64_t one = engine_skew(c, c->interval);
+        if (interval == 0 || c->interval < interval)
+            interval = c->interval;
+        if (c->priority != ENGINE_OWNER && (skew == 0 || one < skew)) /* an owner waits for nobody */
+            skew = one;
     }
-    io_patience(v->io, shortest);
+    io_patience(v->io, interval, skew);
 }
 
 void reload_commit(struct vrrpd *v, const struct slice *now)

@@ -257,10 +257,11 @@ static void false_leave(struct house *h, const struct io_out *o, const struct io
         foe_hears(t, &d, to);
 }
 
-void io_patience(struct io *io, uint64_t interval)
+void io_patience(struct io *io, uint64_t interval, uint64_t skew)
 {
     (void)io; /* our wire hands over at once */
     (void)interval;
+    (void)skew;
 }
 
 void io_flush(struct io *io)
