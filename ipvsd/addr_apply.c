@@ -372,6 +372,7 @@ void addr_apply(struct ipvsd *d)
         TAILQ_FOREACH (i, &settled, next_settled)
             if (i->fresh && !apply_failing(d, i))
                 apply_announce(d, i);
+        garp_firsts(d);
     }
     while ((i = TAILQ_FIRST(&settled)) != NULL) {
         TAILQ_REMOVE(&settled, i, next_settled);

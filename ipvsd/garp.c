@@ -203,6 +203,13 @@ static void garp_rotate(struct ipvsd *d)
     TAILQ_INSERT_TAIL(&d->garp.active, i, garp_next);
 }
 
+void garp_firsts(struct ipvsd *d)
+{
+    uint64_t wake = TIME_NEVER; /* the end of the turn asks again */
+    if (!TAILQ_EMPTY(&d->garp.active) && garp_push(&d->garp))
+        garp_round(d, true, UINT32_MAX, &wake);
+}
+
 void garp_flush(struct ipvsd *d)
 {
     uint64_t wake = TIME_NEVER;
@@ -212,12 +219,12 @@ void garp_flush(struct ipvsd *d)
     g->burst_news = false;
     if (TAILQ_EMPTY(&g->active) && g->batch->n == 0)
         return;
-    uint64_t before = g->firsts;
     bool full = !garp_push(g) || garp_round(d, true, UINT32_MAX, &wake);
-    if (!full && g->firsts == before)
+    if (!full && g->firsts == g->firsts_before)
         full = garp_round(d, false, GARP_TURN_REPEATS, &wake);
     else
         wake = ev_now(d->ev); /* the next turn may bring more that has not been said at all */
+    g->firsts_before = g->firsts;
     if (full)
         wake = ev_now(d->ev) + GARP_RETRY;
     garp_retire(d);

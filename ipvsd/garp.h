@@ -26,6 +26,7 @@ void garp_clear(struct ipvsd *d, struct vip *v);
 void garp_clear_iface(struct ipvsd *d, struct iface *i);
 void garp_move(struct ipvsd *d, struct inst *from, struct inst *to);   /* clockwork, at reload */
 void garp_move_vip(struct ipvsd *d, struct vip *from, struct vip *to); /* what is queued, at reload */
-void garp_flush(struct ipvsd *d);                                      /* end of a turn */
+void garp_firsts(struct ipvsd *d); /* now, what has not been said at all */
+void garp_flush(struct ipvsd *d);  /* end of a turn */
 
 #endif

@@ -177,7 +177,8 @@ struct garp {
     struct ev_timer timer;
     struct garp_batch *batch;
     uint64_t sent, dropped, firsts;
-    uint64_t burst_until; /* the last second burst is due then; survives us in a snapshot */
+    uint64_t firsts_before; /* at the end of the last turn */
+    uint64_t burst_until;   /* the last second burst is due then; survives us in a snapshot */
     bool burst_news;
 };
 
