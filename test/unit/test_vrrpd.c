@@ -6,9 +6,9 @@
 
 static const struct vi one[] = { { "VI_1", "eth0", 51, 128, 1000000, "10.0.0.100/24" } };
 
-static struct child *master(void)
+static struct child *master_of(const struct vi *v)
 {
-    struct child *c = start(make_slice(1, one, 1), NULL);
+    struct child *c = start(make_slice(1, v, 1), NULL);
     meet_ipvsd(c);
     tell_link(c, "eth0", true);
     tell_sock(c, "eth0");
@@ -18,6 +18,11 @@ static struct child *master(void)
     memset(c->test->to_parent.text, 0, sizeof c->test->to_parent.text);
     memset(c->test->to_ipvsd.text, 0, sizeof c->test->to_ipvsd.text);
     return c;
+}
+
+static struct child *master(void)
+{
+    return master_of(one);
 }
 
 static uint64_t stat_of(struct child *c, const char *name)
@@ -129,7 +134,7 @@ static void test_packets(void **state)
     finish(c);
 }
 
-#define TICK (NS_PER_SEC / 128 + NS_PER_MS / 4) /* of routers with an interval of 1 s, and a little more */
+#define TICK (10 * NS_PER_MS + NS_PER_MS / 4) /* of routers with an interval of 1 s, and a little more */
 
 /* Many adverts are read by the clock, and still every one of them is heard; a quiet socket wakes us again. */
 static void test_busy_socket(void **state)
@@ -176,11 +181,34 @@ static void test_busy_rate(void **state)
     assert_string_equal(c->test->to_parent.text, "");
     pass(c, c->test->now + TICK);
     assert_string_equal(c->test->to_parent.text, want);
-    for (int i = 0; i < 8; i++) { /* few: one in 40 ms */
+    for (int i = 0; i < 20; i++) { /* few: one in 40 ms, less than what 32 ticks are worth */
         advert_to(c->test->accept_far, 51, 200, "10.0.0.100");
         pass(c, c->test->now + 40 * NS_PER_MS);
     }
     assert_int_equal(c->test->now + 40 * NS_PER_MS <= ev_next_deadline(c->ev), true); /* no tick */
+    finish(c);
+}
+
+/* Nothing waits longer in the kernel than the skew time, 7.8 ms here: a resignation is heard in time. */
+static void test_busy_skew(void **state)
+{
+    (void)state;
+    static const struct vi high[] = { { "VI_1", "eth0", 51, 254, 1000000, "10.0.0.100/24" } };
+    struct child *c = master_of(high);
+    char want[64];
+    snprintf(want, sizeof want, "%u=BACKUP ", id_of(c, BLK_VI, "VI_1"));
+    for (int i = 0; i < 100; i++) {
+        advert_to(c->test->accept_far, 52, 200, "10.0.0.102");
+        pass(c, c->test->now + 500 * NS_PER_US);
+    }
+    uint64_t tick = ev_next_deadline(c->ev); /* just behind one */
+    pass(c, tick);
+    c->test->to_parent.text[0] = '\0';
+    advert_to(c->test->accept_far, 51, 255, "10.0.0.100");
+    turns(c);
+    assert_string_equal(c->test->to_parent.text, "");
+    pass(c, tick + 2 * NS_PER_SEC / 256 + NS_PER_MS / 4);
+    assert_string_equal(c->test->to_parent.text, want);
     finish(c);
 }
 
@@ -511,6 +539,7 @@ int main(void)
         cmocka_unit_test(test_packets),
         cmocka_unit_test(test_busy_socket),
         cmocka_unit_test(test_busy_rate),
+        cmocka_unit_test(test_busy_skew),
         cmocka_unit_test(test_busy_flood),
         cmocka_unit_test(test_reload_shifts_ids),
         cmocka_unit_test(test_reload_unchanged),
