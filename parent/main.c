@@ -144,12 +144,33 @@ static void main_on_dump(int signo, void *arg)
         dump_request(p->dumps, what);
 }
 
+static void main_on_stray(int signo, void *arg)
+{
+    (void)arg;
+    log_notice("signal %d received: it means nothing here, and nothing is done", signo);
+}
+
+/* Signals that ask nothing of us, but end a process that does not know them: Ctrl-\ in the terminal, a timer
+ * or a limit inherited over exec, a UPS's SIGPWR, a real-time number mistyped. The parent's end is the one
+ * end the wire sees, so they are taken and named. Those of a crash stay what they are, and so does SIGABRT,
+ * by which a supervisor's watchdog asks for one. */
+static void main_signals_stray(struct parent *p)
+{
+    static const int strays[] = { SIGQUIT, SIGALRM, SIGVTALRM, SIGPROF,  SIGIO,
+                                  SIGPWR,  SIGXCPU, SIGXFSZ,   SIGSTKFLT };
+    for (size_t i = 0; i < sizeof strays / sizeof strays[0]; i++)
+        ev_signal_add(p->ev, strays[i], main_on_stray, p);
+    for (int s = SIGRTMIN; s <= SIGRTMAX; s++)
+        ev_signal_add(p->ev, s, main_on_stray, p);
+}
+
 static void main_signals(struct parent *p)
 {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_IGN);
+    main_signals_stray(p); /* before those that mean something: the last handler of a number is its handler */
     signal(SIGCHLD, SIG_DFL); /* an inherited "ignore" would reap our children behind our back */
     ev_signal_add(p->ev, SIGTERM, main_on_stop, p);
     if (p->opt.ignore_sigint)

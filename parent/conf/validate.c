@@ -145,7 +145,8 @@ void conf_validate(struct conf *c, const struct conf_prove *prove)
     conf_validate_scripts(c);
     conf_validate_process(c);
     conf_count(c);
-    if (conf_is_empty(c) && diag_count(c->diag, DIAG_ERROR) == 0) {
+    /* of a file without a line the reader has said it */
+    if (conf_is_empty(c) && c->text->nlines > 0 && diag_count(c->diag, DIAG_ERROR) == 0) {
         struct diag_item *it = CONF_WARN(c, conf_pos_file(c->text), "HF-EMPTY",
                                          "nothing is configured: no VRRP instance, no virtual server");
         diag_help(it, "the daemon starts and has nothing to do");

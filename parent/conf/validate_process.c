@@ -14,6 +14,18 @@ static void absolute(struct conf *c, enum kw kw)
     CONF_ERR(c, conf_pos_value(v), "HF-PATH", "%s %s is not an absolute path", schema_kw(kw)->name, v->v.s);
 }
 
+/* Part of the names of pid files and of the folder of the sockets: one with a "/" passed -t, and no start. */
+static void instance_name(struct conf *c)
+{
+    const struct conf_value *v = conf_get(c->top, KW_TOP_INSTANCE);
+    if (v == NULL || v->v.s == NULL)
+        return;
+    if (strchr(v->v.s, '/') != NULL || strcmp(v->v.s, ".") == 0 || strcmp(v->v.s, "..") == 0)
+        diag_help(
+            CONF_ERR(c, conf_pos_value(v), "HF-NAME", "instance %s cannot be part of a file's name", v->v.s),
+            "pid files and sockets are named after it: write it without \"/\"");
+}
+
 /* There is no process of its own for BFD. */
 static void bfd_name(struct conf *c)
 {
@@ -52,6 +64,7 @@ void conf_validate_process(struct conf *c)
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         absolute(c, paths[i]);
     bfd_name(c);
+    instance_name(c);
     if (conf_flag(c->global, KW_GLOBAL_RELOAD_REPEAT) &&
         conf_get(c->global, KW_GLOBAL_RELOAD_TIME_FILE) == NULL)
         CONF_WARN(c, conf_pos_value(conf_get(c->global, KW_GLOBAL_RELOAD_REPEAT)), "HF-NO-EFFECT",

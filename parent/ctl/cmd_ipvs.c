@@ -126,7 +126,9 @@ static void ipvs_print_row(const struct table_row *r, void *arg)
         ipvs_text_row(p->o.form, p->o.exact, r, line);
         fputs(line, stdout);
     } else if (r->kind == TABLE_NOTHING) {
-        printf("this daemon has opened no IPVS table: no virtual server is configured\n");
+        printf("this daemon has opened no IPVS table: no virtual server is configured, or the kernel has no "
+               "IPVS "
+               "(holdctl doctor tells)\n");
     } else {
         printf("... and more than can be listed at once\n");
     }

@@ -65,9 +65,11 @@ int show_find(const struct doc *s, const char *name, struct show_found *out)
         out->service = (uint32_t)doc_int(server, "service_id", 0);
         out->server = server->name;
     }
-    if (out->instance != 0 || out->group != 0 || out->service != 0)
+    /* an empty name asked for everything: what came first has not been named */
+    if (name[0] != '\0' && (out->instance != 0 || out->group != 0 || out->service != 0))
         return 0;
-    dprintf(STDERR_FILENO, "holdctl: nothing here is called %s; holdctl status lists the names\n", name);
+    dprintf(STDERR_FILENO, "holdctl: nothing here is called %s; holdctl status lists the names\n",
+            name[0] != '\0' ? name : "\"\"");
     return -1;
 }
 

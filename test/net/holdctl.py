@@ -116,6 +116,8 @@ def holdctl_json(lane):
         obj = [o for o in ctl.json("show", "config", "VI_1")["objects"] if o["block"] == "vrrp_instance"]
         check(len(obj) == 1 and obj[0]["options"]["priority"] == "150" and obj[0]["options"]["advert_int"] == "0.200000", "%s", obj)
         check("no_such" in ctl.run("explain", "no_such", status=1), "an unknown name is not named")
+        for args in (["explain", ""], ["show", "vrrp", ""]):
+            check('is called ""' in ctl.run(*args, status=1), "%s: an empty name names something", args)
         ctl.run("show", "weather", status=2)
         server.close()
         return "%d values in documented places" % seen

@@ -349,3 +349,29 @@ def save_dir(lane):
         with open(path + "/keepalived.conf.%d.2" % d.pid) as f:
             check(f.read() == saved.replace("advert_int 0.2", "advert_int 0.3"), "what was saved is read as something else")
         return "%d files" % len(want)
+
+
+@case("process-stray-signals", "signals that mean nothing here end nothing: the parent names them in its log and the address stays; a script gets none of them blocked")
+def stray_signals(lane):
+    with lane.lab("a") as lab:
+        mask = lab.root + "/mask"
+        tell = lab.root + "/tell"
+        with open(tell, "w") as f:
+            f.write("#!/bin/sh\ngrep -E 'Sig(Blk|Ign)' /proc/self/status >%s\n" % mask)
+        os.chmod(tell, 0o755)
+        d = lab.a.start(lane.daemon, text(["script_user root"], extra="notify_master " + tell))
+        lab.wait_master("a", conf.VIPS, 8)
+        strays = [signal.SIGQUIT, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO, signal.SIGPWR, signal.SIGXCPU,
+                  signal.SIGXFSZ, signal.SIGSTKFLT, signal.SIGRTMIN, signal.SIGRTMIN + 6, signal.SIGRTMAX]
+        for s in strays:
+            os.kill(d.pid, s)
+            lab.wait(lambda: "signal %d received: it means nothing" % s in d.read_log(), 2, "word of signal %d" % s)
+        os.kill(d.pid, signal.SIGHUP)
+        lab.wait(lambda: count(d, "reload complete") == 1, 4, "a reload afterwards")
+        check(set(conf.VIPS) <= set(lab.a.addresses()), "an address is gone")
+        lab.wait(lambda: os.path.exists(mask) and os.path.getsize(mask), 3, "the script's word")
+        with open(mask) as f:
+            said = f.read().split()
+        check(int(said[1], 16) == 0 and int(said[3], 16) == 0, "the script was started with %s", said)
+        d.stop()
+        return "%d signals" % len(strays)

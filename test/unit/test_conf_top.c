@@ -237,6 +237,13 @@ static void instance(void **state)
     bind_vi_free(e);
     slice_free(s);
     expect(VI("A", "51", " unicast_fault_no_peer\n"), DIAG_WARNING, "HF-UNICAST-NO-PEER", "stays in FAULT");
+    static const char *const names[] = { "a/b", "/a", "..", "." }; /* of the daemon: a start with one fails */
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "instance %s\n", names[i]);
+        expect(text, DIAG_ERROR, "HF-NAME", "cannot be part of a file's name");
+    }
+    assert_false(tree_gets("instance a..b.c\n", DIAG_ERROR, "HF-NAME", "instance"));
 }
 
 int main(void)

@@ -425,6 +425,11 @@ static void not_yet_once(void **state)
     tree_load(&s, "# nothing\n");
     assert_true(conf_is_empty(s.c));
     assert_true(tree_said(&s, DIAG_WARNING, "HF-EMPTY", 0, "nothing is configured"));
+    assert_int_equal(diag_total(s.d), 1); /* said once */
+    tree_unload(&s);
+    tree_load(&s, "global_defs {\n router_id R\n}\n");
+    assert_true(tree_said(&s, DIAG_WARNING, "HF-EMPTY", 0, "nothing is configured"));
+    assert_int_equal(diag_total(s.d), 1);
     tree_unload(&s);
 }
 
