@@ -238,6 +238,28 @@ def unicast_source(lane):
         check(heard("y"), "without the word a stranger is not heard")
 
 
+@case("kw-unicast-ttl", "unicast_ttl is of one instance: beside it another on the same socket has its own, or 255; a reload swaps them")
+def unicast_ttl(lane):
+    with lane.lab("ax") as lab:
+        def conf_of(*ttls):
+            peer = {4: "10.77.0.2", 6: lab.nodes["x"].link_local}
+            return conf.whole(*(one("unicast_peer {\n %s\n}\n%s" % (peer[6 if ":" in v else 4], "unicast_ttl %d" % t if t else ""),
+                                    vips=[v], name="VI_%d" % n, vrid=n) for n, (t, v) in enumerate(zip(ttls, vips), 51)))
+
+        def sent(since):
+            time.sleep(3 * INTERVAL)
+            return {f.vrid: f.ttl for f in lab.adverts("a", since)}
+        vips = [VIPS[0], VIPS2[0], "fe80::100", "fe80::101"]
+        d = lab.a.start(lane.daemon, conf_of(7, 0, 9, 0))
+        lab.wait_master("a", vips)
+        got = sent(now())
+        check(got == {51: 7, 52: 255, 53: 9, 54: 255}, "TTL of each: %s", got)
+        d.reload(conf_of(0, 5, 0, 0))
+        time.sleep(INTERVAL)
+        got = sent(now())
+        check(got == {51: 255, 52: 5, 53: 255, 54: 255}, "TTL of each after a reload: %s", got)
+
+
 @case("kw-dont-track-primary", "dont_track_primary: the cable of its own interface is out, the router stays MASTER; without the word it is in FAULT; a reload changes it")
 def dont_track(lane):
     with lane.lab("a") as lab:
