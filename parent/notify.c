@@ -190,14 +190,15 @@ static bool notify_lives_on(const struct config *now, const struct config_inst *
     return false;
 }
 
-/* Without notify_deleted a deletion is told as FAULT, and notify_fault is not run: nothing has failed. */
+/* Without notify_deleted a deletion is told as FAULT, and notify_fault is not run: nothing has failed.
+ * Whoever was told of a fault is not told again. */
 static void notify_deleted(struct parent *p, struct config *old, const struct slice_obj *o,
-                           unsigned int priority)
+                           const struct config_inst *was)
 {
     if (slice_has(o, KW_VI_NOTIFY_DELETED))
-        notify_tell(p, old, o, &notify_instance, NOTIFY_DELETED, priority);
-    else
-        notify_tell_all(p, old, o, &notify_instance, NOTIFY_FAULT, priority);
+        notify_tell(p, old, o, &notify_instance, NOTIFY_DELETED, was->priority);
+    else if (was->state != VRRP_STATE_FAULT)
+        notify_tell_all(p, old, o, &notify_instance, NOTIFY_FAULT, was->priority);
 }
 
 void notify_reloaded(struct parent *p, struct config *old, struct config *now)
@@ -208,7 +209,7 @@ void notify_reloaded(struct parent *p, struct config *old, struct config *now)
         const struct config_inst *was = &old->inst[i];
         const struct slice_obj *o = slice_by_id(old->slice, was->id);
         if (o != NULL && !notify_lives_on(now, was))
-            notify_deleted(p, old, o, was->priority);
+            notify_deleted(p, old, o, was);
     }
     if (!rewrite)
         return;

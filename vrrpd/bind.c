@@ -178,8 +178,8 @@ struct bind_vi *bind_vi_new(const struct slice *s, const struct slice_obj *o, st
     b->needs_src = b->track_src || (b->src.family != 0 && b->check.unicast);
     if (!b->check.unicast && slice_bool(o, KW_VI_UNICAST_FAULT_NO_PEER, false))
         b->broken = "it has no unicast_peer (unicast_fault_no_peer)";
-    b->ttl =
-        b->check.unicast && slice_has(o, KW_VI_UNICAST_TTL) ? (int)slice_uint(o, KW_VI_UNICAST_TTL, 255) : -1;
+    /* also where it is not written: whoever shares the socket may have written another */
+    b->ttl = b->check.unicast ? (int)slice_uint(o, KW_VI_UNICAST_TTL, 255) : -1;
     int bad = bind_sign(b, s, o, e);
     if (bad == 0)
         bad = bind_addrs(b, s, e);

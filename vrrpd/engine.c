@@ -500,6 +500,8 @@ void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t
 {
     bool news = packet_changed || cfg->priority != e->cfg.priority || cfg->interval != e->cfg.interval;
     bool learned = cfg->version == 3 && e->heard_at != 0;
+    if (cfg->preempt_delay != e->cfg.preempt_delay)
+        e->preempt_at = 0; /* the new one counts from the next advert on */
     e->cfg = *cfg;
     if (e->state == VRRP_STATE_MASTER && news) {
         e->adv_at = now + cfg->interval;

@@ -375,7 +375,7 @@ void parse_enter(struct conf *c, struct parse_frame *f, const struct kw_row *row
         return;
     }
     parse_data(c, &in);
-    if (in.count == 0 && row->kind == KIND_WORDS)
+    if (in.count == 0 && (row->kind == KIND_WORDS || row->kw == KW_VI_UNICAST_PEER)) /* without: multicast */
         CONF_WARN(c, conf_pos_line(l), "HF-EMPTY", "%s is empty", row->name);
 }
 

@@ -107,6 +107,11 @@ void resolve_auth(struct conf *c, struct conf_obj *vi)
         auth->drop = true;
         return;
     }
+    if (pass != NULL && *pass->v.s == '\0') { /* no password, not one of eight zeros */
+        CONF_ERR(c, conf_pos_line(pass->line), "HF-AUTH-PASS", "authentication without auth_pass");
+        auth->drop = true;
+        return;
+    }
     if (pass == NULL && !conf_failed(c, auth, KW_VI_AUTH_AUTH_PASS)) {
         CONF_ERR(c, type != NULL ? conf_pos_line(type->line) : conf_pos_obj(auth), "HF-AUTH-PASS",
                  "authentication without auth_pass");

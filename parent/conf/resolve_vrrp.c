@@ -285,6 +285,16 @@ static void without_peers(struct conf *c, struct conf_obj *vi)
     }
 }
 
+/* What the kernel refuses to send. */
+static void ttl_of_nothing(struct conf *c, struct conf_obj *vi)
+{
+    if (conf_uint(vi, KW_VI_UNICAST_TTL, 255) != 0)
+        return;
+    CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_UNICAST_TTL)), "HF-NO-EFFECT",
+              "unicast_ttl 0 cannot be sent; adverts leave with 255");
+    conf_unset(vi, KW_VI_UNICAST_TTL);
+}
+
 static void multicast_group(struct conf *c, struct conf_obj *vi, uint8_t family)
 {
     struct ipaddr group;
@@ -336,9 +346,10 @@ static void peers(struct conf *c, struct conf_obj *vi, uint8_t family)
     inherit_on(c, vi, KW_VI_CHECK_UNICAST_SRC, KW_GLOBAL_VRRP_CHECK_UNICAST_SRC);
     if (ttl)
         conf_set_uint(c, vi, KW_VI_CHECK_UNICAST_SRC, 1);
-    if (unicast)
+    if (unicast) {
+        ttl_of_nothing(c, vi);
         conf_unset(vi, KW_VI_MCAST_DST_IP);
-    else {
+    } else {
         without_peers(c, vi);
         multicast_group(c, vi, family);
     }

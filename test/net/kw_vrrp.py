@@ -10,6 +10,7 @@ import time
 from case import case, check
 from lab import Skip, Speaker, conf, now, packet, run
 from lab.sockets import buffers
+from kw_notify import Desk, Tap
 from leftovers import freeze, pair_of_veth
 
 INTERVAL = 0.2
@@ -236,6 +237,43 @@ def unicast_source(lane):
         d.reload(conf_of(""))
         time.sleep(4 * INTERVAL)
         check(heard("y"), "without the word a stranger is not heard")
+
+
+@case("kw-unicast-ttl", "unicast_ttl is of one instance: beside it another on the same socket has its own, or 255; a reload swaps them")
+def unicast_ttl(lane):
+    with lane.lab("ax") as lab:
+        def conf_of(*ttls):
+            peer = {4: "10.77.0.2", 6: lab.nodes["x"].link_local}
+            return conf.whole(*(one("unicast_peer {\n %s\n}\n%s" % (peer[6 if ":" in v else 4], "unicast_ttl %d" % t if t else ""),
+                                    vips=[v], name="VI_%d" % n, vrid=n) for n, (t, v) in enumerate(zip(ttls, vips), 51)))
+
+        def sent(since):
+            time.sleep(3 * INTERVAL)
+            return {f.vrid: f.ttl for f in lab.adverts("a", since)}
+        vips = [VIPS[0], VIPS2[0], "fe80::100", "fe80::101"]
+        d = lab.a.start(lane.daemon, conf_of(7, 0, 9, 0))
+        lab.wait_master("a", vips)
+        got = sent(now())
+        check(got == {51: 7, 52: 255, 53: 9, 54: 255}, "TTL of each: %s", got)
+        d.reload(conf_of(0, 5, 0, 0))
+        time.sleep(INTERVAL)
+        got = sent(now())
+        check(got == {51: 255, 52: 5, 53: 255, 54: 255}, "TTL of each after a reload: %s", got)
+
+
+@case("kw-deleted-in-fault", "an instance that is in FAULT is not told to be in FAULT once more when a reload removes it; one that is not, is")
+def deleted_in_fault(lane):
+    with lane.lab("a") as lab:
+        f = Desk(lab)
+        tap, glob = Tap("%s/told" % f.dir), "vrrp_notify_fifo %s/told" % f.dir
+        missing = one(vips=("10.99.0.100",), name="VI_2", vrid=52, interface="eth9")
+        d = lab.a.start(lane.daemon, text("", glob, missing, one(vips=conf.VIPS[2:3], name="VI_3", vrid=53)))
+        lab.wait_master("a", VIPS)
+        tap.take()
+        d.reload(text("", glob))
+        lab.wait(lambda: 'INSTANCE "VI_3" FAULT 200' in tap.lines(), 3, "the removal")
+        d.stop()
+        check('INSTANCE "VI_2" FAULT 200' not in tap.lines(), "told twice: %s", tap.lines())
 
 
 @case("kw-dont-track-primary", "dont_track_primary: the cable of its own interface is out, the router stays MASTER; without the word it is in FAULT; a reload changes it")

@@ -141,6 +141,11 @@ static void contradictions(void **state)
     assert_int_equal(value_of(V(" nopreempt\n"), KW_VI_NOPREEMPT), 1);
     assert_int_equal(value_of(V(" nopreempt\n preempt\n"), KW_VI_NOPREEMPT), 0);
     expect(V(" nopreempt\n preempt_delay 5\n"), DIAG_WARNING, "HF-NO-EFFECT", "preempt_delay");
+    expect(V(" unicast_ttl 0\n unicast_peer {\n 10.0.0.2\n }\n"), DIAG_WARNING, "HF-NO-EFFECT",
+           "unicast_ttl 0");
+    expect(V(" unicast_peer {\n }\n"), DIAG_WARNING, "HF-EMPTY", "unicast_peer is empty");
+    expect(V(" authentication {\n auth_type PASS\n auth_pass \"\"\n }\n"), DIAG_ERROR, "HF-AUTH-PASS",
+           "without");
     assert_int_equal(value_of(V(" nopreempt\n preempt_delay 5\n"), KW_VI_PREEMPT_DELAY), 0);
     assert_int_equal(value_of(V(" timer_expired_backup\n nopreempt\n"), KW_VI_TIMER_EXPIRED_BACKUP), 254);
     expect(V(" timer_expired_backup\n"), DIAG_WARNING, "HF-NO-EFFECT", "timer_expired_backup");

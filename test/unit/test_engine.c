@@ -274,6 +274,31 @@ static void test_preempt_delay(void **state)
     assert_true(b.e.preempt_at == T0 + S(3));
 }
 
+/* It counts from the reload that changes it, as the incumbent's does; one that changes something else leaves
+ * it. */
+static void test_preempt_delay_reload(void **state)
+{
+    (void)state;
+    struct engine_cfg c = config(3, 128, 0.2);
+    struct bench b;
+    c.preempt_delay = S(2);
+    bench_start(&b, c);
+    bench_rx(&b, "10.0.0.9", 50, 0.2);
+    bench_run(&b, T0 + S(0.5));
+    c.lower_prio_no_advert = true;
+    engine_reconfigure(&b.e, &c, b.now, false);
+    bench_rx(&b, "10.0.0.9", 50, 0.2);
+    assert_true(b.e.preempt_at == T0 + S(2));
+    c.preempt_delay = S(4);
+    engine_reconfigure(&b.e, &c, b.now, false);
+    bench_rx(&b, "10.0.0.9", 50, 0.2);
+    assert_true(b.e.preempt_at == T0 + S(4.5));
+    c.nopreempt = true; /* has no delay, and leaves none behind */
+    c.preempt_delay = 0;
+    engine_reconfigure(&b.e, &c, b.now, false);
+    assert_true(b.e.preempt_at == 0);
+}
+
 static void test_backup_late_timer(void **state)
 {
     (void)state;
@@ -547,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_backup_hears),
         cmocka_unit_test(test_backup_resign_repeats),
         cmocka_unit_test(test_preempt_delay),
+        cmocka_unit_test(test_preempt_delay_reload),
         cmocka_unit_test(test_backup_late_timer),
         cmocka_unit_test(test_master_hears),
         cmocka_unit_test(test_master_flood),
