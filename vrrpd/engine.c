@@ -207,8 +207,10 @@ static bool engine_delaying(struct engine *e, uint64_t rx_at)
 {
     if (e->cfg.preempt_delay == 0)
         return false;
-    if (e->preempt_at == 0)
+    if (e->preempt_at == 0) {
         e->preempt_at = rx_at + e->cfg.preempt_delay;
+        e->ops->learned(e->arg); /* a successor is not to begin it anew */
+    }
     return rx_at < e->preempt_at;
 }
 
@@ -527,6 +529,7 @@ void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out)
                                   .master = e->master,
                                   .master_priority = e->master_priority,
                                   .master_interval = e->master_interval,
+                                  .preempt_at = e->preempt_at,
                                   .stats = e->stats };
 }
 
@@ -546,6 +549,8 @@ void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now)
         if (e->cfg.version == 3 && s->master_interval > 0 && s->master_interval <= ENGINE_LEARNED_MAX)
             e->master_interval = s->master_interval;
         e->heard_at = s->master.family != 0 ? now : 0;
+        if (s->preempt_at <= now || s->preempt_at - now <= e->cfg.preempt_delay)
+            e->preempt_at = s->preempt_at; /* else of another configuration */
         engine_wait(e, now);
     }
 }

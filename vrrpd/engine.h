@@ -91,7 +91,7 @@ struct engine_saved {
     uint64_t adv_at, taken_at;
     struct ipaddr master;
     uint8_t master_priority;
-    uint64_t master_interval;
+    uint64_t master_interval, preempt_at;
     struct engine_stats stats;
 };
 

@@ -7,7 +7,7 @@
 
 #define SNAPSHOT_MAGIC   0x56u /* 'V' */
 #define SNAPSHOT_ALIVE   0x41u /* 'A' */
-#define SNAPSHOT_VERSION 3
+#define SNAPSHOT_VERSION 4
 
 static void snapshot_walk(struct snapwalk *w, struct snapshot *s)
 {
@@ -22,6 +22,7 @@ static void snapshot_walk(struct snapwalk *w, struct snapshot *s)
         &s->saved.adv_at,
         &s->saved.taken_at,
         &s->saved.master_interval,
+        &s->saved.preempt_at,
         &s->saved.stats.became_master,
         &s->saved.stats.released_master,
         &s->saved.stats.prio_zero_rcvd,

@@ -564,6 +564,36 @@ static void test_resume_backup(void **state)
     assert_true(b.armed == T0 + S(2.8)); /* the master's interval is remembered */
 }
 
+/* A crash in the middle of a preempt_delay does not begin it anew. */
+static void test_resume_preempt_delay(void **state)
+{
+    (void)state;
+    struct engine_cfg c = config(3, 128, 0.2);
+    struct engine_saved s;
+    struct bench a, b;
+    c.preempt_delay = S(2);
+    bench_start(&a, c);
+    bench_rx(&a, "10.0.0.9", 50, 0.2);
+    bench_run(&a, T0 + S(0.1));
+    a.learned = 0;
+    bench_rx(&a, "10.0.0.9", 50, 0.2);
+    assert_int_equal(a.learned, 0); /* nothing new to be kept */
+    bench_rx(&a, "10.0.0.9", 200, 0.2);
+    engine_save(&a.e, a.now, &s);
+    assert_true(s.preempt_at == 0);
+    bench_rx(&a, "10.0.0.9", 50, 0.2);
+    engine_save(&a.e, a.now, &s);
+    for (int i = 0; i < 3; i++) {
+        static const double at[] = { 1, 2.5, 1 }, end[] = { 2.1, 2.1, 0 };
+        c.preempt_delay =
+            S(i == 2 ? 0.5 : 2); /* one that ends later than a new one would is not of this file */
+        bench_init(&b, c);
+        engine_resume(&b.e, &s, T0 + S(at[i]));
+        engine_resume_end(&b.e, T0 + S(at[i]), T0 + S(at[i]));
+        assert_true(b.e.preempt_at == (i == 2 ? 0 : T0 + S(end[i])));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -584,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_resume_master),
         cmocka_unit_test(test_resume_meets_others),
         cmocka_unit_test(test_resume_backup),
+        cmocka_unit_test(test_resume_preempt_delay),
         cmocka_unit_test(test_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

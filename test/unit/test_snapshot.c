@@ -18,7 +18,8 @@ static struct snapshot sample(void)
                                      .adv_at = 0x0123456789abcdefu,
                                      .taken_at = 77,
                                      .master_priority = 99,
-                                     .master_interval = 250000000 };
+                                     .master_interval = 250000000,
+                                     .preempt_at = 78 };
     ipaddr_parse("10.0.0.7", &s.saved.master);
     s.saved.stats = (struct engine_stats){ 1, 2, 3, 4, 5 };
     s.stats = (struct check_stats){ 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19 };
@@ -50,6 +51,7 @@ static void test_round_trip(void **state)
         assert_int_equal(a.saved.state, b.saved.state);
         assert_true(a.saved.adv_at == b.saved.adv_at && a.saved.taken_at == b.saved.taken_at);
         assert_true(a.saved.master_interval == b.saved.master_interval);
+        assert_true(a.saved.preempt_at == b.saved.preempt_at);
         assert_int_equal(a.saved.master_priority, b.saved.master_priority);
         assert_memory_equal(&a.saved.master, &b.saved.master, sizeof a.saved.master);
         assert_memory_equal(&a.saved.stats, &b.saved.stats, sizeof a.saved.stats);
@@ -70,6 +72,7 @@ static void test_longest_fits(void **state)
     memset(&a.stats, 0xff, sizeof a.stats);
     memset(&a.saved.stats, 0xff, sizeof a.saved.stats);
     a.saved.adv_at = a.saved.taken_at = a.saved.master_interval = a.auth_own = UINT64_MAX;
+    a.saved.preempt_at = UINT64_MAX;
     for (int i = 0; i < AUTH_SENDERS; i++)
         ipaddr_parse("fe80::9", &a.senders[i].addr);
     int n = snapshot_encode(&a, buf);
