@@ -118,6 +118,32 @@ static void test_dead_stays_dead(void **state)
     rig_free(&r);
 }
 
+/* alpha is for servers nobody has seen: an edited check must not take a live one out of service. */
+static void test_edited_alpha(void **state)
+{
+    struct timers t = careful;
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &careful);
+    rig_pass(&r, 0);
+    rig_fail(&r, 1);
+    t.port = 8080;
+    rig_reload_begin(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 1), &t);
+    put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 1), &t);
+    rig_reload(&r);
+    assert_true(rig_server(&r, 0)->alive);
+    assert_true(rig_server(&r, 0)->vs->up);
+    assert_false(rig_server(&r, 1)->alive);
+    rig_go(&r, 4 * MS);
+    rig_fail(&r, 0); /* the first look of the new check: no retries */
+    assert_false(rig_server(&r, 0)->alive);
+    rig_free(&r);
+}
+
 static void test_twins(void **state)
 {
     struct rig r;
@@ -390,6 +416,7 @@ int main(void)
         cmocka_unit_test(test_unchanged_keeps_time),
         cmocka_unit_test(test_attempt_running),
         cmocka_unit_test(test_dead_stays_dead),
+        cmocka_unit_test(test_edited_alpha),
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_snapshot_foreign),
