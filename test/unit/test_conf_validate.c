@@ -386,6 +386,22 @@ static void service_inheritance(void **state)
     tree_unload(&s);
 }
 
+/* DR serves the service's port, but what is checked is what was written. */
+static void port_without_nat(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s, VS("10.0.0.1 80", " real_server 10.0.0.2 8080 {\n  lvs_method DR\n  TCP_CHECK {\n  }\n }\n"
+                                    " real_server 10.0.0.3 {\n  lvs_method DR\n  TCP_CHECK {\n  }\n }\n"));
+    const struct conf_obj *vs = conf_next(conf_top(s.c), NULL, BLK_VS), *rs = conf_next(vs, NULL, BLK_RS);
+    assert_int_equal(conf_uint(rs, KW_RS_X_PORT, 0), 80);
+    assert_int_equal(conf_uint(conf_next(rs, NULL, BLK_TCP), KW_TCP_CONNECT_PORT, 0), 8080);
+    rs = conf_next(vs, rs, BLK_RS);
+    assert_int_equal(conf_uint(rs, KW_RS_X_PORT, 0), 80);
+    assert_int_equal(conf_uint(conf_next(rs, NULL, BLK_TCP), KW_TCP_CONNECT_PORT, 0), 80);
+    tree_unload(&s);
+}
+
 static void script_severities(void **state)
 {
     (void)state;
@@ -447,6 +463,7 @@ int main(void)
         cmocka_unit_test(services),
         cmocka_unit_test(ports_of_one_machine),
         cmocka_unit_test(service_inheritance),
+        cmocka_unit_test(port_without_nat),
         cmocka_unit_test(script_severities),
         cmocka_unit_test(not_yet_once),
         cmocka_unit_test(weights_in_a_group),
