@@ -254,6 +254,8 @@ static void checker_take_over(struct checkd *d, struct checker *k, struct checke
     o->evidence = NULL;
     k->ever_passed = o->ever_passed;
     k->weight = o->weight;
+    if (k->kind->weighs && k->weight != 0) /* the weight a script gave holds until it gives another */
+        k->weight += (int64_t)o->server->configured - (int64_t)k->server->configured;
     k->meter = o->meter;
     timers_take_over(d, k, o);
 }
