@@ -360,7 +360,7 @@ void ipvs_stop(struct ipvsd *d, enum stop_why why)
         log_warn("lvs_timeouts: the values from before cannot be put back: %s", strerror(errno));
     if (child_keep_ipvs(d->child) || !(v->touched || v->met))
         return;
-    if (v->model->flush_on_stop != 1)
+    if (v->model->flush_on_stop != 1 || why == STOP_WHY_RELOAD_REMOVED) /* the daemon does not stop */
         life_remove_all(v);
     else if (ipvs_kernel_flush(&v->k) < 0)
         log_err("lvs_flush_on_stop: the kernel refuses to clear the IPVS table: %s", strerror(errno));
