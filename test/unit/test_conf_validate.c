@@ -337,6 +337,8 @@ static void services(void **state)
     expect(VS("10.0.0.1 80", ""), DIAG_WARNING, "HF-VS-EMPTY", "no real_server");
     expect(VS("10.0.0.1", RS("10.0.0.2")), DIAG_ERROR, "HF-PORT", "needs a port");
     expect(VS("10.0.0.1 0", RS("10.0.0.2")), DIAG_WARNING, "HF-PORT", "needs persistence_timeout");
+    expect(VS("fwmark 0", RS("10.0.0.2")), DIAG_ERROR, "HF-RANGE", "is not in 1-4294967295"); /* no mark */
+    expect(GROUP(" fwmark 0\n") VS("group G", RS("10.0.0.2")), DIAG_ERROR, "HF-RANGE", "not in 1-4294967295");
     expect(VS("10.0.0.1 80", RS("10.0.0.2") RS("10.0.0.2")), DIAG_WARNING, "HF-RS-TWICE", "listed twice");
     expect(GROUP(" fwmark 3\n") VS("group G", RS("10.0.0.2") RS81("10.0.0.2")), DIAG_WARNING, "HF-RS-MERGED",
            "10.0.0.2 81 and 10.0.0.2 80 are one server");
