@@ -176,6 +176,7 @@ const struct checker_kind *check_misc_kind(void)
 {
     static const struct checker_kind kind = { .blk = BLK_MISC,
                                               .name = "MISC_CHECK",
+                                              .weighs = true,
                                               .build = misc_build,
                                               .start = misc_start,
                                               .cancel = misc_cancel,

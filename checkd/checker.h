@@ -57,6 +57,7 @@ struct checker_kind {
     /* May be NULL. What k->state (may be NULL) holds, but for itself; never while an attempt runs. */
     void (*free)(struct checker *k);
     bool passive; /* FILE_CHECK, BFD_CHECK: no attempts, the verdict follows from what others tell */
+    bool weighs; /* MISC_CHECK: what it tells is the weight itself, not what is added to the configured one */
     /* May be NULL. After a reload: now takes over the attempt old is in the middle of (old is not cancelled
      * then, it must let go of everything). Both are the same by their options. NULL, or false: the engine
      * cancels and now begins anew at once. */

@@ -254,15 +254,19 @@ static void checker_take_over(struct checkd *d, struct checker *k, struct checke
     o->evidence = NULL;
     k->ever_passed = o->ever_passed;
     k->weight = o->weight;
+    if (k->kind->weighs && k->weight != 0) /* the weight a script gave holds until it gives another */
+        k->weight += (int64_t)o->server->configured - (int64_t)k->server->configured;
     k->meter = o->meter;
     timers_take_over(d, k, o);
 }
 
 /* A dead server whose failing checks are all replaced is not put back unseen: the new ones must pass first.
+ * A live one is believed in until a new check fails, alpha or not: alpha is for servers nobody has seen yet,
+ * and an edited check would take all of them out of service for a delay_loop.
  */
 static void server_take_over(struct checkd *d, struct server *s)
 {
-    bool failing = false, fresh = false;
+    bool failing = false, fresh = false, live = s->former != NULL && s->former->down == 0;
 
     for (struct checker *k = s->checkers; k != NULL; k = k->next) {
         struct checker *o = former_of(s, k->identity);
@@ -272,10 +276,11 @@ static void server_take_over(struct checkd *d, struct server *s)
             failing |= !k->up;
         } else {
             fresh = true;
+            k->up |= live;
             engine_first(d, k, 0, k->common.warmup);
         }
     }
-    if (!fresh || failing || s->former == NULL || s->former->down == 0)
+    if (!fresh || failing || s->former == NULL || live)
         return;
     for (struct checker *k = s->checkers; k != NULL; k = k->next)
         if (former_of(s, k->identity) == NULL)

@@ -1,7 +1,8 @@
 /*
  * farewell.c - servers and services a reload removes: the parent hears that they are down, under the ids of
  * the generation that still knows them, so that their scripts run and their lines are written a last time, as
- * the incumbent does. Called by main.c at commit, while both tables stand.
+ * the incumbent does. Called by main.c at commit, while both tables stand, and at the end of a checkd that
+ * the reload leaves nothing to do for.
  */
 #include "checkd/farewell.h"
 
@@ -26,6 +27,8 @@ struct farewell {
 static void farewell_mark(struct farewell *f, const struct service_table *next,
                           const struct service_table *cur)
 {
+    if (next == NULL)
+        return;
     for (size_t i = 0; i < next->nservices; i++)
         if (next->services[i].former != NULL)
             f->service_kept[next->services[i].former - cur->services] = true;

@@ -172,6 +172,11 @@ static void checkd_stop(struct child *c, enum stop_why why, void *arg)
         feed_run(d);
         chan_flush_wait(child_parent(c), 500);
     }
+    if (why == STOP_WHY_RELOAD_REMOVED && child_parent(c) != NULL && d->now != NULL) {
+        feed_run(d); /* a change of this turn is not lost, nor told behind its end */
+        farewell_say(child_parent(c), d->mail, NULL, d->now, child_generation(c), child_generation(c));
+        chan_flush_wait(child_parent(c), 500);
+    }
     engine_drop(d, d->now);
     engine_drop(d, d->next);
     early_forget(d);

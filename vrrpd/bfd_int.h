@@ -29,6 +29,7 @@ struct bfd_sess {
     int error;  /* why, errno; 0: not told yet */
     bool stale; /* a reload has changed what it should be like: the next one replaces it */
     bool keep, dirty;
+    bool begun; /* with this configuration, not taken over from a dead vrrpd: down until it is up */
     bool send_failed;
     uint32_t said;          /* faults already logged, bits */
     uint64_t refused, far;  /* packets: malformed; from too many hops away */
@@ -55,6 +56,7 @@ struct bfd_life {
     struct bfd_rx rx[BFD_IO_KINDS];
     struct bfd_snapshot *snaps; /* of the former incarnation */
     size_t nsnaps;
+    bool started; /* what is new now is new by a reload */
     struct log_limit strangers;
     uint64_t unknown; /* packets of no session */
     bool stopping;

@@ -83,10 +83,12 @@ static void bfd_on_state(void *arg, enum bfd_state from, const char *cause)
              bfd_state_name(from), bfd_state_name(s->b.state), cause);
 }
 
+/* A session that has not been up yet is down: a neighbour that never answers is not to be served. Only after
+ * a crash is it unknown what it was, and checkd remembers that. */
 static void bfd_tell(struct bfd_sess *s, struct chan *checkd)
 {
-    struct msg_bfd_state m = { .bfd = s->id, .up = s->b.up };
-    if (checkd == NULL || !s->checker || !s->b.known)
+    struct msg_bfd_state m = { .bfd = s->id, .up = s->b.known && s->b.up };
+    if (checkd == NULL || !s->checker || !(s->b.known || s->begun))
         return;
     chan_send(checkd, MSG_bfd_state, &m, NULL, 0);
 }
@@ -403,8 +405,10 @@ static struct bfd_sess *bfd_one(struct bfd_life *l, struct bfd_sess **old, size_
         s = !old[i]->keep && bfd_sess_same(old[i], &like) ? old[i] : NULL;
     if (s != NULL)
         bfd_adopt(s, &like, &cfg);
-    else
+    else {
         s = bfd_new(l, &like, &cfg);
+        s->begun = l->started || !child_restarted(l->v->child);
+    }
     s->keep = true;
     return s;
 }
@@ -435,6 +439,7 @@ void bfd_life_commit(struct bfd_life *l, const struct slice *now)
     free(l->snaps); /* of no use to a session of a later configuration */
     l->snaps = NULL;
     l->nsnaps = 0;
+    l->started = true;
     bfd_life_tell(l);
     for (size_t i = 0; i < l->n && l->watch != NULL; i++)
         if (l->sess[i]->vrrp && l->sess[i]->b.known)

@@ -85,8 +85,8 @@ static bool vsg_range(struct conf *c, struct conf_obj *m, const struct conf_line
 static void vsg_fwmark(struct conf *c, struct conf_obj *m, const struct conf_line *l)
 {
     int64_t mark, family;
-    if (l->nwords < 2 || conf_number(l->words[1].text, true, &mark) < 0 || mark < 0 || mark > UINT32_MAX) {
-        CONF_ERR(c, conf_pos_line(l), "HF-RANGE", "fwmark %s is not in 0-4294967295",
+    if (l->nwords < 2 || conf_number(l->words[1].text, true, &mark) < 0 || mark < 1 || mark > UINT32_MAX) {
+        CONF_ERR(c, conf_pos_line(l), "HF-RANGE", "fwmark %s is not in 1-4294967295",
                  l->nwords > 1 ? l->words[1].text : diag_tr(c->diag, "without a number"));
         m->drop = true;
         return;

@@ -109,11 +109,11 @@ static struct conf_obj *head_vs(struct conf *c, struct conf_obj *parent, const s
     int64_t mark;
     if (group)
         conf_set_str(c, o, KW_VS_X_GROUP, l->words[2].text);
-    else if (conf_number(l->words[2].text, true, &mark) == 0 && mark >= 0 && mark <= UINT32_MAX)
+    else if (conf_number(l->words[2].text, true, &mark) == 0 && mark > 0 && mark <= UINT32_MAX)
         conf_set_uint(c, o, KW_VS_X_FWMARK, (uint64_t)mark);
     else {
         o->broken = true;
-        CONF_ERR(c, conf_pos_word(l, &l->words[2]), "HF-RANGE", "fwmark %s is not in 0-4294967295",
+        CONF_ERR(c, conf_pos_word(l, &l->words[2]), "HF-RANGE", "fwmark %s is not in 1-4294967295",
                  l->words[2].text);
     }
     return o;

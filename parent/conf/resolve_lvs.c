@@ -154,23 +154,25 @@ static void one_checker(struct conf *c, struct conf_obj *rs, struct conf_obj *k)
         misc_timeout(c, k);
 }
 
-/* Port of a server: DR and TUN cannot change the port; NAT without one takes the service's. */
-static void rs_port(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uint64_t method)
+/* A server without a port takes the service's. */
+static void rs_port(struct conf *c, struct conf_obj *vs, struct conf_obj *rs)
+{
+    const struct conf_value *vport = conf_get(vs, KW_VS_X_PORT);
+    if (vport == NULL && conf_get(vs, KW_VS_X_FWMARK) == NULL && conf_get(vs, KW_VS_X_GROUP) == NULL)
+        return;
+    dflt(c, rs, KW_RS_X_PORT, vport != NULL ? vport->v.u : 0);
+}
+
+/* DR and TUN cannot change the port. The checks have the one that was written by now, as in the incumbent. */
+static void rs_port_served(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uint64_t method)
 {
     const struct conf_value *vport = conf_get(vs, KW_VS_X_PORT), *mine = conf_get(rs, KW_RS_X_PORT);
-    if (vport == NULL) {
-        if (conf_get(vs, KW_VS_X_FWMARK) == NULL && conf_get(vs, KW_VS_X_GROUP) == NULL)
-            return;
-        dflt(c, rs, KW_RS_X_PORT, 0);
-        return;
-    }
-    if (mine != NULL && method != 0 && mine->v.u != vport->v.u) {
+    if (vport != NULL && mine != NULL && method != 0 && mine->v.u != vport->v.u) {
         CONF_WARN(c, conf_pos_obj(rs), "HF-PORT",
                   "real_server %s: lb_kind %s cannot change the port; %llu of the service is used", rs->name,
                   schema_word(ENUM_METHOD, (int64_t)method), (unsigned long long)vport->v.u);
         conf_set_uint(c, rs, KW_RS_X_PORT, vport->v.u);
     }
-    dflt(c, rs, KW_RS_X_PORT, vport->v.u);
 }
 
 /* The options of TUN become an object of their own below the server, from where its method was written. */
@@ -215,9 +217,10 @@ static void one_rs(struct conf *c, struct conf_obj *vs, struct conf_obj *rs, uin
         rs->drop = true;
         return;
     }
-    rs_port(c, vs, rs, method);
+    rs_port(c, vs, rs);
     for (struct conf_obj *k = rs->child; k != NULL; k = k->sibling)
         one_checker(c, rs, k);
+    rs_port_served(c, vs, rs, method);
 }
 
 /* A service of a mark serves the family of its servers. Tunnels leave it open: then persistence_granularity
@@ -269,12 +272,12 @@ static void vs_default(struct conf *c, struct conf_obj *vs, enum kw kw, uint64_t
     conf_set_uint(c, vs, kw, value);
 }
 
-/* A service of firewall marks alone speaks no protocol. */
+/* A service of firewall marks alone speaks no protocol, whatever is written. */
 static bool only_marks(const struct conf *c, const struct conf_obj *vs)
 {
     const char *name = conf_str(vs, KW_VS_X_GROUP, NULL);
     struct conf_obj *group = name != NULL ? conf_find(c, BLK_VSG, name) : NULL;
-    if (group == NULL || conf_written(vs, KW_VS_PROTOCOL))
+    if (group == NULL)
         return conf_get(vs, KW_VS_X_FWMARK) != NULL;
     for (struct conf_obj *m = NULL; (m = conf_next(group, m, BLK_VSG_LINE)) != NULL;)
         if (conf_get(m, KW_VSG_LINE_FWMARK) == NULL)
@@ -282,8 +285,18 @@ static bool only_marks(const struct conf *c, const struct conf_obj *vs)
     return true;
 }
 
+/* The how many-th service of its group this one is, from 0: services of several protocols may share one. */
+static uint64_t nth_of_group(struct conf *c, const struct conf_obj *vs, const char *group)
+{
+    uint64_t n = 0;
+    for (struct conf_obj *v = NULL; (v = conf_next(c->top, v, BLK_VS)) != NULL && v != vs;)
+        n += strcmp(conf_str(v, KW_VS_X_GROUP, ""), group) == 0;
+    return n;
+}
+
 /* The form FIFO readers and mail filters know, as the incumbent's binary writes it: [ADDRESS]:tcp:PORT, FWM
- * N, [GROUP]:0; a server of a marks-only service is [ADDRESS]:none:PORT. */
+ * N, [GROUP]:N; a server of a marks-only service is [ADDRESS]:none:PORT, of a mark without NAT
+ * [ADDRESS]:none:0. */
 static const char *label(struct conf *c, const struct ipaddr *ip, const char *protocol, uint64_t port)
 {
     char text[IPADDR_STRLEN];
@@ -302,12 +315,16 @@ static void labels(struct conf *c, struct conf_obj *vs)
     else if (mark != NULL)
         text = conf_fmt(c, "FWM %llu", (unsigned long long)mark->v.u);
     else
-        text = conf_fmt(c, "[%s]:0", conf_str(vs, KW_VS_X_GROUP, ""));
+        text = conf_fmt(c, "[%s]:%llu", conf_str(vs, KW_VS_X_GROUP, ""),
+                        (unsigned long long)nth_of_group(c, vs, conf_str(vs, KW_VS_X_GROUP, "")));
     conf_set_str(c, vs, KW_VS_X_LABEL, text);
     for (struct conf_obj *rs = NULL; (rs = conf_next(vs, rs, BLK_RS)) != NULL;)
         if (conf_ip(rs, KW_RS_X_IP) != NULL)
             conf_set_str(c, rs, KW_RS_X_LABEL,
-                         label(c, conf_ip(rs, KW_RS_X_IP), protocol, conf_uint(rs, KW_RS_X_PORT, 0)));
+                         label(c, conf_ip(rs, KW_RS_X_IP), protocol,
+                               mark != NULL && conf_uint(rs, KW_RS_LVS_METHOD, 0) != 0
+                                   ? 0
+                                   : conf_uint(rs, KW_RS_X_PORT, 0)));
 }
 
 static void one_vs(struct conf *c, struct conf_obj *vs)

@@ -4,6 +4,7 @@ import struct
 import threading
 import time
 
+import checks
 from bfd import DOWN, INIT, UP, Wire
 from case import case, check
 from lab import conf, now
@@ -123,3 +124,28 @@ def weight(lane):
         for peer, n in zip(peers, (93, 63, 73, 88, 85)):
             peer.hush()
             priority(n)
+
+
+@case("bfd-check-unanswered", "BFD_CHECK: a server whose neighbour has never answered is down, from the start and after a reload; a crash of vrrpd does not move one that is up")
+def unanswered(lane):
+    with lane.lab("ab") as lab:
+        ips, wire = checks.addresses(lab.a, 2), Wire(lab)
+        lab.b.batch("addr add 10.77.0.12/24 dev eth0")
+        words = ("source_ip 10.77.0.1", "min_rx 300", "min_tx 300", "idle_tx 300", "multiplier 5")
+
+        def text(*names):
+            return conf.whole(*[bfd(x, "neighbor_ip 10.77.0.%s" % x[1:], *words) for x in names],
+                              "virtual_server 10.99.0.1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n%s}\n" % "".join(
+                                  " real_server %s 80 {\n BFD_CHECK {\n name %s\n }\n }\n" % (ip, x) for ip, x in zip(ips, names)))
+        d = lab.a.start(lane.daemon, text("N12"))
+        lab.wait(lambda: checks.verdict(d, ips[0], 80)[0] == "down", 3, "a neighbour that does not answer")
+        p = Peer(lab, wire, "10.77.0.12", "10.77.0.1")
+        p.rise()
+        lab.wait(lambda: checks.verdict(d, ips[0], 80)[0] == "up", 3, "the session")
+        d.reload(text("N12", "N13"))
+        lab.wait(lambda: checks.verdict(d, ips[1], 80)[0] == "down", 3, "a session that a reload brings")
+        lab.crash(d, "vrrpd")
+        time.sleep(1)
+        check(checks.verdict(d, ips[0], 80)[0] == "up", "the crash moved a server: %s", checks.verdict(d, ips[0], 80))
+        p.hush()
+        return "never fails open"

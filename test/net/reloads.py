@@ -5,7 +5,9 @@ import signal
 import subprocess
 import time
 
+import checks
 from case import case, check, steady, strace_there
+from kw_notify import Desk, Gate, Tap, balanced
 from lab import Skip, conf, now
 
 INTERVAL = 0.2
@@ -249,3 +251,30 @@ def death(lane):
             said = d.read_log()[mark:]
             check("reload refused" not in said and "will be read again" in said, "%s: %s", role, said)
         return "longest gap %.1f ms" % steady(lab, "a", since, 1, 60)
+
+
+@case("reload-last-service", "a reload that removes the last service: what was up is told to scripts and the FIFO, as keepalived tells it; the next one starts it again")
+def last_service(lane):
+    with lane.lab("a") as lab:
+        f = Desk(lab)
+        gates = [Gate(lab.a, ip) for ip in checks.addresses(lab.a, 2)]
+        gates[1].close()
+        services = [balanced(n, "notify_up \"%s rs%d up\"\n notify_down \"%s rs%d down\"" % (f.say, n, f.say, n),
+                             "quorum_up \"%s vs%d up\"\n quorum_down \"%s vs%d down\"" % (f.say, n, f.say, n)) for n in (1, 2)]
+        fifo = "    script_user root\n    lvs_notify_fifo %s/lvs\n" % f.dir
+        tap = Tap(f.dir + "/lvs")
+        d = lab.a.start(lane.daemon, conf.whole(*services, glob=fifo))
+        lab.wait(lambda: "root:root [rs2] [down]" in f.said(), 6, "the dead server's notify_down")
+        lab.wait(lambda: f.said().count("root:root [vs2] [down]") == 1, 3, "the dead service's quorum_down")
+        tap.take()
+        f.put("out", "", 0o666)
+        d.reload(conf.whole(glob=fifo))
+        lab.wait(lambda: "reload complete" in d.read_log(), 5, "the reload")
+        lab.wait(lambda: len(f.said()) >= 2, 3, "the scripts")
+        time.sleep(0.3)
+        check(sorted(f.said()) == ["root:root [rs1] [down]", "root:root [vs1] [down]"], "scripts: %s", f.said())
+        lines = tap.take()
+        check(lines == ["RS [10.98.0.1]:tcp:80 [10.99.0.1]:tcp:80 DOWN", "VS [10.99.0.1]:tcp:80 DOWN"], "the FIFO: %s", lines)
+        d.reload(conf.whole(*services, glob=fifo))
+        lab.wait(lambda: "root:root [vs1] [up]" in f.said(), 6, "the service that came back")
+        return "told once"

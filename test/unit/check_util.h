@@ -40,7 +40,7 @@ static void fake_start(struct checker *k)
     (void)k;
 }
 
-static const struct checker_kind fake_kind = {
+static struct checker_kind fake_kind = {
     .blk = BLK_TCP, .name = "TCP_CHECK", .start = fake_start, .cancel = fake_start
 };
 

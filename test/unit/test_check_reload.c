@@ -118,6 +118,58 @@ static void test_dead_stays_dead(void **state)
     rig_free(&r);
 }
 
+/* alpha is for servers nobody has seen: an edited check must not take a live one out of service. */
+static void test_edited_alpha(void **state)
+{
+    struct timers t = careful;
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &careful);
+    rig_pass(&r, 0);
+    rig_fail(&r, 1);
+    t.port = 8080;
+    rig_reload_begin(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 1), &t);
+    put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 1), &t);
+    rig_reload(&r);
+    assert_true(rig_server(&r, 0)->alive);
+    assert_true(rig_server(&r, 0)->vs->up);
+    assert_false(rig_server(&r, 1)->alive);
+    rig_go(&r, 4 * MS);
+    rig_fail(&r, 0); /* the first look of the new check: no retries */
+    assert_false(rig_server(&r, 0)->alive);
+    rig_free(&r);
+}
+
+/* A weight that a script gave is the server's weight: a reload that changes the configured one moves it
+ * neither up nor, worse, to 0. */
+static void test_given_weight(void **state)
+{
+    struct rig r;
+    uint32_t vs;
+
+    (void)state;
+    two(&r, &quick);
+    rig_pass(&r, 0);
+    fake_kind.weighs = true;
+    checker_weight_set(rig_check(&r, 0), 18);
+    engine_settle(&r.d);
+    assert_int_equal(rig_server(&r, 0)->weight, 18);
+    rig_reload_begin(&r);
+    vs = put_vs(&r, "10.0.0.1:80:tcp", 1, 0);
+    put_check(&r, put_rs(&r, vs, "10.1.0.1:80", 40), &quick);
+    put_check(&r, put_rs(&r, vs, "10.1.0.2:80", 30), &quick);
+    rig_reload(&r);
+    assert_int_equal(rig_server(&r, 0)->weight, 18);
+    assert_int_equal(rig_server(&r, 1)->weight, 30); /* none was given */
+    fake_kind.weighs = false;
+    assert_int_equal(rig_server(&r, 0)->vs->live, 48);
+    rig_free(&r);
+}
+
 static void test_twins(void **state)
 {
     struct rig r;
@@ -390,6 +442,8 @@ int main(void)
         cmocka_unit_test(test_unchanged_keeps_time),
         cmocka_unit_test(test_attempt_running),
         cmocka_unit_test(test_dead_stays_dead),
+        cmocka_unit_test(test_edited_alpha),
+        cmocka_unit_test(test_given_weight),
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_snapshot_foreign),

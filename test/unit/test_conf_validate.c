@@ -342,6 +342,8 @@ static void services(void **state)
     expect(VS("10.0.0.1 80", ""), DIAG_WARNING, "HF-VS-EMPTY", "no real_server");
     expect(VS("10.0.0.1", RS("10.0.0.2")), DIAG_ERROR, "HF-PORT", "needs a port");
     expect(VS("10.0.0.1 0", RS("10.0.0.2")), DIAG_WARNING, "HF-PORT", "needs persistence_timeout");
+    expect(VS("fwmark 0", RS("10.0.0.2")), DIAG_ERROR, "HF-RANGE", "is not in 1-4294967295"); /* no mark */
+    expect(GROUP(" fwmark 0\n") VS("group G", RS("10.0.0.2")), DIAG_ERROR, "HF-RANGE", "not in 1-4294967295");
     expect(VS("10.0.0.1 80", RS("10.0.0.2") RS("10.0.0.2")), DIAG_WARNING, "HF-RS-TWICE", "listed twice");
     expect(GROUP(" fwmark 3\n") VS("group G", RS("10.0.0.2") RS81("10.0.0.2")), DIAG_WARNING, "HF-RS-MERGED",
            "10.0.0.2 81 and 10.0.0.2 80 are one server");
@@ -388,6 +390,22 @@ static void service_inheritance(void **state)
     k = conf_next(rs, NULL, BLK_DNS);
     assert_int_equal(conf_uint(k, KW_DNS_RETRY, 0), 4);
     assert_int_equal(conf_uint(k, KW_DNS_DELAY_BEFORE_RETRY, 0), 6000000);
+    tree_unload(&s);
+}
+
+/* DR serves the service's port, but what is checked is what was written. */
+static void port_without_nat(void **state)
+{
+    (void)state;
+    struct tree s;
+    tree_load(&s, VS("10.0.0.1 80", " real_server 10.0.0.2 8080 {\n  lvs_method DR\n  TCP_CHECK {\n  }\n }\n"
+                                    " real_server 10.0.0.3 {\n  lvs_method DR\n  TCP_CHECK {\n  }\n }\n"));
+    const struct conf_obj *vs = conf_next(conf_top(s.c), NULL, BLK_VS), *rs = conf_next(vs, NULL, BLK_RS);
+    assert_int_equal(conf_uint(rs, KW_RS_X_PORT, 0), 80);
+    assert_int_equal(conf_uint(conf_next(rs, NULL, BLK_TCP), KW_TCP_CONNECT_PORT, 0), 8080);
+    rs = conf_next(vs, rs, BLK_RS);
+    assert_int_equal(conf_uint(rs, KW_RS_X_PORT, 0), 80);
+    assert_int_equal(conf_uint(conf_next(rs, NULL, BLK_TCP), KW_TCP_CONNECT_PORT, 0), 80);
     tree_unload(&s);
 }
 
@@ -457,6 +475,7 @@ int main(void)
         cmocka_unit_test(services),
         cmocka_unit_test(ports_of_one_machine),
         cmocka_unit_test(service_inheritance),
+        cmocka_unit_test(port_without_nat),
         cmocka_unit_test(script_severities),
         cmocka_unit_test(not_yet_once),
         cmocka_unit_test(weights_in_a_group),

@@ -76,8 +76,41 @@ static void test_removed(void **state)
     slice_free(b);
 }
 
+/* A reload that leaves no service ends checkd: everything that was up is told, under the one generation there
+ * is. */
+static void test_all_removed(void **state)
+{
+    uint32_t id[6];
+    struct slice *a = slice_old(id);
+    struct service_table *cur = service_table_new(a, NULL);
+    struct end checkd = { 0 }, parent = { 0 };
+    (void)state;
+    for (size_t i = 0; i < cur->nservers; i++)
+        cur->servers[i].told = true;
+    cur->services[0].told = true;
+    int pair[2];
+    assert_int_equal(chan_pair(pair), 0);
+    checkd.ev = ev_new(NULL);
+    parent.ev = ev_new(NULL);
+    checkd.c = chan_new(checkd.ev, pair[0], ROLE_CHECKD, ROLE_PARENT, &OPS, &checkd);
+    parent.c = chan_new(parent.ev, pair[1], ROLE_PARENT, ROLE_CHECKD, &OPS, &parent);
+    farewell_say(checkd.c, NULL, NULL, cur, 1, 1);
+    turns(&checkd, 2);
+    turns(&parent, 2);
+    assert_int_equal(parent.n, 5); /* four servers, not the sorry server; one service of the two was up */
+    assert_int_equal(parent.first[0], id[1]);
+    assert_int_equal(parent.first[3], id[5]);
+    assert_int_equal(parent.type[4], MSG_vs_event);
+    assert_int_equal(parent.first[4], id[0]);
+    assert_int_equal(parent.generation, 1);
+    shut(&checkd);
+    shut(&parent);
+    service_table_free(cur);
+    slice_free(a);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_removed) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_removed), cmocka_unit_test(test_all_removed) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

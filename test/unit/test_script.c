@@ -135,14 +135,19 @@ static void test_labels(void **state)
         "virtual_server group GRP {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server 10.0.0.1 81 {\n "
         "}\n}\n"
         "virtual_server group GM {\n lb_algo rr\n lb_kind NAT\n real_server 10.0.0.2 82 {\n }\n}\n"
+        "virtual_server group GRP {\n lb_algo rr\n lb_kind NAT\n protocol UDP\n real_server 10.0.0.1 81 {\n "
+        "}\n}\n"
+        "virtual_server group GM {\n lb_algo rr\n lb_kind NAT\n protocol UDP\n real_server 10.0.0.2 82 {\n "
+        "}\n}\n"
+        "virtual_server fwmark 8 {\n lb_algo rr\n lb_kind DR\n real_server 10.0.0.3 83 {\n }\n}\n"
         "virtual_server fwmark 9 {\n lb_algo rr\n lb_kind NAT\n real_server 10.0.0.3 83 {\n }\n}\n"
         "virtual_server fd00::1 80 {\n lb_algo rr\n lb_kind NAT\n protocol TCP\n real_server fd00::2 84 {\n "
         "}\n}\n";
     static const struct {
         const char *vs, *rs;
-    } want[] = { { "[GRP]:0", "[10.0.0.1]:tcp:81" },
-                 { "[GM]:0", "[10.0.0.2]:none:82" },
-                 { "FWM 9", "[10.0.0.3]:none:83" },
+    } want[] = { { "[GRP]:0", "[10.0.0.1]:tcp:81" },        { "[GM]:0", "[10.0.0.2]:none:82" },
+                 { "[GRP]:1", "[10.0.0.1]:udp:81" },        { "[GM]:1", "[10.0.0.2]:none:82" },
+                 { "FWM 8", "[10.0.0.3]:none:0" },          { "FWM 9", "[10.0.0.3]:none:83" },
                  { "[fd00::1]:tcp:80", "[fd00::2]:tcp:84" } };
     struct tree t;
     struct slice *s = load(lvs, &t);

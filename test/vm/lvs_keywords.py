@@ -127,7 +127,7 @@ STRANGER = "tcp 10.77.0.222:99"
 
 @case("lvs-keywords-flush")
 def flush(lane):
-    """lvs_flush_on_stop and its old name: a stranger's service goes with the daemon; with VS, and without it, it stays; lvs_flush takes it at start"""
+    """lvs_flush_on_stop and its old name: a stranger's service goes with the daemon, not with a reload; with VS, and without it, it stays; lvs_flush takes it at start"""
     with Lan(servers=1) as lan:
         for line, left in (("lvs_flush_onstop", {}), ("lvs_flush_on_stop", {}), ("lvs_flush_onstop VS", {STRANGER: {}}), ("lvs_flush_on_stop VS", {STRANGER: {}}),
                            ("", {STRANGER: {}}), ("lvs_flush", None)):
@@ -137,3 +137,10 @@ def flush(lane):
             lan.wait(lambda: lan.table().table() == (mine if left is None else {STRANGER: {}, **mine}), 60, "the table under '%s'" % line)  # noqa: B023
             status, _ = d.stop(60)
             equal((status, lan.table().table()), (0, left or {}), "exit status and table after '%s'" % line)
+        d = lan.lb.start(lane.daemon, whole(service(VIP + " 80", server(R1)), extra="    lvs_flush_on_stop\n"))
+        subprocess.run(["ip", "netns", "exec", lan.lb.ns, "ipvsadm", "-A", "-t", "10.77.0.222:99", "-s", "rr"], stderr=subprocess.DEVNULL, check=False)
+        lan.wait(lambda: lan.table().table() == {STRANGER: {}, **mine}, 60, "both services")
+        d.reload(whole(extra="    lvs_flush_on_stop\n"))
+        lan.wait(lambda: "tcp %s:80" % VIP not in lan.table().table(), 60, "a reload without services")
+        equal(lan.table().table(), {STRANGER: {}}, "table after a reload that leaves no service: it is not the stop")
+        equal(d.stop(60)[0], 0, "exit status")
