@@ -38,6 +38,8 @@ static int instance_on_state(struct ipvsd *d, const struct msg_inst_state *m)
     struct inst *i = model_inst(d->model, m->inst);
     if (i == NULL)
         return -1;
+    if (!i->told && m->state == VRRP_STATE_STOP) /* a successor stops before it knows that it is MASTER */
+        i->will_owed = i->state == VRRP_STATE_MASTER;
     i->told = true;
     i->seq = m->seq;
     instance_set(d, i, (enum vrrp_state)m->state);

@@ -138,6 +138,7 @@ struct inst {
     struct ev_timer burst, refresh, lower, extra;
     struct will_rule rule;
     uint8_t *will;
+    bool will_owed; /* nobody has resigned for it */
     uint16_t will_len;
     struct ipvsd *d;
 };

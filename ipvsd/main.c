@@ -231,11 +231,14 @@ static void main_peer(struct child *c, struct chan *ch, enum role peer, void *ar
 static void main_wind_down(struct ipvsd *d)
 {
     ev_timer_stop(d->ev, &d->farewell);
-    if (!child_keep_addresses(d->child))
+    if (!child_keep_addresses(d->child)) {
+        will_owe(d);
         instance_withdraw_all(d);
+    }
     d->model->statics.state = VRRP_STATE_STOP;
     model_touch(d, &d->model->statics);
     addr_apply(d);
+    will_pay(d);
     if (!child_keep_addresses(d->child)) {
         nft_accept_stop(d->accept);
         vmac_stop(d);

@@ -146,3 +146,21 @@ void will_send_all(struct ipvsd *d)
             will_send(d, i);
     }
 }
+
+void will_owe(struct ipvsd *d)
+{
+    for (size_t k = 0; k < d->model->ninsts; k++) {
+        struct inst *i = &d->model->insts[k];
+        i->will_owed |= i->state == VRRP_STATE_MASTER;
+    }
+}
+
+void will_pay(struct ipvsd *d)
+{
+    for (size_t k = 0; k < d->model->ninsts; k++) {
+        struct inst *i = &d->model->insts[k];
+        if (i->will_owed && i->will != NULL)
+            will_send(d, i);
+        i->will_owed = false;
+    }
+}

@@ -18,5 +18,8 @@ int will_store(struct inst *i, const uint8_t *data, size_t len); /* -1: not a re
  * says it. */
 void will_move(struct inst *from, struct inst *to);
 void will_send_all(struct ipvsd *d); /* those of MASTERs */
+/* At the end: who is MASTER still, though vrrpd is done, has not been resigned for. */
+void will_owe(struct ipvsd *d);
+void will_pay(struct ipvsd *d);
 
 #endif

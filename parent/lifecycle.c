@@ -297,18 +297,6 @@ void lifecycle_on_spawned(struct parent *p, enum role r)
         log_warn("pid file of %s cannot be written: %s", role_name(r), strerror(errno));
 }
 
-void lifecycle_on_started(struct parent *p, enum role r)
-{
-    if (p->room[r].restarts > 0)
-        log_notice("%s (pid %d) is back at work", role_name(r), (int)p->room[r].pid);
-    prio_apply(&p->room[r]);
-    trackfiles_tell(p->tracks, r);
-    lifecycle_check_started(p);
-    reload_on_started(p->reload);
-    if (p->hup_waiting && p->phase == PARENT_PHASE_RUNNING && !reload_busy(p->reload))
-        lifecycle_reload(p);
-}
-
 static void lifecycle_over(struct parent *p)
 {
     ev_stop(p->ev, p->exit_status);
@@ -319,10 +307,32 @@ static void lifecycle_stop_step(struct parent *p)
     struct room *vrrpd = &p->room[ROLE_VRRPD];
     if (vrrpd->state == ROOM_STOPPING && !vrrpd->said_stopped)
         return;
+    if (p->stop_again && supervise_begins(p, ROLE_IPVSD))
+        return;
     supervise_stop(p, ROLE_CHECKD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
     supervise_stop(p, ROLE_IPVSD, STOP_WHY_SHUTDOWN, lifecycle_child_wait(p));
     if (supervise_all_off(p))
         script_life_wind_down(p, lifecycle_over);
+}
+
+void lifecycle_on_started(struct parent *p, enum role r)
+{
+    if (p->phase == PARENT_PHASE_STOPPING) {
+        lifecycle_stop_step(p);
+        return;
+    }
+    if (p->room[r].restarts > 0)
+        log_notice("%s (pid %d) is back at work", role_name(r), (int)p->room[r].pid);
+    prio_apply(&p->room[r]);
+    trackfiles_tell(p->tracks, r);
+    lifecycle_check_started(p);
+    if (p->stop_waiting && p->phase == PARENT_PHASE_RUNNING && r == ROLE_IPVSD) {
+        lifecycle_end(p, 0);
+        return;
+    }
+    reload_on_started(p->reload);
+    if (p->hup_waiting && p->phase == PARENT_PHASE_RUNNING && !reload_busy(p->reload))
+        lifecycle_reload(p);
 }
 
 void lifecycle_on_stopped(struct parent *p, enum role r)
@@ -332,12 +342,27 @@ void lifecycle_on_stopped(struct parent *p, enum role r)
         lifecycle_stop_step(p);
 }
 
+/* ipvsd died of something else than us before it had taken out what is in the kernel: nobody else can, so a
+ * successor is to, once. */
+static bool lifecycle_stop_again(struct parent *p, const struct room *m)
+{
+    if (m->role != ROLE_IPVSD || !m->ever_started || m->said_stopped || m->why[0] != '\0' || p->stop_again ||
+        p->hurried)
+        return false;
+    p->stop_again = supervise_spawn(p, ROLE_IPVSD) == 0;
+    if (p->stop_again)
+        log_notice("%s died before it had done its part of the stop: a successor does it",
+                   role_name(m->role));
+    return p->stop_again;
+}
+
 void lifecycle_on_gone(struct parent *p, enum role r)
 {
     struct room *m = &p->room[r];
     dump_on_death(p->dumps, r);
     if (p->phase == PARENT_PHASE_STOPPING) {
-        lifecycle_stop_step(p);
+        if (!lifecycle_stop_again(p, m))
+            lifecycle_stop_step(p);
         return;
     }
     if (p->pids.lock >= 0)
@@ -372,7 +397,7 @@ static bool lifecycle_room_unsettled(const struct parent *p)
 
 void lifecycle_reload(struct parent *p)
 {
-    if (p->phase == PARENT_PHASE_STOPPING)
+    if (p->phase == PARENT_PHASE_STOPPING || p->stop_waiting)
         return;
     logsink_reopen(p->log); /* also when nothing comes of the reload: it is how logrotate says so */
     if (p->phase == PARENT_PHASE_STARTING || reload_busy(p->reload) || lifecycle_room_unsettled(p)) {
@@ -408,6 +433,7 @@ void lifecycle_on_reload_done(struct parent *p, int status)
 static void lifecycle_hurry(struct parent *p)
 {
     log_notice("asked again to stop: hurrying");
+    p->hurried = true;
     script_life_hurry(p);
     for (size_t i = 0; i < LIFECYCLE_ROOMS; i++) {
         struct room *m = &p->room[lifecycle_rooms[i]];
@@ -424,15 +450,20 @@ static void lifecycle_on_patience(struct ev_timer *t, uint64_t now, void *arg)
     lifecycle_end(arg, 0);
 }
 
-/* What an earlier life left in the kernel (IPVS entries, addresses) is taken out by children that have begun;
- * a stop in the middle of a start would leave it. So the start is finished first, which takes milliseconds,
- * or until patience ends. A startup_script takes longer, and no child has begun: that start is given up. */
+/* What is in the kernel (IPVS entries, addresses, of this life or an earlier one) is taken out by children
+ * that have begun; a stop in the middle of a start, or of a dead ipvsd's return, would leave it. So that is
+ * finished first, which takes milliseconds, or until patience ends. A startup_script takes longer, and no
+ * child has begun: that start is given up. */
 void lifecycle_stop(struct parent *p)
 {
-    if (p->phase != PARENT_PHASE_STARTING || p->stop_waiting || p->first_script) {
+    bool begun = p->phase == PARENT_PHASE_STOPPING ||
+                 (p->phase == PARENT_PHASE_RUNNING && supervise_at_work(p, ROLE_IPVSD));
+    if (begun || p->stop_waiting || p->first_script) {
         lifecycle_end(p, 0);
         return;
     }
+    if (p->phase == PARENT_PHASE_RUNNING)
+        log_notice("the stop waits for ipvsd, which is on its way back: it takes out what is in the kernel");
     p->stop_waiting = true;
     ev_timer_init(&p->stop_patience, lifecycle_on_patience, p);
     ev_timer_in(p->ev, &p->stop_patience, LIFECYCLE_STOP_PATIENCE);

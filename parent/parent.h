@@ -77,6 +77,8 @@ struct parent {
     bool root_scripts;             /* the bounding set is what scripts of root need */
     struct ev_timer stop_patience; /* a stop waits for the start it came into */
     bool stop_waiting;
+    bool stop_again; /* ipvsd died in the stop; a second one does its part */
+    bool hurried;
     bool hup_waiting; /* SIGHUP came during start or reload */
 };
 

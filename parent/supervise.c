@@ -252,6 +252,23 @@ bool supervise_all_started(const struct parent *p)
     return true;
 }
 
+bool supervise_begins(const struct parent *p, enum role r)
+{
+    const struct room *m = &p->room[r];
+    return m->pid != 0 && (m->state == ROOM_SPAWNED || m->state == ROOM_READY || m->state == ROOM_TOLD);
+}
+
+bool supervise_at_work(const struct parent *p, enum role r)
+{
+    const struct room *m = &p->room[r];
+    siginfo_t si = { 0 };
+    if (!m->wanted)
+        return true;
+    bool dead =
+        m->pid != 0 && waitid(P_PID, (id_t)m->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid != 0;
+    return m->state == ROOM_STARTED && !dead;
+}
+
 bool supervise_all_off(const struct parent *p)
 {
     for (size_t i = 0; i < SUPERVISE_ROOMS; i++)
@@ -297,7 +314,7 @@ void supervise_stop(struct parent *p, enum role r, enum stop_why why, uint64_t l
         return;
     }
     if (!m->told_start || !chan_alive(m->ch)) {
-        supervise_kill(m, "stopped before it began");
+        supervise_kill(m, m->told_start ? "" : "stopped before it began"); /* or it is dying already */
         return;
     }
     struct msg_stop s = { .why = (uint8_t)why };

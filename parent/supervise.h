@@ -91,7 +91,9 @@ int supervise_restart(struct parent *p,
                       enum role r); /* planned: the crash path on purpose. -1: it does not run */
 void supervise_kill(struct room *m, const char *why);
 void supervise_on_sigchld(struct parent *p); /* who was stopped by a signal is killed and started again */
-bool supervise_all_started(const struct parent *p); /* every wanted room */
+bool supervise_all_started(const struct parent *p);          /* every wanted room */
+bool supervise_begins(const struct parent *p, enum role r);  /* alive, but not at work yet */
+bool supervise_at_work(const struct parent *p, enum role r); /* or not wanted; not dead, noticed or not */
 bool supervise_all_off(const struct parent *p);
 const char *room_state_name(enum room_state s);
 

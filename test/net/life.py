@@ -66,6 +66,30 @@ def stop_during_start(lane):
     return "slowest stop %.0f ms, statuses %s" % (worst * 1e3, statuses)
 
 
+@case("stop-after-crash", "kill -9 of a process and SIGTERM 0 to 20 ms behind it: addresses gone, priority 0 sent, status 0, nothing left", limit=90)
+def stop_after_crash(lane):
+    worst = 0
+    text = conf.whole(conf.instance(priority=255, state="MASTER", interval=INTERVAL))
+    with lane.lab("a") as lab:
+        for role in ("ipvsd", "vrrpd"):
+            for ms in (0, 0, 2, 5, 10, 15, 20):
+                begun = now()
+                d = lab.a.start(lane.daemon, text)
+                lab.wait_master("a", conf.VIPS, since=begun)
+                asked = now()
+                os.kill(d.role(role), signal.SIGKILL)
+                time.sleep(ms / 1e3)
+                status, seconds = d.stop(4)
+                worst = max(worst, seconds)
+                what = "SIGTERM %d ms after the death of %s" % (ms, role)
+                check(status == 0, "%s: exit status %d", what, status)
+                check(not set(conf.VIPS) & set(lab.a.addresses()), "%s: addresses left behind:\n%s", what, d.read_log())
+                check(not d.processes(), "%s: processes left: %s", what, d.processes())
+                time.sleep(0.05)
+                check(lab.adverts("a", asked, priority=0), "%s: no priority 0:\n%s", what, d.read_log())
+    return "slowest stop %.0f ms" % (worst * 1e3)
+
+
 def status_of(lane, lab, text, *args, name="t.conf"):
     path = lab.root + "/" + name
     if text is not None:

@@ -107,6 +107,7 @@ struct witness {
     uint32_t seq;
     uint64_t respect_until; /* a master it has to respect was heard, and may be missing before */
     uint64_t lower_since;   /* preempt_delay counts from */
+    uint64_t lower_delay;   /* and was this then */
     bool owes_master;       /* it has advertised as BACKUP: it has to be MASTER in the same turn */
 };
 

@@ -58,7 +58,14 @@ static struct witness *rule_witness(struct house *h, const struct inst *i)
 
 void rule_on_boot(struct house *h)
 {
-    memset(h->seen, 0, sizeof h->seen); /* INIT, nothing heard */
+    for (unsigned int m = 0; m < MEMBERS_MAX; m++) { /* INIT, nothing heard */
+        struct witness *w = &h->seen[m], was = *w;
+        memset(w, 0, sizeof *w);
+        if (!h->child.restarted)
+            continue;
+        w->lower_since = was.lower_since; /* a crash does not begin a preempt_delay anew */
+        w->lower_delay = was.lower_delay;
+    }
     h->group_told = VRRP_STATE_INIT;
 }
 
@@ -141,10 +148,13 @@ void rule_on_rx(struct house *h, const struct datagram *d)
     bool lower = p.priority < i->e.cfg.priority;
     if (!lower)
         w->lower_since = 0;
-    else if (w->lower_since == 0)
+    else if (w->lower_since == 0) {
         w->lower_since = d->at;
+        w->lower_delay = plan->preempt_delay;
+    }
     bool no = plan->nopreempt && i->e.cfg.priority != ENGINE_OWNER;
-    bool early = !plan->nopreempt && d->at < w->lower_since + plan->preempt_delay;
+    uint64_t delay = plan->preempt_delay < w->lower_delay ? plan->preempt_delay : w->lower_delay;
+    bool early = !plan->nopreempt && d->at < w->lower_since + delay;
     uint64_t until = d->at + 3 * p.interval_ns;
     if (!lower || no || early)
         w->respect_until = until; /* the master heard last is the one that counts */
