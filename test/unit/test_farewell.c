@@ -39,6 +39,16 @@ static struct slice *slice_new(void)
     return slice_of(w);
 }
 
+static void meet(struct end *checkd, struct end *parent)
+{
+    int pair[2];
+    assert_int_equal(chan_pair(pair), 0);
+    checkd->ev = ev_new(NULL);
+    parent->ev = ev_new(NULL);
+    checkd->c = chan_new(checkd->ev, pair[0], ROLE_CHECKD, ROLE_PARENT, &OPS, checkd);
+    parent->c = chan_new(parent->ev, pair[1], ROLE_PARENT, ROLE_CHECKD, &OPS, parent);
+}
+
 static void test_removed(void **state)
 {
     uint32_t id[6];
@@ -51,12 +61,7 @@ static void test_removed(void **state)
         cur->servers[i].told = cur->servers[i].id != id[3]; /* that one was down */
     for (size_t i = 0; i < cur->nservices; i++)
         cur->services[i].told = true;
-    int pair[2];
-    assert_int_equal(chan_pair(pair), 0);
-    checkd.ev = ev_new(NULL);
-    parent.ev = ev_new(NULL);
-    checkd.c = chan_new(checkd.ev, pair[0], ROLE_CHECKD, ROLE_PARENT, &OPS, &checkd);
-    parent.c = chan_new(parent.ev, pair[1], ROLE_PARENT, ROLE_CHECKD, &OPS, &parent);
+    meet(&checkd, &parent);
     service_table_adopt(next, cur, &change);
     farewell_say(checkd.c, NULL, next, cur, 1, 2);
     turns(&checkd, 2);
@@ -88,12 +93,7 @@ static void test_all_removed(void **state)
     for (size_t i = 0; i < cur->nservers; i++)
         cur->servers[i].told = true;
     cur->services[0].told = true;
-    int pair[2];
-    assert_int_equal(chan_pair(pair), 0);
-    checkd.ev = ev_new(NULL);
-    parent.ev = ev_new(NULL);
-    checkd.c = chan_new(checkd.ev, pair[0], ROLE_CHECKD, ROLE_PARENT, &OPS, &checkd);
-    parent.c = chan_new(parent.ev, pair[1], ROLE_PARENT, ROLE_CHECKD, &OPS, &parent);
+    meet(&checkd, &parent);
     farewell_say(checkd.c, NULL, NULL, cur, 1, 1);
     turns(&checkd, 2);
     turns(&parent, 2);
