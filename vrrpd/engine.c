@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vrrpd/engine_int.h"
+
 #define ENGINE_SECS(ns) ((double)(ns) / (double)NS_PER_SEC)
+#define ENGINE_GRACE    (50 * NS_PER_MS)
 
 uint64_t engine_skew(const struct engine_cfg *c, uint64_t master_interval)
 {
@@ -30,12 +33,31 @@ uint64_t engine_deadline(const struct engine *e)
     return TIME_NEVER;
 }
 
-static void engine_arm(struct engine *e)
+/* An advert that is merely late, or read late, is no news. */
+uint64_t engine_overdue_at(const struct engine *e)
 {
-    e->ops->arm(e->arg, engine_deadline(e));
+    uint64_t grace = e->master_interval / 2 > ENGINE_GRACE ? e->master_interval / 2 : ENGINE_GRACE;
+    if (e->state != VRRP_STATE_BACKUP || e->held || e->silent)
+        return TIME_NEVER;
+    return e->down_from + e->master_interval + grace;
 }
 
-static bool engine_nopreempt(const struct engine *e)
+void engine_arm(struct engine *e)
+{
+    uint64_t end = engine_deadline(e), look = engine_overdue_at(e);
+    e->ops->arm(e->arg, look < end ? look : end);
+}
+
+/* Whoever comes after us goes on waiting where we stand; once the master speaks that must not be believed. */
+static void engine_silence(struct engine *e, bool silent)
+{
+    if (e->silent == silent)
+        return;
+    e->silent = silent;
+    e->ops->learned(e->arg);
+}
+
+bool engine_nopreempt(const struct engine *e)
 {
     return e->cfg.nopreempt && e->cfg.priority != ENGINE_OWNER;
 }
@@ -57,7 +79,7 @@ void engine_set_source(struct engine *e, const struct ipaddr *src)
     e->src = *src;
 }
 
-static void engine_send(struct engine *e, bool resign, uint64_t now)
+void engine_send(struct engine *e, bool resign, uint64_t now)
 {
     e->stats.adverts_sent++;
     if (resign)
@@ -73,6 +95,7 @@ static void engine_become(struct engine *e, enum vrrp_state to, const char *caus
     enum vrrp_state from = e->state;
     e->state = to;
     e->held = false;
+    e->silent = false;
     if (to == VRRP_STATE_MASTER)
         e->stats.became_master++;
     else if (from == VRRP_STATE_MASTER)
@@ -80,12 +103,12 @@ static void engine_become(struct engine *e, enum vrrp_state to, const char *caus
     e->ops->state(e->arg, from, cause);
 }
 
-/* The master-down interval starts over at `from`. */
-static void engine_wait(struct engine *e, uint64_t from)
+void engine_wait(struct engine *e, uint64_t from)
 {
     e->resigned = false;
     e->discarding = false;
     e->held = false;
+    engine_silence(e, false);
     e->down_from = from;
     e->down_at = from + engine_down_interval(&e->cfg, e->master_interval);
 }
@@ -227,6 +250,8 @@ static void engine_rx_backup(struct engine *e, const struct engine_advert *a, ui
         e->master = a->src;
         e->down_from = rx_at;
         e->down_at = end;
+        e->silent = true;
+        e->ops->learned(e->arg);
         return;
     }
     bool lower = a->priority < e->cfg.priority;
@@ -384,8 +409,7 @@ static void engine_down_cause(const struct engine *e, uint64_t now, char *out, s
     }
 }
 
-/* The next point of the grid after now: a late process skips, it never bursts. */
-static uint64_t engine_grid(uint64_t at, uint64_t interval, uint64_t now)
+uint64_t engine_grid(uint64_t at, uint64_t interval, uint64_t now)
 {
     return at > now ? at : at + ((now - at) / interval + 1) * interval;
 }
@@ -418,6 +442,8 @@ static void engine_timer_master(struct engine *e, uint64_t now)
 void engine_timer(struct engine *e, uint64_t now)
 {
     engine_check_late(e, now);
+    if (now >= engine_overdue_at(e))
+        engine_silence(e, true);
     if (now >= engine_deadline(e)) {
         if (e->state == VRRP_STATE_INIT) {
             engine_begin(e, now, "startup delay is over");
@@ -432,7 +458,7 @@ void engine_timer(struct engine *e, uint64_t now)
 
 /* ---- trackers, sync groups */
 
-static void engine_adapt(struct engine *e)
+void engine_adapt(struct engine *e)
 {
     e->held = false;
     if (e->state == VRRP_STATE_BACKUP)
@@ -496,7 +522,7 @@ void engine_ask_again(struct engine *e)
     engine_arm(e);
 }
 
-/* ---- reload, crash */
+/* ---- reload */
 
 void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t now, bool packet_changed)
 {
@@ -512,63 +538,5 @@ void engine_reconfigure(struct engine *e, const struct engine_cfg *cfg, uint64_t
     if (!learned)
         e->master_interval = cfg->interval;
     engine_adapt(e);
-    engine_arm(e);
-}
-
-bool engine_fresh(const struct engine_cfg *c, uint64_t alive, uint64_t beat, uint64_t now)
-{
-    uint64_t longest_skew = c->version == 2 ? NS_PER_SEC : c->interval;
-    return alive <= now && now - alive <= c->down_adverts * c->interval + longest_skew + beat;
-}
-
-void engine_save(const struct engine *e, uint64_t now, struct engine_saved *out)
-{
-    *out = (struct engine_saved){ .state = e->state,
-                                  .adv_at = e->adv_at,
-                                  .taken_at = now,
-                                  .master = e->master,
-                                  .master_priority = e->master_priority,
-                                  .master_interval = e->master_interval,
-                                  .preempt_at = e->preempt_at,
-                                  .stats = e->stats };
-}
-
-void engine_resume(struct engine *e, const struct engine_saved *s, uint64_t now)
-{
-    e->stats = s->stats;
-    e->master = s->master;
-    e->master_priority = s->master_priority;
-    e->start_at = 0;
-    if (s->state == VRRP_STATE_MASTER) {
-        e->state = VRRP_STATE_MASTER;
-        e->gives_way = false;
-        e->yield_lower = engine_nopreempt(e);
-        e->adv_at = s->adv_at;
-    } else {
-        e->state = VRRP_STATE_BACKUP;
-        if (e->cfg.version == 3 && s->master_interval > 0 && s->master_interval <= ENGINE_LEARNED_MAX)
-            e->master_interval = s->master_interval;
-        e->heard_at = s->master.family != 0 ? now : 0;
-        if (s->preempt_at <= now || s->preempt_at - now <= e->cfg.preempt_delay)
-            e->preempt_at = s->preempt_at; /* else of another configuration */
-        engine_wait(e, now);
-    }
-}
-
-void engine_resume_end(struct engine *e, uint64_t now, uint64_t alive)
-{
-    e->yield_lower = false;
-    if (e->state == VRRP_STATE_MASTER) {
-        uint64_t next = e->adv_at;
-        if (next == 0 || next > now + e->cfg.interval || alive > now)
-            next = now; /* another interval, or no sense: speak */
-        else
-            next = engine_grid(next, e->cfg.interval, alive);
-        e->adv_at = next;
-        if (next <= now) {
-            e->adv_at = engine_grid(next, e->cfg.interval, now);
-            engine_send(e, false, now);
-        }
-    }
     engine_arm(e);
 }

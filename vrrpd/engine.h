@@ -79,6 +79,7 @@ struct engine {
     bool owe_advert, owe_garp; /* MASTER: what the answer is */
     bool held;                 /* BACKUP: the interval has ended, its sync group holds it back */
     bool resigned;             /* the master said priority 0: down_at is down_from + skew */
+    bool silent;               /* BACKUP: overdue or resigned, and a successor has been told since when */
     bool discarding;           /* lower adverts are being ignored, so that the timer runs out: preemption */
     bool yield_lower;          /* resume under nopreempt: a lower master that took over meanwhile stays */
     bool gives_way; /* BACKUP by order: whoever is master stays, as with nopreempt, until none is */
@@ -88,7 +89,10 @@ struct engine {
 /* What a successor needs; the times are CLOCK_MONOTONIC. */
 struct engine_saved {
     enum vrrp_state state;
-    uint64_t adv_at, taken_at;
+    uint64_t adv_at;    /* MASTER */
+    uint64_t down_from; /* BACKUP: its master has been silent since; 0: it speaks */
+    bool resigned;      /* BACKUP: with priority 0 */
+    uint64_t taken_at;
     struct ipaddr master;
     uint8_t master_priority;
     uint64_t master_interval, preempt_at;
@@ -143,5 +147,7 @@ bool engine_stop(struct engine *e, const char *why);
 void engine_resign(struct engine *e);
 
 uint64_t engine_deadline(const struct engine *e);
+/* When a successor should be told that the master has fallen silent: a crash must not begin the wait anew. */
+uint64_t engine_overdue_at(const struct engine *e);
 
 #endif

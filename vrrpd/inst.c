@@ -106,7 +106,8 @@ static void inst_op_learned(void *arg)
 static void inst_op_arm(void *arg, uint64_t deadline)
 {
     struct inst *i = arg;
-    i->timer.eager = i->e.state == VRRP_STATE_BACKUP; /* its end is a take-over: see life_brace */
+    /* the end of the wait is a take-over: see life_brace */
+    i->timer.eager = i->e.state == VRRP_STATE_BACKUP && deadline == engine_deadline(&i->e);
     if (deadline == TIME_NEVER)
         ev_timer_stop(i->v->ev, &i->timer);
     else

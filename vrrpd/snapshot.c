@@ -7,7 +7,7 @@
 
 #define SNAPSHOT_MAGIC   0x56u /* 'V' */
 #define SNAPSHOT_ALIVE   0x41u /* 'A' */
-#define SNAPSHOT_VERSION 4
+#define SNAPSHOT_VERSION 5
 
 static void snapshot_walk(struct snapwalk *w, struct snapshot *s)
 {
@@ -18,8 +18,9 @@ static void snapshot_walk(struct snapwalk *w, struct snapshot *s)
     s->saved.state = (enum vrrp_state)snapwalk_small(w, (uint8_t)s->saved.state, VRRP_STATE_STOP);
     snapwalk_u8(w, &s->saved.master_priority);
     snapwalk_addr(w, &s->saved.master);
+    s->saved.resigned = snapwalk_small(w, s->saved.resigned, 1) != 0;
     uint64_t *const values[] = {
-        &s->saved.adv_at,
+        s->saved.state == VRRP_STATE_MASTER ? &s->saved.adv_at : &s->saved.down_from,
         &s->saved.taken_at,
         &s->saved.master_interval,
         &s->saved.preempt_at,

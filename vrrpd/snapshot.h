@@ -16,7 +16,7 @@
 
 #define SNAPSHOT_MAX 512 /* proto.def: snapshot.data */
 #define SNAPSHOT_NAME_MAX                                                                                    \
-    78 /* longer instance names are cut: VRID, family and interface still tell them apart */
+    77 /* longer instance names are cut: VRID, family and interface still tell them apart */
 #define SNAPSHOT_IFACE_MAX 15
 #define SNAPSHOT_KEY_ALIVE 0
 

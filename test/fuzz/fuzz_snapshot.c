@@ -47,7 +47,8 @@ static void resume(const struct engine_saved *s, uint8_t version)
     uint64_t limit = now + 4 * ENGINE_LEARNED_MAX;
     if (e.state == VRRP_STATE_MASTER && (e.adv_at <= now || e.adv_at > now + c.interval))
         abort();
-    if (e.state == VRRP_STATE_BACKUP && (e.down_at <= now || e.down_at > limit))
+    bool speaks = s->down_from == 0 || s->down_from > now; /* else the wait may be over already */
+    if (e.state == VRRP_STATE_BACKUP && ((speaks && e.down_at <= now) || e.down_at > limit))
         abort();
 }
 

@@ -156,6 +156,33 @@ def crash_better_master(lane):
         return "addresses gone %.0f ms after the better master's first advert" % ((max(gone) - spoke) / 1e6)
 
 
+def die_in_silence(lane, lab, d, master, moments, down, resign):
+    """The master falls silent; vrrpd of the backup is killed at these moments after that. How late is the take-over (ms)?"""
+    last = master.stop()
+    if resign:
+        last = Speaker(lab, "m", 1, priority=0, vips=conf.VIPS).once()
+    for at in moments:
+        time.sleep(max(0, at - (now() - last) / 1e9))
+        os.kill(d.role("vrrpd"), signal.SIGKILL)
+    first = lab.wait(lambda: [x for x in lab.adverts("a", last) if x.priority], down + 5, "the take-over")[0]
+    return (first.ts - last) / 1e6 - down * 1e3
+
+
+@case("crash-in-the-silence", "vrrpd of a backup dies three times while its master is silent, once after priority 0: the take-over comes when it is due")
+def crash_in_the_silence(lane):
+    late = []
+    for moments, resign in (((1.7, 2.2, 2.7), False), ((0.15,), True)):
+        with lane.lab("am") as lab:
+            master = Speaker(lab, "m", 1, priority=200, vips=conf.VIPS).start()
+            d = lab.a.start(lane.daemon, conf.whole(conf.instance(priority=100, interval=1)))
+            lab.wait(lambda: d.role("vrrpd"), 5, "vrrpd")
+            time.sleep(2.5)
+            down = 156 / 256 if resign else conf.down_time(100, 1)
+            late.append(die_in_silence(lane, lab, d, master, moments, down, resign))
+            check(-5 < late[-1] < 150, "the take-over was %.1f ms off", late[-1])
+    return "take-overs %+.1f and %+.1f ms from what is due" % tuple(late)
+
+
 @case("crash-of-a-backup", "crashes of a backup's processes: it neither takes over nor misses its turn")
 def crash_of_backup(lane):
     interval, down = 0.5, conf.down_time(100, 0.5)

@@ -95,6 +95,72 @@ static void test_resume_backup(void **state)
     assert_true(b.armed == T0 + S(2.8)); /* the master's interval is remembered */
 }
 
+/* One that dies in a silence of the master, again and again, begins nothing anew. */
+static void test_resume_silence(void **state)
+{
+    (void)state;
+    static const struct {
+        bool resigned;
+        double died[3];
+        double takeover;
+    } rows[] = {
+        { false, { 2, 2.5, 3 }, 3.5 },    /* told once it was overdue */
+        { false, { 0.5, 2, 2.5 }, 4 },    /* not known at the first death: counted from there */
+        { false, { 2, 2.5, 3.7 }, 3.7 },  /* it ended meanwhile */
+        { true, { 0.1, 0.2, 0.4 }, 0.5 }, /* skew */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct engine_cfg c = config(3, 128, 1);
+        struct engine_saved s;
+        struct bench b;
+        bench_start(&b, c);
+        bench_rx(&b, "10.0.0.9", rows[i].resigned ? 0 : 200, 1);
+        for (size_t k = 0; k < 3; k++) {
+            uint64_t now = T0 + S(rows[i].died[k]);
+            if (now >= engine_overdue_at(&b.e))
+                engine_timer(&b.e, engine_overdue_at(&b.e));
+            engine_save(&b.e, now, &s);
+            bench_init(&b, c);
+            b.now = now;
+            engine_resume(&b.e, &s, now);
+            engine_resume_end(&b.e, now, now);
+        }
+        assert_int_equal(b.e.state, VRRP_STATE_BACKUP);
+        bench_run(&b, T0 + S(rows[i].takeover) - 10);
+        assert_int_equal(b.e.state, i == 2 ? VRRP_STATE_MASTER : VRRP_STATE_BACKUP);
+        bench_run(&b, T0 + S(rows[i].takeover) + 10);
+        assert_int_equal(b.e.state, VRRP_STATE_MASTER);
+    }
+}
+
+/* What a successor is told of a silence is taken back with the first advert, before it is believed. */
+static void test_silence_ends(void **state)
+{
+    (void)state;
+    struct engine_saved s;
+    struct bench b;
+    bench_start(&b, config(3, 128, 1));
+    bench_rx(&b, "10.0.0.9", 200, 1);
+    b.learned = 0;
+    engine_timer(&b.e, engine_overdue_at(&b.e) - 1);
+    assert_int_equal(b.learned, 0);
+    b.now = engine_overdue_at(&b.e);
+    engine_timer(&b.e, b.now);
+    assert_int_equal(b.learned, 1);
+    assert_true(engine_overdue_at(&b.e) == TIME_NEVER);
+    engine_save(&b.e, b.now, &s);
+    assert_true(s.down_from == T0);
+    bench_rx(&b, "10.0.0.9", 200, 1);
+    assert_int_equal(b.learned, 2);
+    engine_save(&b.e, b.now, &s);
+    assert_true(s.down_from == 0);
+    engine_resume(&b.e, &(struct engine_saved){ .state = VRRP_STATE_BACKUP, .down_from = T0 }, b.now);
+    bench_rx(&b, "10.0.0.9", 200, 1); /* it waited in the queue */
+    engine_resume_end(&b.e, b.now, b.now);
+    assert_true(b.armed == b.now + S(3.5));
+    assert_true(engine_overdue_at(&b.e) != TIME_NEVER);
+}
+
 /* A crash in the middle of a preempt_delay does not begin it anew. */
 static void test_resume_preempt_delay(void **state)
 {
@@ -132,6 +198,8 @@ int main(void)
         cmocka_unit_test(test_resume_master),
         cmocka_unit_test(test_resume_meets_others),
         cmocka_unit_test(test_resume_backup),
+        cmocka_unit_test(test_resume_silence),
+        cmocka_unit_test(test_silence_ends),
         cmocka_unit_test(test_resume_preempt_delay),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

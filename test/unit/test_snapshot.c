@@ -51,7 +51,7 @@ static void test_round_trip(void **state)
         assert_int_equal(a.saved.state, b.saved.state);
         assert_true(a.saved.adv_at == b.saved.adv_at && a.saved.taken_at == b.saved.taken_at);
         assert_true(a.saved.master_interval == b.saved.master_interval);
-        assert_true(a.saved.preempt_at == b.saved.preempt_at);
+        assert_true(a.saved.preempt_at == b.saved.preempt_at && !b.saved.resigned);
         assert_int_equal(a.saved.master_priority, b.saved.master_priority);
         assert_memory_equal(&a.saved.master, &b.saved.master, sizeof a.saved.master);
         assert_memory_equal(&a.saved.stats, &b.saved.stats, sizeof a.saved.stats);
@@ -59,6 +59,20 @@ static void test_round_trip(void **state)
         assert_true(a.auth_own == b.auth_own);
         assert_memory_equal(a.senders, b.senders, sizeof a.senders);
     }
+}
+
+static void test_backup(void **state)
+{
+    (void)state;
+    struct snapshot a = sample(), b;
+    uint8_t buf[SNAPSHOT_MAX];
+    a.saved.state = VRRP_STATE_BACKUP;
+    a.saved.down_from = 0x0123456789abcdefu;
+    a.saved.resigned = true;
+    int n = snapshot_encode(&a, buf);
+    assert_true(n > 0);
+    assert_int_equal(snapshot_decode(buf, (size_t)n, &b), 0);
+    assert_true(b.saved.down_from == a.saved.down_from && b.saved.resigned && b.saved.adv_at == 0);
 }
 
 static void test_longest_fits(void **state)
@@ -135,7 +149,7 @@ static void test_counters(void **state)
     a.saved.adv_at = 5;
     memset(&a.saved.master, 0, sizeof a.saved.master);
     int n = snapshot_encode(&a, buf);
-    size_t at = 2 + 1 + strlen(a.name) + 1 + strlen(a.iface) + 5;
+    size_t at = 2 + 1 + strlen(a.name) + 1 + strlen(a.iface) + 6;
     assert_true(n > 0 && buf[at] == 5);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         size_t len = (size_t)n - 1 + rows[i].n;
@@ -166,9 +180,9 @@ static void test_alive(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_longest_fits),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_counters),
-        cmocka_unit_test(test_alive),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_backup),
+        cmocka_unit_test(test_longest_fits), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_counters),     cmocka_unit_test(test_alive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
