@@ -40,6 +40,7 @@ struct vsock {
     bool bound;         /* to an interface, which must exist */
     bool unknown;       /* the reject filter lets unknown VRIDs through */
     uint32_t ifindex;   /* it was opened on */
+    uint32_t below;     /* the group was joined there as well; 0: nowhere */
     int fd[SOCK_ENDS];
     int error;
     bool told;
@@ -101,6 +102,27 @@ static void sock_any_source(int fd, int level, int name)
         log_debug("a source address that is not here cannot be used: %s", strerror(errno));
 }
 
+/* Joins (or leaves) the group of c on an interface. */
+static int sock_group(int fd, const struct ipaddr *group, uint32_t ifindex, bool join)
+{
+    struct ip_mreqn m4 = { .imr_ifindex = (int)ifindex };
+    struct ipv6_mreq m6 = { .ipv6mr_interface = ifindex };
+    if (group->family == 4) {
+        memcpy(&m4.imr_multiaddr, group->b, 4);
+        return setsockopt(fd, IPPROTO_IP, join ? IP_ADD_MEMBERSHIP : IP_DROP_MEMBERSHIP, &m4, sizeof m4);
+    }
+    memcpy(&m6.ipv6mr_multiaddr, group->b, 16);
+    return setsockopt(fd, IPPROTO_IPV6, join ? IPV6_ADD_MEMBERSHIP : IPV6_DROP_MEMBERSHIP, &m6, sizeof m6);
+}
+
+/* Snooping switches hear of the group from the interface below: what the macvlan says is held back. */
+static int sock_join(int fd, const struct sock_cfg *c, int ifindex)
+{
+    if (sock_group(fd, &c->group, (uint32_t)ifindex, true) < 0)
+        return -1;
+    return c->base == 0 ? 0 : sock_group(fd, &c->group, c->base, true);
+}
+
 static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
 {
     const struct sockopt o[] = {
@@ -120,12 +142,7 @@ static int sock_setup4(int fd, const struct sock_cfg *c, int ifindex)
     struct ip_mreqn m = { .imr_ifindex = ifindex };
     if (setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &m, sizeof m) < 0)
         return -1;
-    memcpy(&m.imr_multiaddr, c->group.b, 4);
-    if (setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m) < 0)
-        return -1;
-    /* Snooping switches hear of the group from the interface below: what the macvlan says is held back. */
-    m.imr_ifindex = (int)c->base;
-    return c->base == 0 ? 0 : setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m);
+    return sock_join(fd, c, ifindex);
 }
 
 static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
@@ -144,16 +161,9 @@ static int sock_setup6(int fd, const struct sock_cfg *c, int ifindex)
         return -1;
     if (c->group.family == 0)
         return 0;
-    struct ipv6_mreq m = { .ipv6mr_interface = (unsigned int)ifindex };
-    memcpy(&m.ipv6mr_multiaddr, c->group.b, 16);
     if (setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &ifindex, sizeof ifindex) < 0)
         return -1;
-    if (setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m) < 0)
-        return -1;
-    if (c->base == 0)
-        return 0;
-    m.ipv6mr_interface = c->base;
-    return setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &m, sizeof m);
+    return sock_join(fd, c, ifindex);
 }
 
 /* What came between socket() and the filter. */
@@ -204,11 +214,26 @@ static int sock_open_end(const struct sock_cfg *c, enum sock_end end, int ifinde
     return -1;
 }
 
+/* Before its successor joins. vrrpd has the socket as well and may close it later: the kernel, which counts
+ * by number of the interface, would take that for a leave of the successor when the interface has come back
+ * under its old number (it was in another namespace), and nobody would hear the group any more. */
+static void sock_leave(const struct vsock *s, int fd)
+{
+    struct ipaddr group;
+    if (slice_bool(s->obj, KW_SOCKET_X_UNICAST, false) || !slice_ip(s->obj, KW_SOCKET_X_GROUP, &group))
+        return;
+    sock_group(fd, &group, s->ifindex, false); /* it may be gone, and the membership with it */
+    if (s->below != 0)
+        sock_group(fd, &group, s->below, false);
+}
+
 static void sock_close(struct vsock *s)
 {
     for (int end = 0; end < SOCK_ENDS; end++) {
-        if (s->fd[end] >= 0)
-            close(s->fd[end]);
+        if (s->fd[end] < 0)
+            continue;
+        sock_leave(s, s->fd[end]);
+        close(s->fd[end]);
         s->fd[end] = -1;
     }
 }
@@ -228,6 +253,7 @@ static bool sock_open(struct vsock *s)
         return had != ENODEV;
     }
     struct sock_cfg c = sock_read(s);
+    s->below = c.base;
     for (int end = 0; end < SOCK_ENDS && s->error == 0; end++) {
         s->fd[end] = sock_open_end(&c, (enum sock_end)end, (int)want);
         if (s->fd[end] < 0)
@@ -311,6 +337,7 @@ static void sock_inherit(struct vsocks *old, struct vsock *s)
         if (slice_obj_same(o->obj, s->obj) && o->unknown == s->unknown) {
             memcpy(s->fd, o->fd, sizeof s->fd);
             s->ifindex = o->ifindex;
+            s->below = o->below;
             s->error = o->error;
             s->told = o->told;
             o->fd[SOCK_ACCEPT] = o->fd[SOCK_REJECT] = -1;

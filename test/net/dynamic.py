@@ -6,7 +6,7 @@ import random
 import time
 
 from case import case, check
-from lab import Skip, conf, now, run
+from lab import Skip, Speaker, conf, now, run
 
 INTERVAL = 0.2
 VIP = conf.VIPS[0]
@@ -50,6 +50,32 @@ def renamed(lane, vmac):
                 check("-> FAULT: interface eth0 does not exist" in d.read_log(), "the reason is not told")
         lab.wait(lambda: VIP in on(lab.a, dev), 5, "the address back")
         lab.wait(lambda: lab.adverts("a", now() - int(0.3e9)), 3, "adverts")
+
+
+@case("interface-bounced", "eth0 leaves for another namespace and is back under its old index before anybody looks: the group is still heard", v6=False)
+@case("interface-bounced-v6", "the same with IPv6", v6=True)
+def bounced(lane, v6):
+    vips = ["fe80::51", "fd00::51"] if v6 else [VIP]
+    with lane.lab("am") as lab:
+        d = lab.a.start(lane.daemon, text("native_ipv6" if v6 else "", vips))
+        lab.wait_master("a", vips)
+        home, ipvsd = lab.prefix + "-away", d.role("ipvsd")
+        run("ip", "netns", "add", home)
+        try:
+            index = links(lab.a.ns)["eth0"]["ifindex"]
+            lab.freeze(d, True)
+            run("ip", "-n", lab.a.ns, "link", "set", "eth0", "netns", home)
+            run("ip", "-n", home, "link", "set", "eth0", "netns", lab.a.ns)
+            lab.a.batch("link set eth0 up\naddr add %s/24 dev eth0" % lab.a.ip)
+            check(links(lab.a.ns)["eth0"]["ifindex"] == index, "it has another index: nothing is shown")
+            lab.freeze(d, False)
+            lab.wait(lambda: "FAULT -> BACKUP" in d.read_log(), 5, "the interface seen as new")
+            lab.wait_master("a", vips, 8)
+            Speaker(lab, "m", INTERVAL, priority=250, vips=vips).start()
+            lab.wait(lambda: not set(vips) & set(lab.a.addresses()), 3, "a better master heard")
+            check(d.role("ipvsd") == ipvsd, "ipvsd was replaced: nothing is shown")
+        finally:
+            run("ip", "netns", "del", home)
 
 
 @case("interface-swapped", "two interfaces exchange their names: the address is on the new eth0 alone")

@@ -11,7 +11,7 @@ from case import case, check
 from lab import Skip, Speaker, conf, now, packet, run
 from lab.sockets import buffers
 from kw_notify import Desk, Tap
-from leftovers import freeze, pair_of_veth
+from leftovers import pair_of_veth
 
 INTERVAL = 0.2
 VIPS, VIPS2 = conf.VIPS[:1], conf.VIPS[1:2]
@@ -424,11 +424,11 @@ def expired_old_name(lane):
             x = Voice(lab, "x", 100)
             last = lab.adverts("a")[-1].ts
             lab.wait(lambda: lab.adverts("a", last + 1), 2, "an advert")
-            freeze(d, True)
+            lab.freeze(d, True)
             time.sleep(intervals * INTERVAL)
             x.start()
             time.sleep(0.3 * INTERVAL)
-            freeze(d, False)
+            lab.freeze(d, False)
             time.sleep(1)
             x.stop()
             return VIPS[0] in lab.a.addresses()

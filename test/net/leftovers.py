@@ -1,9 +1,8 @@
 """Keywords of VRRP that stand alone: tracked and late sources, track_group, polled carrier, spacing of announcements, two owners."""
-import os
 import time
 
 from case import case, check, steady
-from lab import Skip, Speaker, conf, now, packet, run, watch
+from lab import Speaker, conf, now, packet, run, watch
 
 INTERVAL = 0.2
 VIPS, VIPS2 = conf.VIPS[:1], conf.VIPS[1:2]
@@ -247,13 +246,6 @@ def owners(lane):
         return "gave way after %.2f s" % took
 
 
-def freeze(d, on):
-    if not d.cgroup or not os.path.exists(d.cgroup + "/cgroup.freeze"):
-        raise Skip("no cgroup freezer here")
-    with open(d.cgroup + "/cgroup.freeze", "w") as f:
-        f.write("1" if on else "0")
-
-
 @case("timer-expired-backup", "timer_expired_backup: a master that was frozen while another took over leaves it the mastership; without the word it fights")
 def expired(lane):
     def frozen(word):
@@ -262,12 +254,12 @@ def expired(lane):
             lab.wait_master("a", VIPS)
             x = Speaker(lab, "x", INTERVAL, 100, VIPS)
             pid = d.role("vrrpd")
-            freeze(d, True)  # all of it, as a hypervisor does: nobody is left to notice
+            lab.freeze(d, True)  # all of it, as a hypervisor does: nobody is left to notice
             time.sleep(4.5 * INTERVAL)
             x.start()
             time.sleep(0.5 * INTERVAL)
             at = now()
-            freeze(d, False)
+            lab.freeze(d, False)
             time.sleep(2)
             quiet = VIPS[0] not in lab.a.addresses()
             x.stop()
