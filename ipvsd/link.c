@@ -248,11 +248,12 @@ static void link_on_addr(struct ipvsd *d, const struct kevent_addr *e)
     }
 }
 
-/* own: we asked for it, or for something it hung on (a primary takes its secondaries along). */
+/* News of another prefix length are old: an IPv6 address of which we changed it, and the kernel does not say
+ * that it was us. */
 static void link_addr_lost(struct ipvsd *d, struct iface *i, const struct ipaddr *a, uint32_t portid)
 {
     struct kaddr *k = kaddr_find(&d->links.addrs, i->ifindex, a);
-    if (k == NULL)
+    if (k == NULL || k->a.addr.plen != a->plen)
         return;
     kaddr_drop(&d->links.addrs, &i->addrs, k);
     i->dirty = true;

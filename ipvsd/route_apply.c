@@ -52,7 +52,8 @@ void route_apply_dels(struct ipvsd *d, struct inst *i)
         return;
     for (size_t n = i->nroutes; n-- > 0;) {
         struct route_entry *e = &i->routes[n];
-        if (e->known && (e->present || e->renew) && e->ours && !route_wanted(e) && !route_shared(d, e))
+        bool there = e->known ? e->present || e->renew : e->maimed;
+        if (there && e->ours && !route_wanted(e) && !route_shared(d, e))
             route_request(d, e, false, false);
     }
 }
@@ -119,15 +120,15 @@ void route_apply_answer(struct ipvsd *d, struct route_entry *e, bool add, int er
             log_err("a route or rule that is no longer configured cannot be removed: %s", strerror(err));
         return;
     }
-    e->renew = false;
     if (!add && (err == 0 || absent)) {
-        e->present = e->ours = false;
+        e->present = e->ours = e->renew = e->maimed = false;
         return;
     }
-    if (!(err == 0 || (add && err == EEXIST))) {
+    if (!(err == 0 || (add && err == EEXIST))) { /* what is to be replaced still is there */
         route_failed(d, e, add, err);
         return;
     }
+    e->renew = false;
     e->present = true;
     e->ours = e->ours || err == 0;
     if (e->lost && err == 0)

@@ -268,10 +268,15 @@ static bool fact_has_path(const struct route_fact *have, const struct route_path
     return false;
 }
 
+static bool fact_same_head(const struct route_fact *have, const struct route_fact *want)
+{
+    return route_fact_same_slot(have, want) && have->type == want->type && have->tos == want->tos &&
+           have->proto == want->proto && fact_same_ip(&have->src, &want->src);
+}
+
 bool route_fact_fulfils(const struct route_fact *have, const struct route_fact *want)
 {
-    if (!route_fact_same_slot(have, want) || have->type != want->type || have->tos != want->tos ||
-        have->proto != want->proto || !fact_same_ip(&have->src, &want->src))
+    if (!fact_same_head(have, want))
         return false;
     if (want->rule)
         return fact_same_rule(&have->r, &want->r);
@@ -282,6 +287,27 @@ bool route_fact_fulfils(const struct route_fact *have, const struct route_fact *
         return false;
     for (size_t i = 0; i < want->npaths && i < ROUTE_FACT_PATHS; i++)
         if (!fact_has_path(have, &want->path[i]))
+            return false;
+    return true;
+}
+
+static bool fact_wants_path(const struct route_fact *want, const struct route_path *p)
+{
+    for (size_t i = 0; i < want->npaths && i < ROUTE_FACT_PATHS; i++) {
+        const struct route_path *q = &want->path[i];
+        if (fact_same_ip(&q->via, &p->via) && (q->oif == 0 || p->oif == q->oif))
+            return true; /* the last one left has no weight any more */
+    }
+    return false;
+}
+
+bool route_fact_remains(const struct route_fact *have, const struct route_fact *want)
+{
+    if (want->rule || want->family != 6 || !fact_same_head(have, want) || have->npaths > want->npaths ||
+        route_fact_fulfils(have, want))
+        return false;
+    for (size_t i = 0; i < have->npaths && i < ROUTE_FACT_PATHS; i++)
+        if (!fact_wants_path(want, &have->path[i]))
             return false;
     return true;
 }

@@ -52,5 +52,8 @@ bool route_fact_same_slot(const struct route_fact *a, const struct route_fact *b
 uint32_t route_fact_hash(const struct route_fact *f); /* equal for one slot */
 /* Is what the kernel has what is wanted? What want leaves open (interface, source) the kernel fills in. */
 bool route_fact_fulfils(const struct route_fact *have, const struct route_fact *want);
+/* Is it what IPv6 left of the wanted one? With an address it takes it out of the routes that have it for
+ * their source, with an interface (or by a foreign hand) one path of several, and keeps the rest. */
+bool route_fact_remains(const struct route_fact *have, const struct route_fact *want);
 
 #endif

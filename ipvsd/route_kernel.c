@@ -173,8 +173,10 @@ static int route_on_dump(void *buf, size_t len, uint32_t seq, void *arg)
             return 1;
         if (route_fact_read(h, &f) < 0)
             continue;
-        for (struct route_entry *e = NULL; (e = route_model_slot(&w->d->model->routes, e, &f)) != NULL;)
+        for (struct route_entry *e = NULL; (e = route_model_slot(&w->d->model->routes, e, &f)) != NULL;) {
             e->seen = e->seen || route_fact_fulfils(&f, &e->want);
+            e->remains = e->remains || route_fact_remains(&f, &e->want);
+        }
     }
     return 0;
 }
@@ -225,11 +227,23 @@ static void route_need(struct ipvsd *d, struct route_entry *e, void *arg)
     struct route_needs *needs = arg;
     bool v6 = e->rule ? e->policy.family == 6 : e->route.family == 6;
     (void)d;
-    e->seen = false;
+    e->seen = e->remains = false;
     if (e->rule)
         needs->rule[v6] = true;
     else
         needs->proto[v6][e->route.proto] = true;
+}
+
+/* What is left of it stands in the way of a second one: adding it says EEXIST. So it is replaced, or taken
+ * out. Not when others of ours share the slot: a replacement takes all that is there. */
+static void route_renew_remains(struct ipvsd *d, struct route_entry *e)
+{
+    const struct route_model *m = &d->model->routes;
+    uint8_t proto = e->route.proto;
+    if (!e->remains || !(e->ours || proto == COMPAT_PROTO_VRRP) || route_model_slot(m, NULL, &e->want) != e ||
+        route_model_slot(m, e, &e->want) != NULL)
+        return;
+    e->renew = true;
 }
 
 static void route_compare(struct ipvsd *d, struct route_entry *e, void *arg)
@@ -238,7 +252,11 @@ static void route_compare(struct ipvsd *d, struct route_entry *e, void *arg)
     if (e->renew)
         return;
     if (!e->seen) {
+        route_renew_remains(d, e);
         route_lost(d, e, 0);
+        e->ours = e->ours || e->renew;
+        if (e->renew)
+            model_touch(d, e->inst);
         return;
     }
     uint8_t proto = e->rule ? e->policy.proto : e->route.proto;

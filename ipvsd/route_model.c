@@ -122,6 +122,12 @@ struct nl_msg *route_model_msg(struct ipvsd *d, const struct route_entry *e, boo
     return e->rule ? rule_spec_msg(&e->policy, add) : route_spec_msg(&e->route, add, &names);
 }
 
+/* An interface of its paths is gone. IPv4 lets go of such a route, IPv6 of the path. */
+static bool route_is_parted(const struct route_entry *e)
+{
+    return !e->rule && e->route.family == 6 && (e->present || e->renew) && e->want.npaths > 1;
+}
+
 /* Its interface may be another one than before, or gone: what it was in the kernel is found by a dump. */
 void route_model_resolve(struct ipvsd *d, struct route_model *m, struct inst *i)
 {
@@ -133,10 +139,11 @@ void route_model_resolve(struct ipvsd *d, struct route_model *m, struct inst *i)
         e->known = msg != NULL && route_fact_read(nlmsg_hdr(msg), &e->want) == 0;
         if (!e->rule)
             e->iface = link_find(d, slice_str(e->obj, KW_ROUTE_DEV, NULL));
+        e->maimed = !e->known && (e->maimed || route_is_parted(e));
         if (e->known)
             LIST_INSERT_HEAD(&m->buckets[route_fact_hash(&e->want) & (m->nbuckets - 1)], e, hash);
         else
-            e->present = false;
+            e->present = e->renew = false;
         nlmsg_free(msg);
     }
 }
@@ -157,6 +164,8 @@ static void route_take_over(struct route_entry *was, struct route_entry *e)
 {
     e->present = was->present;
     e->ours = was->ours;
+    e->renew = was->renew;
+    e->maimed = was->maimed;
     e->abandoned = was->abandoned;
     e->lost = was->lost;
     e->repair = was->repair;
@@ -210,10 +219,11 @@ void route_model_retire(struct ipvsd *d, const struct route_model *m, struct ins
 {
     for (size_t k = i->nroutes; k-- > 0;) {
         struct route_entry *e = &i->routes[k], *heir = NULL;
-        if (e->taken || !e->present || !e->known)
+        bool whole = e->present && e->known;
+        if (e->taken || !(whole || e->renew || e->maimed))
             continue;
         while (
-            (heir = route_model_slot(m, heir, &e->want)) != NULL &&
+            whole && (heir = route_model_slot(m, heir, &e->want)) != NULL &&
             !(route_fact_fulfils(&e->want, &heir->want) && !heir->present && route_same_request(d, e, heir)))
             ;
         if (heir != NULL) /* moved to another instance; who does not want it takes it out */

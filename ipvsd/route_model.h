@@ -23,8 +23,9 @@ struct route_entry {
     struct route_fact want; /* as the kernel will tell it */
     bool known;             /* want is: every interface it names is there */
     uint64_t digest;        /* of the configuration: the same entry in another generation */
-    bool no_track, present, ours, abandoned, lost, seen, taken;
-    bool renew; /* what the kernel has in this slot is somebody's of the former generation, or is this */
+    bool no_track, present, ours, abandoned, lost, seen, remains, taken;
+    bool renew;  /* what the kernel has in this slot is of the former generation, or what is left of this */
+    bool maimed; /* IPv6, an interface of its paths is gone: the other paths still are in the kernel */
     struct repair repair;
     LIST_ENTRY(route_entry) hash;
 };

@@ -156,16 +156,16 @@ static int route_put_path(struct nl_msg *m, const struct route_spec *r, const st
     struct ipaddr via;
     const char *dev = slice_str(n, KW_NEXTHOP_DEV, NULL);
     const struct slice_obj *encap = slice_next(r->slice, NULL, BLK_ENCAP, n->id);
-    if (route_begin_path(m, &hop) < 0)
-        return -1;
-    hop->rtnh_hops = (uint8_t)(slice_uint(n, KW_NEXTHOP_WEIGHT, 1) - 1);
-    hop->rtnh_flags = slice_bool(n, KW_NEXTHOP_ONLINK, false) ? RTNH_F_ONLINK : 0;
-    if (dev != NULL)
-        hop->rtnh_ifindex = (int)names->ifindex(dev, names->arg);
-    if (dev != NULL && hop->rtnh_ifindex == 0) {
+    uint32_t oif = dev != NULL ? names->ifindex(dev, names->arg) : 0;
+    if (dev != NULL && oif == 0) {
         errno = ENODEV;
         return -1;
     }
+    if (route_begin_path(m, &hop) < 0)
+        return -1;
+    hop->rtnh_ifindex = (int)oif;
+    hop->rtnh_hops = (uint8_t)(slice_uint(n, KW_NEXTHOP_WEIGHT, 1) - 1);
+    hop->rtnh_flags = slice_bool(n, KW_NEXTHOP_ONLINK, false) ? RTNH_F_ONLINK : 0;
     if (slice_ip(n, KW_NEXTHOP_VIA, &via) && route_put_gateway(m, r->family, &via) < 0)
         return -1;
     if (slice_has(n, KW_NEXTHOP_REALMS) &&
@@ -202,7 +202,24 @@ static int route_put_either(struct nl_msg *m, const struct route_spec *r, const 
     return 0;
 }
 
-static int route_put_paths(struct nl_msg *m, const struct route_spec *r, const struct route_names *names)
+/* A path whose interface is gone went with it: the others can be removed without it. */
+static int route_put_hops(struct nl_msg *m, const struct route_spec *r, bool add,
+                          const struct route_names *names)
+{
+    size_t put = 0;
+    const struct slice_obj *n = NULL;
+    while ((n = slice_next(r->slice, n, BLK_NEXTHOP, r->obj->id)) != NULL) {
+        if (route_put_path(m, r, n, names) == 0)
+            put++;
+        else if (add || errno != ENODEV)
+            return -1;
+    }
+    errno = ENODEV;
+    return put > 0 ? 0 : -1;
+}
+
+static int route_put_paths(struct nl_msg *m, const struct route_spec *r, bool add,
+                           const struct route_names *names)
 {
     bool either = slice_has(r->obj, KW_ROUTE_OR);
     const struct slice_obj *n = slice_next(r->slice, NULL, BLK_NEXTHOP, r->obj->id);
@@ -212,8 +229,8 @@ static int route_put_paths(struct nl_msg *m, const struct route_spec *r, const s
     int rc = nest == NULL ? -1 : 0;
     if (rc == 0 && either)
         rc = route_put_either(m, r, names);
-    for (; n != NULL && rc == 0; n = slice_next(r->slice, n, BLK_NEXTHOP, r->obj->id))
-        rc = route_put_path(m, r, n, names);
+    if (rc == 0 && n != NULL)
+        rc = route_put_hops(m, r, add, names);
     if (rc == 0)
         nla_nest_end(m, nest);
     return rc;
@@ -295,7 +312,7 @@ struct nl_msg *route_spec_msg(const struct route_spec *r, bool add, const struct
     if (nlmsg_put(m, 0, 0, add ? RTM_NEWROUTE : RTM_DELROUTE, 0, add ? route_insertion(r->obj) : 0) != NULL &&
         nlmsg_append(m, &rt, sizeof rt, NLMSG_ALIGNTO) == 0 && route_put_addresses(m, r) == 0 &&
         route_put_where(m, r, names) == 0 && (!add || route_put_more(m, r) == 0) &&
-        route_put_paths(m, r, names) == 0)
+        route_put_paths(m, r, add, names) == 0)
         return m;
     int saved = errno;
     nlmsg_free(m);

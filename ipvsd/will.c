@@ -16,6 +16,7 @@
 
 #define WILL_HEADER  8
 #define WILL_AUTH    8
+#define WILL_PASS    1
 #define WILL_TRAILER 28 /* auth_hmac */
 #define WILL_AH      24
 #define WILL_ADVERT  1
@@ -26,7 +27,8 @@ int will_check(const struct will_rule *r, const uint8_t *data, size_t len)
     if (len < skip + WILL_HEADER)
         return -1;
     const uint8_t *p = data + skip;
-    size_t need = WILL_HEADER + p[3] * (r->family == 6 ? 16u : 4u) + (r->version == 2 ? WILL_AUTH : 0u);
+    bool auth = r->version == 2 && (r->family == 4 || p[4] == WILL_PASS);
+    size_t need = WILL_HEADER + p[3] * (r->family == 6 ? 16u : 4u) + (auth ? WILL_AUTH : 0u);
     if (p[0] != (r->version << 4 | WILL_ADVERT) || p[1] != r->vrid || p[2] != 0)
         return -1;
     return len - skip == need || len - skip == need + WILL_TRAILER ? 0 : -1;

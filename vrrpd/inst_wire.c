@@ -94,8 +94,8 @@ uint32_t inst_ifindex(const struct inst *i)
 
 static size_t inst_pdu(const struct bind_vi *b, size_t naddrs)
 {
-    size_t tail = b->engine.version == 2 ? PACKET_AUTH_LEN : 0;
-    return PACKET_HEADER + naddrs * (b->family == 6 ? 16u : 4u) + tail;
+    return PACKET_HEADER + naddrs * (b->family == 6 ? 16u : 4u) +
+           packet_auth_len(b->family, b->engine.version, (uint8_t)b->check.auth_type);
 }
 
 /* Counted as keepalived does, which takes the MTU for the length of the whole frame: peers compare the

@@ -19,6 +19,11 @@ static size_t packet_addr_len(uint8_t family)
     return family == 6 ? 16 : 4;
 }
 
+size_t packet_auth_len(uint8_t family, uint8_t version, uint8_t auth_type)
+{
+    return version == 2 && (family == 4 || auth_type == PACKET_AUTH_PASS) ? PACKET_AUTH_LEN : 0;
+}
+
 int packet_split4(const uint8_t *buf, size_t len, struct packet_rx *out)
 {
     memset(out, 0, sizeof *out);
@@ -77,10 +82,11 @@ int packet_parse(uint8_t family, const uint8_t *payload, size_t len, struct pack
     size_t addrs = (size_t)v->count * packet_addr_len(family);
     v->auth_type = v2 ? payload[4] : 0;
     v->interval_ns = v2 ? payload[5] * NS_PER_SEC : (packet_get16(payload + 4) & 0x0fffu) * PACKET_CS;
-    v->need = PACKET_HEADER + addrs + (v2 ? PACKET_AUTH_LEN : 0);
+    size_t auth = packet_auth_len(family, v->version, v->auth_type);
+    v->need = PACKET_HEADER + addrs + auth;
     if (len >= v->need) {
         v->addrs = payload + PACKET_HEADER;
-        v->auth = v2 ? payload + PACKET_HEADER + addrs : NULL;
+        v->auth = auth > 0 ? payload + PACKET_HEADER + addrs : NULL;
     }
     return 0;
 }
@@ -141,7 +147,8 @@ static void packet_put_interval(const struct packet_spec *s, uint8_t *buf)
 int packet_build(const struct packet_spec *s, uint8_t *buf, size_t size)
 {
     size_t alen = packet_addr_len(s->family);
-    size_t len = PACKET_HEADER + s->naddrs * alen + (s->version == 2 ? PACKET_AUTH_LEN : 0);
+    size_t auth = packet_auth_len(s->family, s->version, (uint8_t)s->auth_type);
+    size_t len = PACKET_HEADER + s->naddrs * alen + auth;
     if (s->naddrs > PACKET_ADDRS_MAX) {
         errno = EINVAL;
         return -1;
@@ -163,7 +170,7 @@ int packet_build(const struct packet_spec *s, uint8_t *buf, size_t size)
         }
         memcpy(buf + PACKET_HEADER + i * alen, s->addrs[i].b, alen);
     }
-    if (s->version == 2 && s->auth_type == PACKET_AUTH_PASS)
+    if (auth > 0 && s->auth_type == PACKET_AUTH_PASS)
         memcpy(buf + PACKET_HEADER + s->naddrs * alen, s->auth, PACKET_AUTH_LEN);
     bool pseudo = s->family == 6 || (s->version == 3 && !s->plain_checksum);
     uint16_t sum = pseudo ? packet_checksum(&s->src, &s->dst, buf, len) : packet_checksum_plain(buf, len);

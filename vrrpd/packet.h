@@ -59,6 +59,9 @@ struct packet_spec {
     size_t naddrs;
 };
 
+/* Version 2 ends in room for a password, over IPv6 only if there is one: keepalived's has none there (and its
+ * backup dies of a type PASS without). */
+size_t packet_auth_len(uint8_t family, uint8_t version, uint8_t auth_type);
 /* Splits an IPv4 datagram (as a raw socket delivers it). -1: not even an IPv4 header. */
 int packet_split4(const uint8_t *buf, size_t len, struct packet_rx *out);
 

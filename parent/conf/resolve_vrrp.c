@@ -93,6 +93,11 @@ static void version_of(struct conf *c, struct conf_obj *vi, uint8_t family)
                   "strict mode: IPv6 needs version 3, which is used");
         version = 3;
     }
+    if (version == 2 && conf_flag(vi, KW_VI_NATIVE_IPV6)) {
+        CONF_WARN(c, conf_pos_value(conf_get(vi, KW_VI_VERSION)), "HF-VERSION",
+                  "native_ipv6 means version 3, which is used");
+        version = 3;
+    }
     if (version == 0)
         version = family == 6 ? 3 : conf_uint(c->global, KW_GLOBAL_VRRP_VERSION, 2);
     conf_set_uint(c, vi, KW_VI_VERSION, version);

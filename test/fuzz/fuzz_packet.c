@@ -106,7 +106,7 @@ static void rebuild(const struct check_cfg *c, const struct packet_rx *rx, unsig
                              .naddrs = v.count };
     memcpy(s.auth, c->auth, sizeof s.auth);
     bool plain = c->plain_checksum && v.version == 3 && c->family == 4;
-    bool free_bytes = v.version == 2 && c->auth_type == PACKET_AUTH_NONE; /* 8 bytes nobody looks at */
+    bool free_bytes = v.auth != NULL && c->auth_type == PACKET_AUTH_NONE; /* 8 bytes nobody looks at */
     uint8_t reserved = v.version == 3 ? rx->payload[4] & 0xf0 : 0;
     for (int form = 0; form <= plain; form++) {
         s.plain_checksum = form;

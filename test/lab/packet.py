@@ -58,7 +58,7 @@ def advert(src, vips, version=3, vrid=51, priority=100, interval=1.0, auth=None,
     count = len(vips) if count is None else count
     if version == 2:
         timing = struct.pack("!BB", 1 if auth is not None else 0, int(interval))
-        body += (auth or "").encode().ljust(8, b"\0")[:8]
+        body += b"" if six and auth is None else (auth or "").encode().ljust(8, b"\0")[:8]
     else:
         timing = struct.pack("!H", round(interval * 100) & 0xFFF)
     head = struct.pack("!BBBB", version << 4 | kind, vrid, priority, count) + timing
@@ -135,14 +135,15 @@ class Frame:
         self.auth_type = pdu[4] if self.version == 2 else 0
         end = 8 + count * width
         self.vips = [text(pdu[8 + i * width:8 + (i + 1) * width]) for i in range(count)]
-        self.auth = pdu[end:end + 8] if self.version == 2 else b""
+        tail = 8 if self.version == 2 and (not six or self.auth_type == 1) else 0
+        self.auth = pdu[end:end + tail]
         if self.type != 1:
             self.faults.append("type %d" % self.type)
         if self.version not in (2, 3):
             self.faults.append("version %d" % self.version)
         if self.ttl != 255:
             self.faults.append("TTL %d" % self.ttl)
-        end += 8 if self.version == 2 else 0
+        end += tail
         self.trailer = pdu[end:] if len(pdu) == end + 28 else None  # auth_hmac; outside the IPv4 checksum
         if self.trailer is None and len(pdu) != end:
             self.faults.append("length %d" % len(pdu))

@@ -298,3 +298,23 @@ def rests(lane):
         back = [n for n in range(1, len(seen)) if seen[n] == 0 < seen[n - 1]]
         check(len(back) >= 2 and seen[-1] == 0, "KiB each 0.1 s: %s", seen)
         return "%d KiB at most" % max(seen)
+
+
+@case("address-other-prefix", "a reload gives IPv6 addresses another prefix length: nobody is accused, and they go with the mastership")
+def other_prefix(lane):
+    def text(plen):
+        return conf.whole(instance(["fe80::100/64", "fd77::100/%d" % plen, "fd77::101/%d no_track" % plen]))
+    with lane.lab("a") as lab:
+        d = lab.a.start(lane.daemon, text(64))
+        lab.wait_master("a", ["fe80::100", "fd77::101"])
+        for plen in 80, 96, 64:
+            since = now()
+            d.reload(text(plen))
+            lab.wait(lambda: [details(lab.a).get("fd77::10%d" % n, {}).get("prefixlen") for n in (0, 1)] == [plen, plen], 3, "/%d" % plen)
+            time.sleep(0.5)
+            gone = [len(lab.events("addr-", "a", "fd77::10%d" % n, since)) for n in (0, 1)]
+            check(gone == [1, 1], "taken out %s times", gone)
+        check("put back" not in d.read_log(), "a thief was seen: %s", d.read_log()[-400:])
+        check(d.stop()[0] == 0, "exit status")
+        left = [a for a in details(lab.a) if a.startswith("fd77::10")]
+        check(not left, "left behind: %s", left)

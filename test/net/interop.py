@@ -9,6 +9,7 @@ KINDS = {
     "v2": {"version": 2, "interval": 1, "auth": None, "vips": conf.VIPS},
     "v3": {"version": 3, "interval": 0.2, "auth": None, "vips": conf.VIPS},
     "v3-ipv6": {"version": 3, "interval": 0.2, "auth": None, "vips": conf.VIPS6},
+    "v2-ipv6": {"version": 2, "interval": 1, "auth": None, "vips": conf.VIPS6},
     "v2-vmac": {"version": 2, "interval": 1, "auth": None, "vips": conf.VIPS, "extra": "use_vmac"},
     "v3-ipv6-vmac": {"version": 3, "interval": 0.2, "auth": None, "vips": conf.VIPS6, "extra": "use_vmac"},
 }

@@ -97,3 +97,44 @@ def repaired(lane):
         lab.wait(lambda: sorted(held(lab.a)) == sorted(whole), 5, "all of them back from the next ipvsd")
         check(d.stop()[0] == 0 and held(lab.a) == before, "left behind: %s", [x for x in held(lab.a) if x not in before])
         return "%d lines" % len(whole)
+
+
+MAIMED = """static_routes {
+    2001:db8:21::/48 dev eth0 src fd77::2
+    2001:db8:22::/48 nexthop via fd77::98 dev eth0 weight 2 nexthop via fd78::99 dev eth1 weight 3
+    2001:db8:23::/48 via fd77::98 src fd77::2 metric 5
+    2001:db8:23::/48 via fd77::97 src fd77::2 metric 6
+}
+"""
+
+
+@case("routes-maimed", "IPv6 keeps what is left of a route whose source or one of whose paths was taken: it is whole again, and gone at the end")
+def maimed(lane):
+    fork = "link add eth1 type veth peer name eth2\nlink set eth1 up\nlink set eth2 up\naddr add fd78::1/64 dev eth1 nodad"
+    with lane.lab("a") as lab:
+        lab.a.batch(fork)
+
+        def routes():
+            out = run("ip", "-n", lab.a.ns, "-6", "route", "show", "proto", "18").stdout
+            return [line.strip() for line in out.split("\n") if line.strip()]
+        d = lab.a.start(lane.daemon, conf.whole("static_ipaddress {\n    fd77::2/64 dev eth0\n}\n" + MAIMED))
+        lab.wait(lambda: len(routes()) == 6, 5, "all of them")
+        whole = routes()
+
+        def mended(what):
+            lab.wait(lambda: routes() == whole, 3, "after %s" % what)
+        lab.a.batch("addr del fd77::2/64 dev eth0")
+        mended("the theft of the source address")
+        lab.a.batch("route del 2001:db8:22::/48 via fd78::99")
+        mended("the theft of a path")
+        lab.a.batch("link set eth1 down")
+        lab.a.batch("link set eth1 up\naddr add fd78::1/64 dev eth1 nodad")
+        mended("an interface was down")
+        lab.a.batch("link del eth1")
+        time.sleep(0.5)
+        lab.a.batch(fork)
+        mended("an interface was away")
+        lab.a.batch("link del eth1")
+        time.sleep(1.2)
+        check(d.stop()[0] == 0 and routes() == [], "left behind: %s", routes())
+        return "%d lines" % len(whole)

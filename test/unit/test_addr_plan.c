@@ -132,6 +132,11 @@ static void wills(void **state)
     r.version = 2;
     assert_int_equal(will_check(&r, p, 20), 0);
     r.family = 6;
+    assert_int_equal(will_check(&r, p, 24), 0); /* over IPv6 room for a password only if there is one */
+    p[4] = 1;
+    assert_int_equal(will_check(&r, p, 24), -1);
+    assert_int_equal(will_check(&r, p, 32), 0);
+    p[4] = 0;
     r.version = 3;
     p[0] = 0x31;
     assert_int_equal(will_check(&r, p, 24), 0);

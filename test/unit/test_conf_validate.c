@@ -37,6 +37,7 @@ static uint64_t value_of(const char *text, enum kw kw)
 
 #define G(text)       "global_defs {\n" text "}\n"
 #define V(text)       VI_TEXT("V", "51", VIP1 text)
+#define SIX(text)     VI_TEXT("V", "51", " virtual_ipaddress {\n fe80::100/64\n }\n" text)
 #define NOSTATE(text) "vrrp_instance V {\n interface eth0\n virtual_router_id 51\n" text VIP1 "}\n"
 
 static void defaults(void **state)
@@ -151,6 +152,9 @@ static void contradictions(void **state)
     expect(V(" timer_expired_backup\n"), DIAG_WARNING, "HF-NO-EFFECT", "timer_expired_backup");
     expect(V(" version 3\n authentication {\n auth_type PASS\n auth_pass x\n }\n"), DIAG_WARNING,
            "HF-AUTH-VOID", "version 3");
+    expect(SIX(" version 2\n native_ipv6\n"), DIAG_WARNING, "HF-VERSION", "native_ipv6");
+    assert_int_equal(value_of(SIX(" version 2\n native_ipv6\n"), KW_VI_VERSION), 3);
+    assert_int_equal(value_of(SIX(" version 2\n"), KW_VI_VERSION), 2);
     expect(V(" authentication {\n auth_type PASS\n auth_pass 123456789\n }\n"), DIAG_WARNING, "HF-AUTH-LONG",
            "8 characters");
     expect(V(" authentication {\n auth_type PASS\n }\n"), DIAG_ERROR, "HF-AUTH-PASS", "without auth_pass");

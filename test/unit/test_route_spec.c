@@ -171,6 +171,60 @@ static void test_multipath(void **state)
     slice_free(s);
 }
 
+/* IPv6 takes the source out with its address, and a path out with its interface. */
+static void test_remains(void **state)
+{
+    (void)state;
+    struct slice_writer *w = slice_writer_new(ROLE_IPVSD, 1);
+    uint32_t r = slice_put_obj(w, BLK_ROUTE, 0, "2001:db8::/48", 1);
+    put_ip(w, KW_ROUTE_TO, "2001:db8::/48");
+    put_ip(w, KW_ROUTE_SRC, "fd00::1");
+    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
+    put_ip(w, KW_NEXTHOP_VIA, "fd00::9");
+    slice_put_str(w, KW_NEXTHOP_DEV, "eth0");
+    slice_put_uint(w, KW_NEXTHOP_WEIGHT, 3);
+    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
+    put_ip(w, KW_NEXTHOP_VIA, "fd01::9");
+    slice_put_str(w, KW_NEXTHOP_DEV, "eth1");
+    struct slice *s = finish(w);
+    struct route_fact want = fact_of(route_msg(s, true)), have = want;
+    assert_false(route_fact_remains(&have, &want)); /* all of it */
+    have.prefsrc.family = 0;
+    assert_true(route_fact_remains(&have, &want));
+    have = want;
+    have.npaths = 1;
+    have.path[0].hops = 0;
+    assert_true(route_fact_remains(&have, &want));
+    have.path[0].via = ip("fd00::8"); /* somebody else's */
+    assert_false(route_fact_remains(&have, &want));
+    have = want;
+    have.npaths = 3;
+    have.path[2].via = ip("fd00::8");
+    assert_false(route_fact_remains(&have, &want));
+    slice_free(s);
+}
+
+static void test_removal_without_an_interface(void **state)
+{
+    (void)state;
+    struct slice_writer *w = slice_writer_new(ROLE_IPVSD, 1);
+    uint32_t r = slice_put_obj(w, BLK_ROUTE, 0, "2001:db8::/48", 1);
+    put_ip(w, KW_ROUTE_TO, "2001:db8::/48");
+    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
+    slice_put_str(w, KW_NEXTHOP_DEV, "eth7");
+    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
+    put_ip(w, KW_NEXTHOP_VIA, "fd01::9");
+    slice_put_str(w, KW_NEXTHOP_DEV, "eth1");
+    struct slice *s = finish(w);
+    errno = 0;
+    assert_null(route_msg(s, true));
+    assert_int_equal(errno, ENODEV);
+    struct route_fact f = fact_of(route_msg(s, false));
+    assert_int_equal(f.npaths, 1);
+    assert_int_equal(f.path[0].oif, 3);
+    slice_free(s);
+}
+
 static void test_mpls_bytes(void **state)
 {
     static const uint8_t stack[] = { 0x00, 0x06, 0x40, 0x00, 0x00, 0x0c, 0x81, 0x00 };
@@ -303,6 +357,8 @@ int main(void)
         cmocka_unit_test(test_missing_interface),
         cmocka_unit_test(test_default_of_no_family_follows_gateway),
         cmocka_unit_test(test_multipath),
+        cmocka_unit_test(test_remains),
+        cmocka_unit_test(test_removal_without_an_interface),
         cmocka_unit_test(test_mpls_bytes),
         cmocka_unit_test(test_ila_and_propagation),
         cmocka_unit_test(test_metrics),
