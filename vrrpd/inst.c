@@ -206,6 +206,8 @@ void inst_free(struct inst *i)
         for (struct inst **p = &i->v->dirty; *p != NULL; p = &(*p)->next_dirty) {
             if (*p == i) {
                 *p = i->next_dirty;
+                if (*p == NULL)
+                    i->v->dirty_end = p;
                 break;
             }
         }
