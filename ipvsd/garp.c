@@ -56,14 +56,13 @@ static bool garp_push(struct garp *g)
     return true;
 }
 
-static void garp_frame(struct ipvsd *d, const struct vip *v)
+static void garp_frame(struct ipvsd *d, struct iface *i, const struct ipaddr *a)
 {
     struct garp_batch *b = d->garp.batch;
-    struct iface *i = v->iface;
     unsigned int k = b->n++;
-    bool v4 = v->spec.addr.family == 4;
-    size_t len = v4 ? garp_frame_arp(b->frame[k], i->mac, &v->spec.addr)
-                    : garp_frame_na(b->frame[k], i->mac, &v->spec.addr, sysctl_forwarding6(d, i));
+    bool v4 = a->family == 4;
+    size_t len = v4 ? garp_frame_arp(b->frame[k], i->mac, a)
+                    : garp_frame_na(b->frame[k], i->mac, a, sysctl_forwarding6(d, i));
     b->to[k] = (struct sockaddr_ll){ .sll_family = AF_PACKET,
                                      .sll_protocol = htons(v4 ? ETH_P_ARP : ETH_P_IPV6),
                                      .sll_ifindex = (int)i->ifindex,
@@ -149,7 +148,7 @@ static bool garp_take(struct ipvsd *d, struct iface *i, enum garp_kind kind, boo
         return false;
     uint32_t left = v->pend > 0 ? v->pend - 1 : 0, owed = v->owed;
     d->garp.firsts += first;
-    garp_frame(d, v);
+    garp_frame(d, i, &v->spec.addr);
     garp_clear(d, v);
     v->owed = owed;
     v->pend = left;
@@ -394,6 +393,32 @@ void garp_lower(struct ipvsd *d, struct inst *i)
 void garp_again(struct ipvsd *d, struct inst *i)
 {
     garp_ask_all(d, i, garp_repeat(i));
+}
+
+/* True: the address can be used on that interface now. */
+static bool garp_has(const struct iface *f, const struct ipaddr *a)
+{
+    const struct kaddr *k;
+    TAILQ_FOREACH (k, &f->addrs, on_iface)
+        if (ipaddr_same(&k->a.addr, a))
+            return (k->a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) == 0;
+    return false;
+}
+
+/* While it was away a peer may have learnt another card, or a switch forgotten the port: unicast adverts
+ * would go nowhere, and this router take over beside a living master. One frame, so none to be spaced. */
+void garp_source(struct ipvsd *d, struct inst *i)
+{
+    const struct slice_obj *o = garp_obj(i);
+    struct iface *f = o != NULL ? link_find(d, slice_str(o, KW_VI_INTERFACE, NULL)) : NULL;
+    struct ipaddr src;
+    if (f == NULL || !link_announces(f))
+        return;
+    if (!slice_ip(o, KW_VI_X_SRC, &src))
+        src = link_source(d, f, (uint8_t)slice_uint(o, KW_VI_X_FAMILY, 4));
+    if (!garp_has(f, &src) || (d->garp.batch->n == GARP_BATCH && !garp_push(&d->garp)))
+        return;
+    garp_frame(d, f, &src);
 }
 
 void garp_added(struct ipvsd *d, struct vip *v)

@@ -17,6 +17,7 @@ void garp_master(struct ipvsd *d,
 void garp_resume(struct ipvsd *d, struct inst *i); /* it was MASTER before we were born: only the clockwork */
 void garp_lower(struct ipvsd *d, struct inst *i);  /* somebody of lower priority spoke */
 void garp_again(struct ipvsd *d, struct inst *i);  /* on demand */
+void garp_source(struct ipvsd *d, struct inst *i); /* what it sends adverts from, once: it was away */
 void garp_added(struct ipvsd *d, struct vip *v);   /* an address joined or came back while MASTER */
 void garp_usable(struct ipvsd *d, struct vip *v);  /* duplicate detection is over: pay what is owed */
 void garp_returned(struct ipvsd *d, struct vip *v); /* its interface can announce (again) */

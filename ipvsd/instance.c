@@ -63,12 +63,15 @@ static int instance_on_garp(struct ipvsd *d, const struct msg_garp *m)
     struct inst *i = model_inst(d->model, m->inst);
     if (i == NULL)
         return -1;
+    if (m->why == GARP_WHY_SOURCE)
+        garp_source(d, i);
     if (i->state != VRRP_STATE_MASTER || i->fresh)
         return 0; /* it lost the mastership, or everything is about to be announced anyway */
     switch ((enum garp_why)m->why) {
     case GARP_WHY_LOWER_PRIO: garp_lower(d, i); break;
     case GARP_WHY_MASTER:
     case GARP_WHY_OPERATOR: garp_again(d, i); break;
+    case GARP_WHY_SOURCE: break;
     }
     return 0;
 }

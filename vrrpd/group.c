@@ -21,7 +21,7 @@ struct group {
     size_t n;
     enum vrrp_state state; /* told last; INIT: nothing yet */
     bool moved;            /* before its first word a member that had begun has changed its state */
-    bool smtp_alert, say_alert, kept;
+    bool smtp_alert, say_alert;
 };
 
 /* ---- the rules, pure */
@@ -230,16 +230,19 @@ void group_settle(struct vrrpd *v)
 
 /* ---- configuration */
 
-static struct group *group_take(struct vrrpd *v, const char *name)
+/* Out of the list, or a new one. */
+static struct group *group_take(struct vrrpd *v, struct group **from, const char *name)
 {
-    for (struct group *g = v->groups; g != NULL; g = g->next)
-        if (strcmp(g->name, name) == 0)
-            return g;
+    for (struct group **p = from; *p != NULL; p = &(*p)->next) {
+        struct group *g = *p;
+        if (strcmp(g->name, name) != 0)
+            continue;
+        *p = g->next;
+        return g;
+    }
     struct group *g = xcalloc(1, sizeof *g);
     g->v = v;
     g->name = xstrdup(name);
-    g->next = v->groups;
-    v->groups = g;
     return g;
 }
 
@@ -257,46 +260,43 @@ static void group_fill(struct group *g, struct vrrpd *v)
     g->seen = xcalloc(g->n + 1, sizeof *g->seen);
 }
 
-static void group_sweep(struct vrrpd *v)
+static void group_free_all(struct group *g)
 {
-    for (struct group **p = &v->groups; *p != NULL;) {
-        struct group *g = *p;
-        if (g->kept) {
-            p = &g->next;
-            continue;
-        }
-        *p = g->next;
+    while (g != NULL) {
+        struct group *next = g->next;
         free(g->name);
         free(g->member);
         free(g->seen);
         free(g);
+        g = next;
     }
 }
 
 void group_load(struct vrrpd *v, const struct slice *s)
 {
-    for (struct group *g = v->groups; g != NULL; g = g->next)
-        g->kept = false;
+    struct group *old = v->groups, **end = &v->groups; /* what they say is in the configuration's order */
+    v->groups = NULL;
     for (size_t k = 0; k < v->ninst; k++)
         v->inst[k]->group = NULL;
     for (const struct slice_obj *o = slice_next(s, NULL, BLK_SYNC, SLICE_ANY_PARENT); o != NULL;
          o = slice_next(s, o, BLK_SYNC, SLICE_ANY_PARENT)) {
-        struct group *g = group_take(v, o->name);
-        g->kept = true;
+        struct group *g = group_take(v, &old, o->name);
+        *end = g;
+        end = &g->next;
+        g->next = NULL;
         g->id = o->id;
         g->smtp_alert = slice_bool(o, KW_SYNC_SMTP_ALERT, false);
         group_fill(g, v);
     }
-    group_sweep(v);
+    group_free_all(old);
     for (size_t k = 0; k < v->ninst; k++)
         engine_ask_again(&v->inst[k]->e); /* others decide now */
 }
 
 void group_end(struct vrrpd *v)
 {
-    for (struct group *g = v->groups; g != NULL; g = g->next)
-        g->kept = false;
-    group_sweep(v);
+    group_free_all(v->groups);
+    v->groups = NULL;
 }
 
 void group_dump(const struct vrrpd *v, FILE *f)

@@ -37,6 +37,15 @@ void inst_event(struct inst *i, enum inst_event_kind kind, const char *cause)
         chan_send(child_parent(i->v->child), MSG_inst_event, &m, NULL, 0);
 }
 
+/* Whoever speaks by unicast is heard, and hears, by the address that its neighbours' tables have of it. */
+static void inst_garp_source(const struct inst *i)
+{
+    struct chan *ipvsd = child_peer(i->v->child, ROLE_IPVSD);
+    struct msg_garp m = { .inst = i->b->id, .why = GARP_WHY_SOURCE };
+    if (ipvsd != NULL && i->b->check.unicast)
+        chan_send(ipvsd, MSG_garp, &m, NULL, 0);
+}
+
 static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
 {
     struct inst *i = arg;
@@ -49,6 +58,8 @@ static void inst_op_state(void *arg, enum vrrp_state from, const char *cause)
     alert_mark(i);
     vrrpd_dirty(i);
     log_notice("%s: %s -> %s: %s", i->b->name, vrrp_state_name(from), vrrp_state_name(i->e.state), cause);
+    if (from == VRRP_STATE_FAULT && i->e.state != VRRP_STATE_STOP)
+        inst_garp_source(i);
     group_news(i, from);
     inst_event(i, INST_EVENT_STATE, cause);
 }
@@ -196,6 +207,8 @@ void inst_free(struct inst *i)
         for (struct inst **p = &i->v->dirty; *p != NULL; p = &(*p)->next_dirty) {
             if (*p == i) {
                 *p = i->next_dirty;
+                if (*p == NULL)
+                    i->v->dirty_end = p;
                 break;
             }
         }

@@ -23,9 +23,13 @@ void vrrpd_dirty(struct inst *i)
 {
     if (i->dirty)
         return;
+    struct vrrpd *v = i->v;
+    if (v->dirty == NULL)
+        v->dirty_end = &v->dirty;
     i->dirty = true;
-    i->next_dirty = i->v->dirty;
-    i->v->dirty = i;
+    i->next_dirty = NULL;
+    *v->dirty_end = i;
+    v->dirty_end = &i->next_dirty;
 }
 
 static void life_say_state(struct inst *i, struct chan *ipvsd)

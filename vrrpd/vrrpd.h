@@ -114,7 +114,7 @@ struct vrrpd {
     size_t ninst;
     struct vlink *links;
     struct vsock *socks;
-    struct inst *dirty;
+    struct inst *dirty, **dirty_end; /* in the order in which they had something to say */
     struct track_life *track;
     struct group *groups;
     struct bind_vi **next; /* prepared, not committed */

@@ -6,6 +6,7 @@ import time
 
 from case import case, check, steady
 from lab import Speaker, conf, now
+from mail import Office
 
 INTERVAL = 0.2
 VIPS, VIPS2 = conf.VIPS[:1], conf.VIPS[1:2]
@@ -367,6 +368,38 @@ def priority_news(lane):
         lab.wait(lambda: 'INSTANCE "VI_1" FAULT 180' in f.read("told"), 3, "the fault")
         f.put("value", "-10\n")
         lab.wait(lambda: 'INSTANCE "VI_1" BACKUP_PRIORITY 190' in f.read("told"), 3, "the line of one in FAULT")
+
+
+@case("news-order", "what several instances and groups have to say in one moment, to the FIFO and by mail, is said in the order of the configuration")
+def news_order(lane):
+    names = ["VI_%d" % n for n in range(1, 7)]
+    with lane.lab("ab") as lab:
+        office, f = Office(lab), Files(lab)
+        value = f.put("value", "0\n")
+        fifo, groups = f.dir + "/events", ""
+        reader = f.script("reader", "exec cat \"$1\" > %s/told" % f.dir)
+        for n in (1, 2, 3):
+            groups += "vrrp_sync_group G%d {\n group {\n  VI_%d\n  VI_%d\n }\n}\n" % (n, 2 * n - 1, 2 * n)
+        d = lab.a.start(lane.daemon, conf.whole(
+            "track_file Z {\n file %s\n weight 0\n}\n" % value, groups, *(conf.instance(name, 60 + n, interval=INTERVAL, vips=(
+                "10.77.0.16%d" % n,), extra="smtp_alert\ntrack_file {\n Z\n}") for n, name in enumerate(names)),
+            glob=SECURITY + "    vrrp_notify_fifo %s\n    vrrp_notify_fifo_script %s\n    notification_email {\n  ops@lab.example\n }\n"
+            "    smtp_server 10.77.0.2 2525\n" % (fifo, reader)))
+
+        def lines(what, state):
+            return [line.split()[1].strip('"') for line in f.read("told").splitlines() if line.startswith(what) and state in line.split()]
+        lab.wait(lambda: len(lines("GROUP", "MASTER")) == 3, 6, "MASTER")
+        f.put("value", "1\n")
+        lab.wait(lambda: len(lines("GROUP", "FAULT")) == 3, 3, "the fault")
+        check(lines("GROUP", "FAULT") == ["G1", "G2", "G3"], "groups in FAULT: %s", lines("GROUP", "FAULT"))
+
+        def mails():
+            return [m["subject"].split()[3] for m in office.mails() if m["subject"].endswith("Entering FAULT state") and "Instance" in m["subject"]]
+        lab.wait(lambda: len(mails()) == 6, 8, "the mails")
+        check(mails() == names, "mails: %s", mails())
+        d.stop()
+        lab.wait(lambda: len(lines("GROUP", "STOP")) == 3, 3, "the end")
+        check(lines("GROUP", "STOP") == ["G1", "G2", "G3"], "groups that stop: %s", lines("GROUP", "STOP"))
 
 
 @case("sync-one-tracker", "of one thing a member has one tracker: what is a fault for the member stays one, else the group's weight takes the place of its own")
