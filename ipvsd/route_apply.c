@@ -53,8 +53,12 @@ void route_apply_dels(struct ipvsd *d, struct inst *i)
     for (size_t n = i->nroutes; n-- > 0;) {
         struct route_entry *e = &i->routes[n];
         bool there = e->known ? e->present || e->renew : e->maimed;
-        if (there && e->ours && !route_wanted(e) && !route_shared(d, e))
-            route_request(d, e, false, false);
+        if (!(there || e->relict != NULL) || !e->ours || route_wanted(e) || route_shared(d, e))
+            continue;
+        if (e->relict != NULL)
+            addr_apply_route(d, NULL, e->relict, false);
+        e->relict = NULL;
+        route_request(d, e, false, false);
     }
 }
 
@@ -129,6 +133,8 @@ void route_apply_answer(struct ipvsd *d, struct route_entry *e, bool add, int er
         return;
     }
     e->renew = false;
+    nlmsg_free(e->relict);
+    e->relict = NULL;
     e->present = true;
     e->ours = e->ours || err == 0;
     if (e->lost && err == 0)

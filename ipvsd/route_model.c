@@ -71,6 +71,8 @@ void route_model_build(const struct slice *s, struct inst *i, uint32_t parent, c
 
 void route_model_free_inst(struct inst *i)
 {
+    for (size_t k = 0; k < i->nroutes; k++)
+        nlmsg_free(i->routes[k].relict);
     free(i->routes);
     i->routes = NULL;
     i->nroutes = 0;
@@ -165,6 +167,8 @@ static void route_take_over(struct route_entry *was, struct route_entry *e)
     e->present = was->present;
     e->ours = was->ours;
     e->renew = was->renew;
+    e->relict = was->relict;
+    was->relict = NULL;
     e->maimed = was->maimed;
     e->abandoned = was->abandoned;
     e->lost = was->lost;
@@ -205,13 +209,15 @@ static bool route_same_request(struct ipvsd *d, const struct route_entry *a, con
 /* Of two generations' IPv6 routes in one slot nobody can tell which one a dead predecessor left: a path of
  * the one may be a path of the other. The new one is put in its place, whatever is there. False: there is
  * none. IPv4 takes away nothing but what is asked for. */
-static bool route_renew(const struct route_model *m, const struct route_entry *e)
+static bool route_renew(struct ipvsd *d, const struct route_model *m, const struct route_entry *e)
 {
     bool shares = !e->rule && e->route.family == 6;
     struct route_entry *heir = shares ? route_model_slot(m, NULL, &e->want) : NULL;
     if (heir == NULL || route_model_slot(m, heir, &e->want) != NULL)
         return false;
     heir->renew = heir->ours = true;
+    nlmsg_free(heir->relict);
+    heir->relict = route_model_msg(d, e, false);
     return true;
 }
 
@@ -228,7 +234,7 @@ void route_model_retire(struct ipvsd *d, const struct route_model *m, struct ins
             ;
         if (heir != NULL) /* moved to another instance; who does not want it takes it out */
             heir->present = heir->ours = true;
-        else if (!d->succeeding || !route_renew(m, e))
+        else if (!d->succeeding || !route_renew(d, m, e))
             route_apply_orphan(d, e);
     }
 }

@@ -26,6 +26,8 @@ struct route_entry {
     bool no_track, present, ours, abandoned, lost, seen, remains, taken;
     bool renew;  /* what the kernel has in this slot is of the former generation, or what is left of this */
     bool maimed; /* IPv6, an interface of its paths is gone: the other paths still are in the kernel */
+    struct nl_msg
+        *relict; /* renew: takes out the former generation's, should this one not be put in its place */
     struct repair repair;
     LIST_ENTRY(route_entry) hash;
 };

@@ -138,3 +138,30 @@ def maimed(lane):
         time.sleep(1.2)
         check(d.stop()[0] == 0 and routes() == [], "left behind: %s", routes())
         return "%d lines" % len(whole)
+
+
+@case("routes-crash-in-reload", "ipvsd dies while a reload gives an IPv6 route another interface and its router a new VRID: the old route does not stay behind", limit=90)
+def crash_in_reload(lane):
+    def text(dev, vrid):
+        return conf.whole(conf.instance(vrid=vrid, priority=200, interval=0.1, extra="virtual_routes {\n    fd99:3::/64 dev %s mtu 1300\n}" % dev))
+
+    with lane.lab("a") as lab:
+        lab.a.batch("link add eth1 type veth peer name eth2\nlink set eth1 up\nlink set eth2 up\naddr add fd78::1/64 dev eth1 nodad")
+
+        def devices():
+            out = run("ip", "-n", lab.a.ns, "-6", "route", "show", "proto", "18").stdout
+            return [line.split(" dev ")[1].split()[0] for line in out.split("\n") if line.startswith("fd99:3::/64")]
+        d = lab.a.start(lane.daemon, text("eth0", 51))
+        lab.wait(lambda: devices() == ["eth0"], 5, "the route")
+        for n in range(6):
+            dev = "eth0" if n % 2 else "eth1"
+            d.write(text(dev, 52 + n))
+            pid = d.role("ipvsd")
+            os.kill(d.pid, signal.SIGHUP)
+            time.sleep(n * 0.004)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            lab.wait(lambda: dev in devices(), 8, "the route on %s" % dev)
+            check(devices() == [dev], "reload %d: it is on %s, must be on %s alone", n, devices(), dev)
+            time.sleep(1)
+        return "6 reloads"
