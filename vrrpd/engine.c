@@ -250,7 +250,7 @@ static void engine_rx_backup(struct engine *e, const struct engine_advert *a, ui
         e->master = a->src;
         e->down_from = rx_at;
         e->down_at = end;
-        e->silent = true;
+        e->silent = true; /* told again if it was: the wait ends at another time now */
         e->ops->learned(e->arg);
         return;
     }

@@ -63,9 +63,9 @@ void rule_on_boot(struct house *h)
         memset(w, 0, sizeof *w);
         if (!h->child.restarted)
             continue;
-        w->respect_until =
-            was.respect_until;            /* a crash does not shorten the wait for a master that was heard */
-        w->lower_since = was.lower_since; /* nor does it begin a preempt_delay anew */
+        /* A crash does not shorten the wait for a master that was heard, nor begin a preempt_delay anew. */
+        w->respect_until = was.respect_until;
+        w->lower_since = was.lower_since;
         w->lower_delay = was.lower_delay;
     }
     h->group_told = VRRP_STATE_INIT;

@@ -142,19 +142,24 @@ static void test_default_of_no_family_follows_gateway(void **state)
     slice_free(s);
 }
 
+static void put_path(struct slice_writer *w, uint32_t route, const char *via, const char *dev,
+                     uint64_t weight)
+{
+    slice_put_obj(w, BLK_NEXTHOP, route, "", 1);
+    put_ip(w, KW_NEXTHOP_VIA, via);
+    slice_put_str(w, KW_NEXTHOP_DEV, dev);
+    if (weight > 0)
+        slice_put_uint(w, KW_NEXTHOP_WEIGHT, weight);
+}
+
 static void test_multipath(void **state)
 {
     (void)state;
     struct slice_writer *w = slice_writer_new(ROLE_IPVSD, 1);
     uint32_t r = slice_put_obj(w, BLK_ROUTE, 0, "10.7.0.0/16", 1);
     put_ip(w, KW_ROUTE_TO, "10.7.0.0/16");
-    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
-    put_ip(w, KW_NEXTHOP_VIA, "10.0.0.9");
-    slice_put_str(w, KW_NEXTHOP_DEV, "eth0");
-    slice_put_uint(w, KW_NEXTHOP_WEIGHT, 3);
-    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
-    put_ip(w, KW_NEXTHOP_VIA, "fd00::9");
-    slice_put_str(w, KW_NEXTHOP_DEV, "eth1");
+    put_path(w, r, "10.0.0.9", "eth0", 3);
+    put_path(w, r, "fd00::9", "eth1", 0);
     struct slice *s = finish(w);
     struct route_fact f = fact_of(route_msg(s, true)), other;
     assert_int_equal(f.npaths, 2);
@@ -179,13 +184,8 @@ static void test_remains(void **state)
     uint32_t r = slice_put_obj(w, BLK_ROUTE, 0, "2001:db8::/48", 1);
     put_ip(w, KW_ROUTE_TO, "2001:db8::/48");
     put_ip(w, KW_ROUTE_SRC, "fd00::1");
-    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
-    put_ip(w, KW_NEXTHOP_VIA, "fd00::9");
-    slice_put_str(w, KW_NEXTHOP_DEV, "eth0");
-    slice_put_uint(w, KW_NEXTHOP_WEIGHT, 3);
-    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
-    put_ip(w, KW_NEXTHOP_VIA, "fd01::9");
-    slice_put_str(w, KW_NEXTHOP_DEV, "eth1");
+    put_path(w, r, "fd00::9", "eth0", 3);
+    put_path(w, r, "fd01::9", "eth1", 0);
     struct slice *s = finish(w);
     struct route_fact want = fact_of(route_msg(s, true)), have = want;
     assert_false(route_fact_remains(&have, &want)); /* all of it */
@@ -212,9 +212,7 @@ static void test_removal_without_an_interface(void **state)
     put_ip(w, KW_ROUTE_TO, "2001:db8::/48");
     slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
     slice_put_str(w, KW_NEXTHOP_DEV, "eth7");
-    slice_put_obj(w, BLK_NEXTHOP, r, "", 1);
-    put_ip(w, KW_NEXTHOP_VIA, "fd01::9");
-    slice_put_str(w, KW_NEXTHOP_DEV, "eth1");
+    put_path(w, r, "fd01::9", "eth1", 0);
     struct slice *s = finish(w);
     errno = 0;
     assert_null(route_msg(s, true));
